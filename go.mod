@@ -1,0 +1,14 @@
+module example.com/pike
+
+go 1.26.0
+
+require (
+	github.com/panjf2000/ants/v2 v2.12.1
+	go.uber.org/zap v1.28.0
+	golang.org/x/sys v0.49.0
+)
+
+require (
+	go.uber.org/multierr v1.10.0 // indirect
+	golang.org/x/sync v0.11.0 // indirect
+)
