@@ -1,0 +1,69 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// Cores are where the two sides run, and at what priority. A Go server on one core sees a machine of one core.
+type Cores struct {
+	Server, Load int
+	Nice         int
+}
+
+// pickCores takes the first two cores that the bench itself may use.
+func pickCores() (Cores, error) {
+	var own unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &own); err != nil {
+		return Cores{}, fmt.Errorf("sched_getaffinity: %w", err)
+	}
+	var found []int
+	for core := 0; len(found) < 2 && core < 1024; core++ {
+		if own.IsSet(core) {
+			found = append(found, core)
+		}
+	}
+	if len(found) < 2 {
+		return Cores{}, fmt.Errorf("server and load need a core each, and there is %d", len(found))
+	}
+	return Cores{Server: found[0], Load: found[1]}, nil
+}
+
+// startOn starts a child on one core and at one priority, by being there itself while forking.
+func startOn(core, nice int, start func() error) error {
+	var own, one unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &own); err != nil {
+		return fmt.Errorf("sched_getaffinity: %w", err)
+	}
+	one.Set(core)
+	if err := unix.SchedSetaffinity(0, &one); err != nil {
+		return fmt.Errorf("sched_setaffinity: %w", err)
+	}
+	err := reprioritize(nice)
+	if err == nil {
+		err = start()
+	}
+	reprioritize(0)
+	if back := unix.SchedSetaffinity(0, &own); err == nil && back != nil {
+		err = fmt.Errorf("sched_setaffinity: %w", back)
+	}
+	return err
+}
+
+func reprioritize(nice int) error {
+	if err := unix.Setpriority(unix.PRIO_PROCESS, 0, nice); err != nil {
+		return fmt.Errorf("nice %d: %w", nice, err)
+	}
+	return nil
+}
+
+// raiseSession gives a priority to a child's whole session: between sessions it is this one that counts, where
+// the kernel groups by session (CONFIG_SCHED_AUTOGROUP). Where it does not, the file is missing, and no loss.
+func raiseSession(pid, nice int) {
+	if nice != 0 {
+		os.WriteFile(fmt.Sprintf("/proc/%d/autogroup", pid), []byte(strconv.Itoa(nice)), 0)
+	}
+}

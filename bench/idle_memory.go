@@ -1,0 +1,37 @@
+package main
+
+import (
+	"context"
+	"strconv"
+
+	"example.com/pike/bench/load"
+)
+
+func idleMemory() []Workload {
+	return []Workload{{
+		Name:   "idle-memory",
+		About:  "resident memory for each of 18,000 connections (or as many as descriptors allow) that spoke once",
+		Steady: true,
+		Metrics: []Metric{
+			{"memory", "B/conn", true},
+			{"connections", "", false},
+			{"before", "MiB", false},
+			{"after", "MiB", false},
+		},
+		Peers:   tcpEchoPeers(64)[1:], // the floor holds nothing, and nothing is no measure
+		Measure: measureIdleMemory,
+	}}
+}
+
+func measureIdleMemory(ctx context.Context, b *Bench, p Peer) (Sample, error) {
+	var r load.IdleReport
+	if err := b.loadServer(ctx, p, &r, "tcp-idle", "-conns", strconv.Itoa(18000)); err != nil {
+		return nil, err
+	}
+	return Sample{
+		"memory":      float64(r.After-r.Before) / float64(r.Conns),
+		"connections": float64(r.Conns),
+		"before":      float64(r.Before) / (1 << 20),
+		"after":       float64(r.After) / (1 << 20),
+	}, nil
+}

@@ -1,0 +1,91 @@
+package load
+
+import (
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// IdleReport is what tcp-idle prints.
+type IdleReport struct {
+	Conns         int
+	Before, After int64 // resident bytes of the server
+}
+
+const (
+	// spareDescriptors are for everything of a server that is not a connection.
+	spareDescriptors = 128
+	// settleTime is for what a server puts off, such as closing or collecting.
+	settleTime = 500 * time.Millisecond
+)
+
+func idleMain(args []string) (any, error) {
+	var e echo
+	fs := e.target.flags("tcp-idle")
+	conns := fs.Int("conns", 18000, "`number` of connections, fewer if descriptors run out")
+	if err := fs.Parse(args); err != nil {
+		return nil, err
+	}
+	n, err := affordable(*conns)
+	if err != nil {
+		return nil, err
+	}
+	return e.hold(n)
+}
+
+// affordable assumes that the server, started by the same parent, has the same limit.
+func affordable(n int) (int, error) {
+	var l unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &l); err != nil {
+		return 0, fmt.Errorf("getrlimit: %w", err)
+	}
+	n = min(n, int(l.Cur)-spareDescriptors)
+	if n < 1 {
+		return 0, fmt.Errorf("a limit of %d descriptors is too low", l.Cur)
+	}
+	return n, nil
+}
+
+// hold has every connection say one word before it falls silent: a connection that never spoke shows nothing
+// of the buffers that a server keeps. The first reading comes after one such connection, and so leaves out
+// what is there once for all of them.
+func (e *echo) hold(n int) (r *IdleReport, err error) {
+	first := echo{target: e.target}
+	if err := first.greet(1); err != nil {
+		return nil, err
+	}
+	defer first.close()
+	r = &IdleReport{Conns: n}
+	if r.Before, err = settledBytes(e.target.PID); err != nil {
+		return nil, err
+	}
+	defer e.close()
+	if err := e.greet(n); err != nil {
+		return nil, err
+	}
+	r.After, err = settledBytes(e.target.PID)
+	return r, err
+}
+
+func (e *echo) greet(n int) error {
+	e.init(64)
+	if err := e.connect(n); err != nil {
+		return err
+	}
+	e.once = true
+	if err := e.start(); err != nil {
+		return err
+	}
+	for e.answered < n {
+		if err := e.turn(); err != nil {
+			return fmt.Errorf("%d of %d connections have answered: %w", e.answered, n, err)
+		}
+	}
+	return nil
+}
+
+func settledBytes(pid int) (int64, error) {
+	time.Sleep(settleTime)
+	return residentBytes(pid)
+}

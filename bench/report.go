@@ -1,0 +1,102 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"slices"
+)
+
+// A Report is all of one run, as -json writes it.
+type Report struct {
+	Machine   Machine
+	Quick     bool
+	Rounds    int
+	Workloads []Outcome
+}
+
+// An Outcome is what a workload gave; ratios are to the first result.
+type Outcome struct {
+	Name    string
+	About   string
+	Metrics []Metric
+	Results []Result
+	doubt   func(Sample) string
+}
+
+// A Result is one peer's samples and what they come to.
+type Result struct {
+	Peer     string
+	LeftOut  string             `json:",omitempty"` // why it was not measured
+	Failures []string           `json:",omitempty"` // of single rounds
+	Doubt    string             `json:",omitempty"` // why the medians are not this peer's doing
+	Median   Sample             `json:",omitempty"`
+	Ratio    map[string]float64 `json:",omitempty"` // of medians
+	Paired   map[string]float64 `json:",omitempty"` // the median of the ratios within a round
+	Spread   map[string]float64 `json:",omitempty"` // between the quartiles, to the median
+	Samples  []Sample           `json:",omitempty"` // by round, null where it failed
+}
+
+func (o *Outcome) summarize() {
+	for i := range o.Results {
+		r := &o.Results[i]
+		r.Median, r.Ratio, r.Paired, r.Spread = Sample{}, map[string]float64{}, map[string]float64{}, map[string]float64{}
+		for _, m := range o.Metrics {
+			o.summarizeMetric(r, m)
+		}
+		if o.doubt != nil && r.measured() {
+			r.Doubt = o.doubt(r.Median)
+		}
+	}
+}
+
+func (r *Result) measured() bool { return len(r.Median) > 0 }
+
+func (o *Outcome) summarizeMetric(r *Result, m Metric) {
+	base := o.Results[0]
+	var values, paired []float64
+	for i, s := range r.Samples {
+		if s == nil {
+			continue
+		}
+		values = append(values, s[m.Name])
+		if i < len(base.Samples) && base.Samples[i][m.Name] != 0 {
+			paired = append(paired, s[m.Name]/base.Samples[i][m.Name])
+		}
+	}
+	if len(values) == 0 {
+		return
+	}
+	mid := quantile(values, 0.5)
+	r.Median[m.Name] = mid
+	if !m.Ratio || mid == 0 {
+		return
+	}
+	r.Spread[m.Name] = (quantile(values, 0.75) - quantile(values, 0.25)) / mid
+	if b := base.Median[m.Name]; b != 0 {
+		r.Ratio[m.Name] = mid / b
+	}
+	if len(paired) > 0 {
+		r.Paired[m.Name] = quantile(paired, 0.5)
+	}
+}
+
+// quantile sorts the values, and interpolates between the two nearest.
+func quantile(values []float64, q float64) float64 {
+	slices.Sort(values)
+	at := q * float64(len(values)-1)
+	low := int(at)
+	high := min(low+1, len(values)-1)
+	return values[low] + (at-float64(low))*(values[high]-values[low])
+}
+
+// write does nothing without a file, so that an interrupted run keeps what it has just as a whole one does.
+func (r *Report) write(file string) error {
+	if file == "" {
+		return nil
+	}
+	p, err := json.MarshalIndent(r, "", "\t")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, append(p, '\n'), 0o644)
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	// startTimeout bounds the wait for a server's address, stopTimeout that for a killed one's pipes.
+	startTimeout = 10 * time.Second
+	stopTimeout  = 2 * time.Second
+	// loadSlack is what a load may take beside its usual warm-up and window: connecting, more of both where there
+	// are many connections, and giving up on a stall.
+	loadSlack = 45 * time.Second
+)
+
+// A Server is a running peer, which says in a line of its output where it listens.
+type Server struct {
+	Addr   string
+	PID    int
+	cmd    *exec.Cmd
+	stderr bytes.Buffer
+}
+
+func (b *Bench) startServer(ctx context.Context, path string, args []string) (*Server, error) {
+	s := &Server{cmd: exec.CommandContext(ctx, path, args...)}
+	s.cmd.Stderr = &s.stderr
+	stdout, err := s.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := b.startChild(s.cmd, b.cores.Server); err != nil {
+		return nil, err
+	}
+	s.PID = s.cmd.Process.Pid
+	addr := make(chan string, 1)
+	go func() {
+		addr <- announced(stdout)
+		io.Copy(io.Discard, stdout)
+	}()
+	select {
+	case s.Addr = <-addr:
+	case <-time.After(startTimeout):
+	case <-ctx.Done():
+	}
+	if s.Addr == "" {
+		s.Stop()
+		return nil, fmt.Errorf("%s has not said where it listens: %s", path, strings.TrimSpace(s.stderr.String()))
+	}
+	return s, nil
+}
+
+// Stop kills the server. No peer owes the bench a clean end, and the next is not to run beside the last.
+func (s *Server) Stop() {
+	s.cmd.Process.Kill()
+	s.cmd.Wait()
+}
+
+// announced reads up to the line "listening tcp ADDR" and returns the address, or "" at the end of the output.
+func announced(output io.Reader) string {
+	for lines := bufio.NewScanner(output); lines.Scan(); {
+		if f := strings.Fields(lines.Text()); len(f) == 3 && f[0] == "listening" {
+			return f[2]
+		}
+	}
+	return ""
+}
+
+// startChild ties a child's life to the bench's, even where the bench is killed. A session of its own is a
+// scheduling group of its own, so that the child need not share its core with all that the user's shell runs.
+func (b *Bench) startChild(cmd *exec.Cmd, core int) error {
+	cmd.WaitDelay = stopTimeout
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setsid: true}
+	if err := startOn(core, b.cores.Nice, cmd.Start); err != nil {
+		return err
+	}
+	raiseSession(cmd.Process.Pid, b.cores.Nice)
+	return nil
+}
+
+// loadServer starts a peer, runs a load on it, and fills report with what the load printed.
+func (b *Bench) loadServer(ctx context.Context, p Peer, report any, kind string, args ...string) error {
+	ctx, cancel := context.WithTimeout(ctx, b.warm+b.window+loadSlack)
+	defer cancel()
+	path, err := p.Program.build(ctx, b.out)
+	if err != nil {
+		return err
+	}
+	s, err := b.startServer(ctx, path, p.Args)
+	if err != nil {
+		return err
+	}
+	err = b.runLoad(ctx, s, report, kind, args)
+	s.Stop()
+	if err != nil && s.stderr.Len() > 0 {
+		err = fmt.Errorf("%w; the server said: %s", err, bytes.TrimSpace(s.stderr.Bytes()))
+	}
+	return err
+}
+
+// runLoad runs this very program as the load: a process of its own, whose runtime does nothing by itself.
+func (b *Bench) runLoad(ctx context.Context, s *Server, report any, kind string, args []string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	target := []string{"load", kind, "-addr", s.Addr, "-pid", strconv.Itoa(s.PID), "-core", strconv.Itoa(b.cores.Server)}
+	cmd := exec.CommandContext(ctx, self, append(target, args...)...)
+	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "GOGC=off", "GODEBUG=asyncpreemptoff=1")
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := b.startChild(cmd, b.cores.Load); err != nil {
+		return err
+	}
+	if err := cmd.Wait(); err != nil {
+		if said := strings.TrimSpace(stderr.String()); said != "" {
+			err = errors.New(said)
+		}
+		return err
+	}
+	return json.Unmarshal(stdout.Bytes(), report)
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"example.com/pike/bench/load"
+)
+
+const (
+	floorSource = "peers/floor.c"
+	anyPort     = "0"
+	anyLocal    = "127.0.0.1:0"
+
+	// A window in which a connection has only a message or two says nothing about the slowest in a thousand.
+	warmPerConn   = 30 * time.Microsecond
+	windowPerConn = 150 * time.Microsecond
+)
+
+var (
+	floorProgram = compileC("floor", floorSource)
+	uvProgram    = compileC("uvecho", "peers/uvecho.c", "-luv")
+	goNetProgram = buildGo("gonet", ".", "./peers/gonet")
+	pikeProgram  = buildGo("pike-echo", "..", "./examples/echo")
+)
+
+var tcpEchoMetrics = []Metric{
+	{"CPU", "µs/msg", true}, // of the server
+	{"rate", "msg/s", true},
+	{"p50", "µs", true},
+	{"p99", "µs", true},
+	{"p99.9", "µs", true},
+	{"RSS", "MiB", false},
+	{"busy", "%", false}, // the server's core, by the server
+	{"load idle", "%", false},
+	{"load work", "µs/msg", false},
+	{disturbed, "%", false},
+}
+
+// tcpEchoPeers gives a goroutine of Go net a buffer for a whole message, as a user who knows the size would.
+func tcpEchoPeers(size int) []Peer {
+	return []Peer{
+		{"floor", floorProgram, []string{anyPort}},
+		{"uv-tuned", uvProgram, []string{"tuned", anyPort}},
+		{"uv-guide", uvProgram, []string{"guide", anyPort}},
+		{"go-net", goNetProgram, []string{"-listen", anyLocal, "-buffer", strconv.Itoa(max(4096, size))}},
+		{"pike", pikeProgram, []string{"-listen", anyLocal}},
+	}
+}
+
+func tcpEcho() []Workload {
+	var all []Workload
+	for _, size := range []int{64, 16 << 10} {
+		for _, conns := range []int{100, 1000, 10000} {
+			all = append(all, Workload{
+				Name:    fmt.Sprintf("tcp-echo-%s-%d", sizeName(size), conns),
+				About:   fmt.Sprintf("TCP echo of %s, %d connections with one message each under way", sizeName(size), conns),
+				ByName:  size > 64 || conns > 1000,
+				Metrics: tcpEchoMetrics,
+				Peers:   tcpEchoPeers(size),
+				Measure: echoOf(size, conns),
+				Doubt:   loadBound,
+			})
+		}
+	}
+	return all
+}
+
+func sizeName(bytes int) string {
+	if bytes >= 1<<10 {
+		return fmt.Sprintf("%dKiB", bytes>>10)
+	}
+	return fmt.Sprintf("%dB", bytes)
+}
+
+func echoOf(size, conns int) func(context.Context, *Bench, Peer) (Sample, error) {
+	return func(ctx context.Context, b *Bench, p Peer) (Sample, error) {
+		var r load.EchoReport
+		err := b.loadServer(ctx, p, &r, "tcp-echo",
+			"-conns", strconv.Itoa(conns), "-size", strconv.Itoa(size),
+			"-warm", max(b.warm, time.Duration(conns)*warmPerConn).String(),
+			"-measure", max(b.window, time.Duration(conns)*windowPerConn).String())
+		if err != nil {
+			return nil, err
+		}
+		return echoSample(r), nil
+	}
+}
+
+func echoSample(r load.EchoReport) Sample {
+	return Sample{
+		"CPU":       micros(r.ServerCPU) / float64(r.Messages),
+		"rate":      float64(r.Messages) / r.Wall.Seconds(),
+		"p50":       micros(r.P50),
+		"p99":       micros(r.P99),
+		"p99.9":     micros(r.P999),
+		"RSS":       float64(r.ServerRSS) / (1 << 20),
+		"busy":      100 * r.ServerCPU.Seconds() / r.Wall.Seconds(),
+		"load idle": 100 * r.Idle.Seconds() / r.Wall.Seconds(),
+		"load work": micros(r.Work()),
+		disturbed:   100 * r.Disturbed(),
+	}
+}
+
+func micros(d time.Duration) float64 { return d.Seconds() * 1e6 }
+
+// loadBound says so when the server had time to spare and the load had none. A disturbed core looks the same,
+// so what was taken counts as used.
+func loadBound(s Sample) string {
+	if s["load idle"] < 2 && s["busy"]+s[disturbed] < 95 {
+		return "the load was the limit: the rate and the latencies are the load's"
+	}
+	return ""
+}

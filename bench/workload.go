@@ -1,0 +1,43 @@
+package main
+
+import (
+	"context"
+	"slices"
+)
+
+// A Workload is one line of work that several peers do. A new one is a file that returns some, and its line in
+// workloads.
+type Workload struct {
+	Name    string
+	About   string
+	ByName  bool     // too long, or too special, to run unasked
+	Steady  bool     // gives the same figure every time: one round is enough
+	Metrics []Metric // the first is the one that peers are judged by
+	Peers   []Peer   // the first is what all are compared to
+	Measure func(context.Context, *Bench, Peer) (Sample, error)
+	Doubt   func(median Sample) string // why this peer's medians are not its own doing, or ""
+}
+
+func workloads() []Workload {
+	return slices.Concat(tcpEcho(), idleMemory(), calibration())
+}
+
+// A Metric is one figure of a sample. Without Ratio it explains the others and is compared to nothing.
+type Metric struct {
+	Name  string
+	Unit  string
+	Ratio bool
+}
+
+// A Sample is what one run of one peer gave, by name of metric.
+type Sample map[string]float64
+
+// disturbed, if a sample has it, is the share of the window that other programs took from its cores.
+const disturbed = "disturbed"
+
+// A Peer is a program that does the work, and how it is started for it.
+type Peer struct {
+	Name    string
+	Program *Program
+	Args    []string
+}
