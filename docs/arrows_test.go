@@ -37,6 +37,7 @@ var layers = []layer{
 	{"timer", []string{"loop", "poller", zap + "/..."}},
 	{"signal", []string{"loop", "poller", zap + "/..."}},
 	{"examples", []string{"poller/...", "loop/...", "tcp/...", "udp/...", "timer/...", "signal/...", zap + "/..."}},
+	{"conformance", nil},
 	{"docs", nil},
 }
 
