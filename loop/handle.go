@@ -1,0 +1,211 @@
+package loop
+
+import (
+	"net"
+	"runtime/debug"
+
+	"example.com/pike/poller"
+)
+
+// A Handle is an object on a loop that can call back. The packages of pike
+// make them; each embeds a Base.
+type Handle interface {
+	// Close stops the handle and ends it. Its close callback comes later, from
+	// the loop. Closing again returns net.ErrClosed.
+	Close() error
+
+	Loop() *Loop
+	Active() bool
+	Closing() bool
+	Ref()
+	Unref()
+	HasRef() bool
+
+	base() *Base
+}
+
+// Base is what every handle embeds: its place on the loop, and whether it keeps
+// the loop running.
+type Base struct {
+	lp    *Loop
+	index uint32 // in lp.handles, plus one; 0 is not there
+	flags baseFlags
+}
+
+type baseFlags uint8
+
+const (
+	isActive baseFlags = 1 << iota
+	unrefd
+	closing
+	ended // the close callback is queued or made
+)
+
+func (b *Base) base() *Base { return b }
+
+// Loop is the loop that the handle is on.
+func (b *Base) Loop() *Loop { return b.lp }
+
+// Active reports whether the handle can call back: a timer that is armed, a
+// socket that is open.
+func (b *Base) Active() bool { return b.flags&isActive != 0 }
+
+// Closing reports whether Close was called.
+func (b *Base) Closing() bool { return b.flags&closing != 0 }
+
+// HasRef reports whether the handle, while it is active, keeps Run going. It
+// does from the start.
+func (b *Base) HasRef() bool { return b.flags&unrefd == 0 }
+
+// Ref undoes Unref. There is no count: calling it twice is calling it once.
+func (b *Base) Ref() {
+	if b.HasRef() {
+		return
+	}
+	b.flags &^= unrefd
+	if b.Active() {
+		b.lp.active++
+	}
+}
+
+// Unref lets Run end although the handle is active. Operations in flight and a
+// pending close still keep it going.
+func (b *Base) Unref() {
+	if !b.HasRef() {
+		return
+	}
+	b.flags |= unrefd
+	if b.Active() {
+		b.lp.active--
+	}
+}
+
+func (b *Base) setActive(on bool) {
+	if on == b.Active() {
+		return
+	}
+	b.flags ^= isActive
+	if !b.HasRef() {
+		return
+	}
+	if on {
+		b.lp.active++
+	} else {
+		b.lp.active--
+	}
+}
+
+// A Finisher is told when the close callback is due.
+type Finisher interface{ Finished() }
+
+// A Flusher has work to do before the loop polls, or after.
+type Flusher interface{ Flush() }
+
+type closer struct {
+	handle Handle
+	fn     Finisher
+}
+
+// The methods below are for packages that make handles.
+
+// Own makes l the loop of a new handle without putting it there: for handles
+// that are attached only while they are active, so that the loop keeps no
+// forgotten ones in memory.
+func (l *Loop) Own(h Handle) { h.base().lp = l }
+
+// Attach puts a handle on the loop. It returns net.ErrClosed after Close, and
+// changes nothing for a handle that is attached.
+func (l *Loop) Attach(h Handle) error {
+	b := h.base()
+	if l.closed {
+		return net.ErrClosed
+	}
+	if b.index == 0 {
+		b.lp = l
+		l.handles.add(h, b)
+	}
+	return nil
+}
+
+// Detach takes a handle off the loop, so that nothing of the loop refers to it.
+func (l *Loop) Detach(h Handle) {
+	b := h.base()
+	b.setActive(false)
+	if b.index == 0 {
+		return
+	}
+	l.handles.remove(b)
+}
+
+// SetActive says whether an attached handle can call back now.
+func (l *Loop) SetActive(h Handle, on bool) { h.base().setActive(on) }
+
+// BeginClose marks a handle as closing. It is no longer active, but holds the
+// loop until its close callback. It reports false if that was done before.
+func (l *Loop) BeginClose(h Handle) bool {
+	b := h.base()
+	if b.Closing() {
+		return false
+	}
+	b.setActive(false)
+	b.flags |= closing
+	l.closing++
+	return true
+}
+
+// EndClose queues the close callback of a handle that is closing, when nothing
+// of it is with the system any more.
+func (l *Loop) EndClose(h Handle, fn Finisher) {
+	b := h.base()
+	if b.flags&ended == 0 {
+		b.flags |= ended
+		l.ended = append(l.ended, closer{h, fn})
+	}
+}
+
+// Hold keeps the loop running, for an operation in flight, until Release.
+func (l *Loop) Hold() { l.requests++ }
+
+// Release undoes one Hold.
+func (l *Loop) Release() { l.requests-- }
+
+// Defer has f flushed before the loop polls next, or after the poll that is
+// under way: first in, first out.
+func (l *Loop) Defer(f Flusher) { l.deferred = append(l.deferred, f) }
+
+// SetTimeout arms t for due, or moves it there.
+func (l *Loop) SetTimeout(t *Timeout, due poller.Time) { l.timers.set(t, due) }
+
+// StopTimeout disarms t and reports whether it was armed.
+func (l *Loop) StopTimeout(t *Timeout) bool { return l.timers.stop(t) }
+
+// Walk calls fn for every handle that is on the loop: those that are active or
+// open, and those that are closing. fn may close handles.
+func (l *Loop) Walk(fn func(Handle)) {
+	l.Check("loop.Loop.Walk")
+	for _, h := range l.handles.all() {
+		if h.base().index != 0 {
+			fn(h)
+		}
+	}
+}
+
+// Guarded reports whether callbacks must be run under Recover.
+func (l *Loop) Guarded() bool { return l.onPanic != nil }
+
+// Recover is deferred by a handle around a callback where the loop is Guarded.
+func (l *Loop) Recover(h Handle) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	l.onPanic(h, v, debug.Stack())
+	if h == nil {
+		return
+	}
+	if a, ok := h.(interface{ Abort() error }); ok {
+		a.Abort()
+	} else {
+		h.Close()
+	}
+}

@@ -1,0 +1,279 @@
+// Package loop runs callbacks on one goroutine: a [Loop] owns a poller and
+// calls back for timers, posted functions and whatever the socket packages
+// (tcp, udp), timer and signal hang on it.
+//
+//	lp, err := loop.New(loop.Options{})
+//	...                       // open listeners, start timers
+//	err = lp.Run()            // until nothing is left that could call back, or Stop
+//
+// # One goroutine
+//
+// A Loop belongs to the goroutine that runs it, and so does every handle on it:
+// before Run to whoever sets it up, afterwards to its callbacks. Only
+// [Loop.Post], [Loop.Stop] and [Async.Send] may be called from elsewhere; Post is how
+// everything else gets onto the loop. In race builds (go test -race) and under
+// the build tag pikedebug a method that is called off the loop's goroutine
+// panics with its name. What blocks belongs into [Work], which runs a job on an
+// [Executor] and brings its result back onto the loop.
+//
+// # A turn
+//
+// Each turn of the loop has these phases, in this order:
+//
+//  1. timers that are due, ordered by due time and then by when they were armed
+//  2. posted functions, in the order posted
+//  3. idle watchers, then prepare watchers
+//  4. deferred work: what callbacks have written is sent
+//  5. poll, whose upcalls are the I/O callbacks; it blocks until the next timer
+//     is due, and not at all if anything is left to do
+//  6. check watchers
+//  7. deferred work again
+//  8. close callbacks, in the order in which closing ended
+//
+// Every source has a budget for each turn, and what is left over comes first in
+// the next: a flood of posts delays neither I/O nor timers. Everything is first
+// in, first out.
+//
+// # Handles
+//
+// A handle is an object on the loop that can call back: a timer, a listener, a
+// connection, a watcher. It is active while it can, and an active handle keeps
+// Run going unless [Base.Unref] was called. Closing a handle keeps Run going until
+// its close callback has been made. Misuse is an error, never a crash: a closed
+// handle or loop answers [net.ErrClosed], a bad argument [os.ErrInvalid].
+package loop
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"example.com/pike/poller"
+)
+
+// ErrRunning is returned by calls that a running loop, or a callback of it,
+// must not make: Run inside Run, and Close.
+var ErrRunning = errors.New("loop: already running")
+
+// Options are what a Loop is made with. The zero value works.
+type Options struct {
+	// Poller is the event queue to own; nil opens the system's best, or what the
+	// environment variable PIKE_POLLER names. The loop closes it.
+	Poller poller.Poller
+
+	// Backend names the poller to open where Poller is nil; see poller.Open.
+	Backend string
+
+	// Executor runs the jobs of Work. By default it is the poller's own, which
+	// only a simulated one has, or else a new goroutine for each job; package
+	// loop/workers has a pool.
+	Executor Executor
+
+	// Resolver answers host names, off the loop. By default the poller's own or
+	// else net.DefaultResolver.
+	Resolver Resolver
+
+	// Logger receives what no callback can: default zap.NewNop.
+	Logger *zap.Logger
+
+	// OnPanic is called on the loop with what a callback panicked with and the
+	// stack of that moment; the handle that called back is then closed, and the
+	// loop goes on. The handle is nil where the callback had none, a posted
+	// function say. By default a panic takes the program down, its stack intact.
+	OnPanic func(h Handle, value any, stack []byte)
+
+	// MeasureIdle makes Metrics report the time spent waiting, at the cost of
+	// one more reading of the clock a turn.
+	MeasureIdle bool
+}
+
+// An Executor runs what blocks. Submit may be called by any goroutine and must
+// not block; an error means that the job will not run. *ants.Pool is one; see
+// package loop/workers for one that queues.
+type Executor = poller.Executor
+
+// A Resolver answers host names. *net.Resolver is one.
+type Resolver = poller.Resolver
+
+// A Loop runs callbacks on the goroutine that calls Run.
+type Loop struct {
+	poller   poller.Poller
+	executor Executor
+	resolver Resolver
+	log      *zap.Logger
+	onPanic  func(Handle, any, []byte)
+
+	now      poller.Time
+	timers   timeouts
+	mail     mailbox
+	deferred []Flusher
+	flushing []Flusher // the memory of deferred, in turn
+	ended    []closer
+	ending   []closer
+	prepare  hooks
+	check    hooks
+	idle     hooks
+
+	locals   map[any]any
+	handles  handles
+	active   int // handles that are active and referenced
+	closing  int // handles whose close callback is to come
+	requests int // operations in flight that hold the loop; see Hold
+
+	turns       uint64
+	callbacks   uint64
+	waited      time.Duration
+	measureIdle bool
+
+	running  atomic.Bool
+	stop     atomic.Bool
+	sleeping atomic.Bool // nobody looks at mail or stop before Poll returns
+	closed   bool
+	ctx      context.Context // of RunContext, while it runs; nil if it cannot end
+	owner    owner
+}
+
+// New returns a Loop. The errors are those of opening the poller.
+func New(o Options) (*Loop, error) {
+	p := o.Poller
+	if p == nil {
+		var err error
+		if p, err = poller.Open(o.Backend); err != nil {
+			return nil, err
+		}
+	}
+	l := &Loop{poller: p, log: o.Logger, onPanic: o.OnPanic, measureIdle: o.MeasureIdle}
+	if l.log == nil {
+		l.log = zap.NewNop()
+	}
+	l.executor = executorOf(o.Executor, p)
+	l.resolver = resolverOf(o.Resolver, p)
+	l.now = p.Now()
+	l.timers.init(l.now)
+	l.sleeping.Store(true)
+	return l, nil
+}
+
+func executorOf(e Executor, p poller.Poller) Executor {
+	if e != nil {
+		return e
+	}
+	if e, ok := p.(Executor); ok {
+		return e
+	}
+	return goroutines{}
+}
+
+func resolverOf(r Resolver, p poller.Poller) Resolver {
+	if r != nil {
+		return r
+	}
+	if r, ok := p.(Resolver); ok {
+		return r
+	}
+	return systemResolver{}
+}
+
+type systemResolver struct{}
+
+func (systemResolver) LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error) {
+	return net.DefaultResolver.LookupNetIP(ctx, network, host)
+}
+
+// Now is the time at which the present turn began or its poll returned,
+// whichever was later; UpdateNow reads the clock afresh. It does not follow the
+// wall clock.
+func (l *Loop) Now() poller.Time { return l.now }
+
+// UpdateNow reads the clock, for callbacks that have run long.
+func (l *Loop) UpdateNow() poller.Time {
+	l.now = l.poller.Now()
+	return l.now
+}
+
+// Poller is the poller that the loop owns, for packages that make handles.
+func (l *Loop) Poller() poller.Poller { return l.poller }
+
+// Resolver answers host names for this loop. Its calls block: use them in Work.
+func (l *Loop) Resolver() Resolver { return l.resolver }
+
+// Logger is where the loop and its handles log.
+func (l *Loop) Logger() *zap.Logger { return l.log }
+
+// Metrics are counters of a loop's life.
+type Metrics struct {
+	Turns     uint64        // of the loop, complete ones
+	Events    uint64        // that the poller has taken from the system, where it counts them
+	Callbacks uint64        // of timers, posted functions and watchers
+	Idle      time.Duration // spent waiting; needs Options.MeasureIdle
+}
+
+// Metrics reads the counters.
+func (l *Loop) Metrics() Metrics {
+	m := Metrics{Turns: l.turns, Callbacks: l.callbacks, Idle: l.waited}
+	if c, ok := l.poller.(poller.Meter); ok {
+		m.Events = c.Events()
+	}
+	return m
+}
+
+// Close ends the loop and everything on it: handles are closed and their close
+// callbacks made, output that the system takes at once is sent and the rest is
+// dropped, and the poller is closed. Functions still posted are dropped. It
+// must not be called while the loop runs (ErrRunning); again, it returns
+// net.ErrClosed.
+func (l *Loop) Close() error {
+	l.Check("loop.Loop.Close")
+	if l.closed {
+		return net.ErrClosed
+	}
+	if !l.running.CompareAndSwap(false, true) {
+		return ErrRunning
+	}
+	l.own()
+	defer l.leave()
+	l.shutHandles()
+	l.mail.close()
+	l.closed = true
+	return l.poller.Close()
+}
+
+// closeTurns bounds how long handles may take to close: an owner that opens
+// new ones in its close callbacks would go on for ever.
+const closeTurns = 1000
+
+// shutHandles closes first as a user would, so that what the system takes at
+// once is still sent, and then by force.
+func (l *Loop) shutHandles() {
+	l.Walk(func(h Handle) { h.Close() })
+	for range closeTurns {
+		if l.poll(atOnce) != nil || l.handles.n == 0 && l.closing == 0 {
+			return
+		}
+		l.Walk(func(h Handle) {
+			if a, ok := h.(interface{ Abort() error }); ok && h.base().flags&ended == 0 {
+				a.Abort()
+			} else {
+				h.Close()
+			}
+		})
+	}
+}
+
+// invalid is a misuse that the caller can mend.
+func invalid(op string) error { return &misuse{op, os.ErrInvalid} }
+
+// misuse names the call that was wrong.
+type misuse struct {
+	op  string
+	err error
+}
+
+func (m *misuse) Error() string { return m.op + ": " + m.err.Error() }
+func (m *misuse) Unwrap() error { return m.err }

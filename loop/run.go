@@ -1,0 +1,275 @@
+package loop
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"example.com/pike/poller"
+)
+
+// Budgets of one turn.
+const (
+	timersPerTurn  = 4096
+	postsPerTurn   = 1024
+	flushesPerTurn = 4 // rounds of deferred work that deferred work caused
+)
+
+// Run runs the loop until nothing is left that could call back, or until Stop;
+// Alive tells which. Inside a callback it returns ErrRunning, after Close
+// net.ErrClosed; any other error is the poller's, and final.
+func (l *Loop) Run() error { return l.RunContext(context.Background()) }
+
+// RunContext is Run, and stops when ctx ends; it then returns ctx's cause.
+func (l *Loop) RunContext(ctx context.Context) error {
+	if err := l.enter(); err != nil {
+		return err
+	}
+	defer l.leave()
+	if ctx.Done() != nil {
+		l.ctx = ctx
+		stop := context.AfterFunc(ctx, l.interrupt)
+		defer func() {
+			stop()
+			l.ctx = nil
+		}()
+	}
+	for ctx.Err() == nil && l.alive() && !l.stop.Load() {
+		if err := l.turn(l.deadline()); err != nil {
+			return err
+		}
+	}
+	l.stop.Store(false)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// RunOnce runs one turn, which waits for something to happen if there is
+// nothing to do, and then the timers that have become due meanwhile. It reports
+// whether the loop is still alive. It is for embedding a loop in a main loop
+// that somebody else wrote; so is RunNoWait.
+func (l *Loop) RunOnce() (alive bool, err error) {
+	if err := l.enter(); err != nil {
+		return false, err
+	}
+	defer l.leave()
+	if !l.stop.Load() {
+		if err := l.turn(l.deadline()); err != nil {
+			return l.alive(), err
+		}
+		l.runTimers()
+	}
+	l.stop.Store(false)
+	return l.alive(), nil
+}
+
+// RunNoWait runs one turn that does not wait. It reports whether the loop is
+// still alive.
+func (l *Loop) RunNoWait() (alive bool, err error) {
+	if err := l.enter(); err != nil {
+		return false, err
+	}
+	defer l.leave()
+	if !l.stop.Load() {
+		if err := l.turn(atOnce); err != nil {
+			return l.alive(), err
+		}
+	}
+	l.stop.Store(false)
+	return l.alive(), nil
+}
+
+// Stop makes Run return at the end of the present turn; if the loop is not
+// running, the next Run, RunOnce or RunNoWait returns without a turn. Any goroutine may
+// call it. Handles stay as they are: Run may be called again.
+func (l *Loop) Stop() {
+	l.stop.Store(true)
+	l.interrupt()
+}
+
+// interrupt wakes the loop if it sleeps.
+func (l *Loop) interrupt() {
+	if l.sleeping.CompareAndSwap(true, false) {
+		l.poller.Wake()
+	}
+}
+
+// Alive reports whether anything is left that could call back: an active
+// handle that is referenced, a handle that is closing, an operation in flight,
+// or a posted function.
+func (l *Loop) Alive() bool {
+	l.Check("loop.Loop.Alive")
+	return l.alive()
+}
+
+func (l *Loop) alive() bool {
+	return l.active > 0 || l.closing > 0 || l.requests > 0 || len(l.deferred) > 0 || l.mail.any()
+}
+
+// Timeout is how long the next turn may wait: 0 if there is something to do,
+// a negative value if only an event or a Post can end it. With Fd it lets
+// another event loop wait for this one.
+func (l *Loop) Timeout() time.Duration {
+	l.Check("loop.Loop.Timeout")
+	switch d := l.deadline(); d {
+	case atOnce:
+		return 0
+	case poller.Never:
+		return -1
+	default:
+		return max(0, d.Sub(l.poller.Now()))
+	}
+}
+
+// Fd is a descriptor that is readable when a turn has something to do, also
+// after a Post: another loop can watch it, and call RunNoWait. ok is false where the
+// poller has none.
+func (l *Loop) Fd() (fd uintptr, ok bool) {
+	if d, has := l.poller.(poller.Descriptor); has {
+		return d.Fd(), true
+	}
+	return 0, false
+}
+
+func (l *Loop) enter() error {
+	if !l.running.CompareAndSwap(false, true) {
+		return ErrRunning
+	}
+	if l.closed {
+		l.running.Store(false)
+		return net.ErrClosed
+	}
+	l.own()
+	return nil
+}
+
+// leave also counts as falling asleep: whoever embeds the loop waits on its
+// descriptor now, and a Post must make that readable.
+func (l *Loop) leave() {
+	l.disown()
+	l.sleeping.Store(true)
+	l.running.Store(false)
+}
+
+// atOnce is a deadline that is always past.
+const atOnce poller.Time = 0
+
+// deadline is until when the next poll may wait. What runs before the poll in
+// the same turn may bring it forward; turn looks again.
+func (l *Loop) deadline() poller.Time {
+	if !l.alive() || l.busy() {
+		return atOnce
+	}
+	return l.timers.next()
+}
+
+// busy reports whether a poll must not wait.
+func (l *Loop) busy() bool {
+	return l.stop.Load() || l.idle.any() || len(l.deferred) > 0 || len(l.ended) > 0 || l.mail.any()
+}
+
+// turn runs the phases; limit is atOnce for a turn that must not wait.
+func (l *Loop) turn(limit poller.Time) error {
+	l.runTimers()
+	l.runPosts()
+	l.idle.run(l)
+	l.prepare.run(l)
+	l.flush()
+	if limit != atOnce {
+		limit = l.deadline()
+	}
+	return l.poll(limit)
+}
+
+// poll is the second half of a turn.
+func (l *Loop) poll(deadline poller.Time) error {
+	err := l.wait(deadline)
+	l.now = l.poller.Now()
+	l.check.run(l)
+	l.flush()
+	l.runCloses()
+	l.turns++
+	return err
+}
+
+func (l *Loop) wait(deadline poller.Time) error {
+	if deadline == atOnce {
+		return l.poller.Poll(atOnce)
+	}
+	l.sleeping.Store(true)
+	// What was posted, stopped or cancelled before we said so woke nobody.
+	if l.stop.Load() || l.mail.any() || l.ctx != nil && l.ctx.Err() != nil {
+		deadline = atOnce
+	}
+	var began poller.Time
+	if l.measureIdle {
+		began = l.poller.Now()
+	}
+	err := l.poller.Poll(deadline)
+	l.sleeping.Store(false)
+	if l.measureIdle {
+		l.waited += l.poller.Now().Sub(began)
+	}
+	return err
+}
+
+func (l *Loop) runTimers() {
+	l.now = l.poller.Now()
+	before := l.timers.seq + 1 // what is armed from here on waits for the next turn
+	for range timersPerTurn {
+		t := l.timers.pop(l.now, before)
+		if t == nil {
+			return
+		}
+		l.callbacks++
+		t.owner.Expired(t)
+	}
+}
+
+func (l *Loop) runPosts() {
+	for range postsPerTurn {
+		fn := l.mail.take()
+		if fn == nil {
+			return
+		}
+		l.callbacks++
+		l.call(fn)
+	}
+}
+
+// call runs a callback that belongs to no handle.
+func (l *Loop) call(fn func()) {
+	if l.onPanic != nil {
+		defer l.Recover(nil)
+	}
+	fn()
+}
+
+// flush runs deferred work, and what that defers, for a few rounds.
+func (l *Loop) flush() {
+	for range flushesPerTurn {
+		if len(l.deferred) == 0 {
+			return
+		}
+		l.deferred, l.flushing = l.flushing[:0], l.deferred
+		for i, f := range l.flushing {
+			l.flushing[i] = nil
+			f.Flush()
+		}
+	}
+}
+
+func (l *Loop) runCloses() {
+	if len(l.ended) == 0 {
+		return
+	}
+	l.ended, l.ending = l.ending[:0], l.ended
+	for i, c := range l.ending {
+		l.ending[i] = closer{}
+		l.closing--
+		l.Detach(c.handle)
+		c.fn.Finished()
+	}
+}

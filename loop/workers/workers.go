@@ -1,0 +1,156 @@
+// Package workers is a pool of goroutines for the jobs of loop.Work, on
+// github.com/panjf2000/ants.
+//
+//	pool, err := workers.New(workers.Options{})
+//	lp, err := loop.New(loop.Options{Executor: pool})
+//	...
+//	lp.Run()
+//	pool.Close()
+//
+// An *ants.Pool is an Executor by itself, but its Submit either blocks, which
+// would block the loop, or refuses when all goroutines are busy. A Pool queues,
+// first in, first out.
+//
+// It is a package of its own because importing ants starts two goroutines that
+// never end, which a program without a pool should not have.
+package workers
+
+import (
+	"errors"
+	"net"
+	"runtime"
+	"sync"
+
+	"github.com/panjf2000/ants/v2"
+)
+
+// ErrFull is returned by Submit when Options.MaxQueued jobs wait already.
+var ErrFull = errors.New("workers: too many jobs are queued")
+
+// Options are what a Pool is made with. The zero value works.
+type Options struct {
+	// Size is how many jobs run at the same time; 0 is four times GOMAXPROCS,
+	// as they are expected to wait more than to compute.
+	Size int
+
+	// MaxQueued is how many more may wait; 0 is no bound.
+	MaxQueued int
+}
+
+// A Pool runs jobs on a bounded number of goroutines. Its methods may be called
+// from any goroutine.
+type Pool struct {
+	ants      *ants.Pool
+	size      int
+	maxQueued int
+
+	mu     sync.Mutex
+	idle   sync.Cond
+	queue  []func()
+	busy   int // goroutines that run jobs
+	closed bool
+}
+
+// New returns a Pool.
+func New(o Options) (*Pool, error) {
+	if o.Size < 0 || o.MaxQueued < 0 {
+		return nil, errors.New("workers: negative option")
+	}
+	if o.Size == 0 {
+		o.Size = 4 * runtime.GOMAXPROCS(0)
+	}
+	p := &Pool{size: o.Size, maxQueued: o.MaxQueued}
+	p.idle.L = &p.mu
+	var err error
+	p.ants, err = ants.NewPool(-1, ants.WithPanicHandler(crash))
+	return p, err
+}
+
+// crash lets a job's panic end the program, as that of any goroutine: ants would
+// log it and go on, and the job's done function would never be called.
+func crash(v any) { panic(v) }
+
+// Submit has job run as soon as a goroutine is free. It does not wait. It
+// returns net.ErrClosed after Close, and ErrFull.
+func (p *Pool) Submit(job func()) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.closed:
+		return net.ErrClosed
+	case p.busy == p.size && p.maxQueued > 0 && len(p.queue) >= p.maxQueued:
+		return ErrFull
+	}
+	p.queue = append(p.queue, job)
+	p.start()
+	return nil
+}
+
+// start puts one more goroutine to work if there may be one. With the mutex
+// held; ants does not wait, since its own bound is off, and does not refuse
+// before Release.
+func (p *Pool) start() {
+	if p.busy < p.size && len(p.queue) > 0 {
+		p.busy++
+		p.ants.Submit(p.work)
+	}
+}
+
+// work runs jobs until none is queued.
+func (p *Pool) work() {
+	done := false
+	defer func() {
+		if !done { // a job has called runtime.Goexit
+			p.rest()
+		}
+	}()
+	for job := p.take(); job != nil; job = p.take() {
+		job()
+	}
+	done = true
+}
+
+// take returns the next job; if there is none the goroutine is at rest.
+func (p *Pool) take() func() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.queue) == 0 {
+		p.leave()
+		return nil
+	}
+	job := p.queue[0]
+	p.queue[0] = nil
+	p.queue = p.queue[1:]
+	return job
+}
+
+func (p *Pool) rest() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.leave()
+	p.start()
+}
+
+func (p *Pool) leave() {
+	p.busy--
+	if p.busy == 0 {
+		p.idle.Broadcast()
+	}
+}
+
+// Close refuses new jobs, waits for those it has, the queued ones included, and
+// ends the goroutines. Again, it returns net.ErrClosed.
+func (p *Pool) Close() error {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return net.ErrClosed
+	}
+	p.closed = true
+	for p.busy > 0 || len(p.queue) > 0 {
+		p.idle.Wait()
+	}
+	p.mu.Unlock()
+	p.ants.Release()
+	return nil
+}

@@ -1,0 +1,73 @@
+package poller
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+func (p *readiness) AdoptListener(fd uintptr, a Acceptor) (Socket, error) {
+	dup, family, err := adopt(fd, unix.SOCK_STREAM)
+	if err != nil {
+		return nil, err
+	}
+	// A socket that is only bound becomes a listener here; for one that listens
+	// already this sets its backlog.
+	if err := unix.Listen(int(dup), maxBacklog); err != nil {
+		unix.Close(int(dup))
+		return nil, os.NewSyscallError("listen", err)
+	}
+	return p.addListener(dup, family, a), nil
+}
+
+func (p *readiness) AdoptStream(fd uintptr, h StreamHandler) (Stream, error) {
+	dup, family, err := adopt(fd, unix.SOCK_STREAM)
+	if err != nil {
+		return nil, err
+	}
+	if e := getpeername(dup, &p.sa); e != 0 {
+		unix.Close(int(dup))
+		return nil, os.NewSyscallError("getpeername", e)
+	}
+	s := &stream{h: h}
+	s.fd, s.family = dup, uint8(family)
+	s.peer = p.peerOf(family)
+	p.add(s, &s.source)
+	return s, nil
+}
+
+func (p *readiness) AdoptPacket(fd uintptr, h PacketHandler) (Packet, error) {
+	dup, family, err := adopt(fd, unix.SOCK_DGRAM)
+	if err != nil {
+		return nil, err
+	}
+	s := p.addPacket(dup, family, h)
+	if getpeername(dup, &p.sa) == 0 {
+		s.peer = p.peerOf(family)
+	}
+	return s, nil
+}
+
+// adopt duplicates fd, which must be a socket of the given kind, and makes it
+// non-blocking.
+func adopt(fd uintptr, kind int) (dup int32, family int, err error) {
+	k, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_TYPE)
+	if err == nil && k != kind {
+		err = unix.EPROTOTYPE
+	}
+	if err == nil {
+		family, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_DOMAIN)
+	}
+	if err != nil {
+		return -1, 0, os.NewSyscallError("getsockopt", err)
+	}
+	n, err := unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return -1, 0, os.NewSyscallError("fcntl", err)
+	}
+	if err := unix.SetNonblock(n, true); err != nil {
+		unix.Close(n)
+		return -1, 0, os.NewSyscallError("fcntl", err)
+	}
+	return int32(n), family, nil
+}

@@ -1,0 +1,82 @@
+package poller
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// socket opens a non-blocking socket of the family that addr needs.
+func socket(addr Addr, kind int) (fd int32, family int, err error) {
+	family = unix.AF_INET6
+	switch {
+	case addr.Path != "":
+		family = unix.AF_UNIX
+	case !addr.AddrPort.IsValid():
+		return -1, 0, os.NewSyscallError("socket", unix.EAFNOSUPPORT)
+	case addr.Addr().Unmap().Is4():
+		family = unix.AF_INET
+	}
+	n, err := unix.Socket(family, kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	return int32(n), family, os.NewSyscallError("socket", err)
+}
+
+func bindTo(fd int32, family int, addr Addr, sa *sockaddr) error {
+	e := sa.set(addr, family)
+	if e == 0 {
+		e = bind(fd, sa)
+	}
+	if e != 0 {
+		return os.NewSyscallError("bind", e)
+	}
+	return nil
+}
+
+func (p *readiness) Dial(addr Addr, o *Options, h StreamHandler) (Stream, error) {
+	if o == nil {
+		o = new(Options)
+	}
+	fd, family, err := socket(addr, unix.SOCK_STREAM)
+	if err != nil {
+		return nil, err
+	}
+	s := &stream{h: h, dialing: true}
+	s.fd, s.family = fd, uint8(family)
+	if err := p.prepareDial(s, addr, o); err != nil {
+		unix.Close(int(fd))
+		return nil, err
+	}
+	p.add(s, &s.source)
+	e := connect(fd, &p.sa)
+	if e == 0 || e == unix.EINPROGRESS || e == unix.EINTR { // connect(2): interrupted, it goes on
+		e = s.arm(Writable)
+	}
+	if e != 0 {
+		s.pending().err = e
+		s.failLater()
+	}
+	return s, nil
+}
+
+// prepareDial leaves the address in p.sa.
+func (p *readiness) prepareDial(s *stream, addr Addr, o *Options) error {
+	family := int(s.family)
+	if err := applyStream(s.fd, family, o); err != nil {
+		return err
+	}
+	if o.Local.IsValid() {
+		if o.Local.Path == "" && o.Local.Port() == 0 {
+			// The port is chosen by connect, when the peer is known, or all dialed
+			// connections of an address would share 28,000 ports (ip(7)).
+			unix.SetsockoptInt(int(s.fd), unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
+		}
+		if err := bindTo(s.fd, family, o.Local, &p.sa); err != nil {
+			return err
+		}
+	}
+	if e := p.sa.set(addr, family); e != 0 {
+		return os.NewSyscallError("connect", e)
+	}
+	s.peer = p.peerOf(family)
+	return nil
+}

@@ -1,0 +1,143 @@
+package poller
+
+import (
+	"os"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// eventsPerWait bounds a batch. Level-triggered epoll rotates its ready list,
+// so that what does not fit comes first the next time.
+const eventsPerWait = 256
+
+// A queue is an epoll instance, the eventfd that wakes it, and the clock. It is
+// the part of the readiness core that other systems write anew.
+type queue struct {
+	ep, efd  int
+	base     time.Time
+	woken    atomic.Bool
+	coarse   bool // no epoll_pwait2 here
+	closed   bool
+	events   [eventsPerWait]unix.EpollEvent
+	timespec unix.Timespec
+}
+
+// wakeSlot is the slot number of the eventfd; it is never given to a socket.
+const wakeSlot = 0
+
+// NewEpoll opens the readiness backend of Linux.
+func NewEpoll() (Poller, error) {
+	p := new(readiness)
+	if err := p.queue.open(); err != nil {
+		return nil, err
+	}
+	p.open()
+	return p, nil
+}
+
+func (q *queue) open() error {
+	ep, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return os.NewSyscallError("epoll_create1", err)
+	}
+	efd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		unix.Close(ep)
+		return os.NewSyscallError("eventfd", err)
+	}
+	// Edge-triggered: each write is an event and nothing ever needs to read. The
+	// counter would take 2^64 wake-ups to fill (eventfd(2)).
+	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: wakeSlot}
+	if e := epollCtl(ep, unix.EPOLL_CTL_ADD, int32(efd), &ev); e != 0 {
+		unix.Close(efd)
+		unix.Close(ep)
+		return os.NewSyscallError("epoll_ctl", e)
+	}
+	q.ep, q.efd, q.base = ep, efd, time.Now()
+	return nil
+}
+
+// Now is CLOCK_MONOTONIC, which is also the clock of epoll's timeouts.
+func (q *queue) Now() Time { return Time(time.Since(q.base)) }
+
+// Fd is the epoll instance: readable when Poll has something to do.
+func (q *queue) Fd() uintptr { return uintptr(q.ep) }
+
+// Wake writes to the eventfd unless a wake-up is already on its way.
+func (q *queue) Wake() error {
+	if q.woken.Swap(true) {
+		return nil
+	}
+	if e := wakeEventfd(int32(q.efd)); e != 0 && e != unix.EAGAIN {
+		return os.NewSyscallError("write", e)
+	}
+	return nil
+}
+
+// wait takes what is ready, and blocks until deadline only if nothing is: under
+// load the loop never leaves the cheap raw call.
+func (q *queue) wait(deadline Time) (int, error) {
+	n, e := epollPoll(q.ep, q.events[:])
+	for n == 0 || e == unix.EINTR {
+		if deadline == Never {
+			n, e = epollWait(q.ep, q.events[:], -1)
+			continue
+		}
+		// The time that is left, afresh: the Go runtime interrupts waits with
+		// its preemption signal early and often.
+		now := q.Now()
+		if deadline <= now {
+			break
+		}
+		n, e = q.waitFor(deadline.Sub(now))
+	}
+	if e != 0 && e != unix.EINTR {
+		return 0, os.NewSyscallError("epoll_wait", e)
+	}
+	return max(n, 0), nil
+}
+
+func (q *queue) waitFor(d time.Duration) (int, errno) {
+	if !q.coarse {
+		q.timespec = unix.NsecToTimespec(int64(d))
+		n, e := epollWait2(q.ep, q.events[:], &q.timespec)
+		if e != unix.ENOSYS && e != unix.EPERM { // too old, or refused by a filter of system calls
+			return n, e
+		}
+		q.coarse = true
+	}
+	// Rounded up, so as not to be early; an int32 of milliseconds is 24 days.
+	ms := min((d+time.Millisecond-1)/time.Millisecond, 1<<31-1)
+	return epollWait(q.ep, q.events[:], int(ms))
+}
+
+// event is the i-th event of the last wait.
+func (q *queue) event(i int) (slot, gen uint32, ev Events) {
+	e := &q.events[i]
+	return uint32(e.Fd), uint32(e.Pad), Events(e.Events)
+}
+
+// arm tells the system what fd is watched for now, and was before. Nothing at
+// all means to take it out: epoll reports errors and hang-ups of whatever is
+// in, and a peer that hung up would spin the loop.
+func (q *queue) arm(fd int32, slot, gen uint32, old, now Events) errno {
+	op := unix.EPOLL_CTL_MOD
+	if old == 0 {
+		op = unix.EPOLL_CTL_ADD
+	} else if now == 0 {
+		op = unix.EPOLL_CTL_DEL
+	}
+	ev := unix.EpollEvent{Events: uint32(now), Fd: int32(slot), Pad: int32(gen)}
+	return epollCtl(q.ep, op, fd, &ev)
+}
+
+func (q *queue) close() error {
+	if q.closed {
+		return os.NewSyscallError("close", unix.EBADF)
+	}
+	q.closed = true
+	unix.Close(q.efd)
+	return os.NewSyscallError("close", unix.Close(q.ep))
+}

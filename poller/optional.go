@@ -1,0 +1,57 @@
+package poller
+
+import (
+	"context"
+	"net/netip"
+	"os"
+)
+
+// What only some backends or some users need is an interface that the packages
+// above assert for, as http.Flusher is.
+
+// An Adopter makes sockets of descriptors that were opened elsewhere. It works
+// on a duplicate, so that the caller's stays the caller's, to close; both name
+// one socket, which becomes non-blocking (dup(2)).
+type Adopter interface {
+	AdoptListener(fd uintptr, h Acceptor) (Socket, error)
+	AdoptStream(fd uintptr, h StreamHandler) (Stream, error)
+	AdoptPacket(fd uintptr, h PacketHandler) (Packet, error)
+}
+
+// A Releaser is a socket that gives its descriptor back.
+type Releaser interface {
+	// Release takes the socket out of the poller with its descriptor open and
+	// the caller's; Closed follows. With a Send in flight it is an error.
+	Release() (fd uintptr, err error)
+}
+
+// A Descriptor has a descriptor that system calls can be made on. Of a Poller
+// it is the event queue itself: readable when Poll would not block, so that a
+// loop can be embedded in another.
+type Descriptor interface {
+	Fd() uintptr
+}
+
+// A Resolver answers names in place of the system's resolver; *net.Resolver is
+// one. LookupNetIP may block and is called off the loop.
+type Resolver interface {
+	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
+}
+
+// An Executor runs what blocks. Submit may be called by any goroutine and must
+// not block; an error means that the job will not run.
+type Executor interface {
+	Submit(job func()) error
+}
+
+// A Signaler delivers signals in place of os/signal.
+type Signaler interface {
+	// Signals calls notify inside Poll for each signal of sigs (none is all)
+	// until stop is called.
+	Signals(notify func(os.Signal), sigs ...os.Signal) (stop func())
+}
+
+// A Meter counts the events that a poller has taken from the system.
+type Meter interface {
+	Events() uint64
+}

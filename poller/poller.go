@@ -1,0 +1,234 @@
+// Package poller runs sockets for one goroutine over whatever event queue the
+// system has, and tells their owners what has completed.
+//
+// It is the seam of pike. Above it, package loop and the socket packages know
+// only the interfaces below; under it, epoll and kqueue (readiness), IO
+// completion ports and io_uring (completion) and a simulated network meet in
+// one shape: a socket with two directions. Receiving is a stream that is on or
+// off. Sending is at most one operation in flight. There are no operation
+// objects, and an idle connection owns no buffer. The clock belongs to the
+// poller too, because "now" and "wait until" must agree.
+//
+// # The contract
+//
+// Every backend keeps these rules; package pollertest has a test for each.
+//
+//  1. Upcalls happen only inside [Poller.Poll], on its goroutine. No call into a
+//     poller ever calls back.
+//  2. Send true: over. Send false: exactly one Sent, also on error and after
+//     Close ([net.ErrClosed]). The buffers are the poller's until then and the
+//     caller's after. Errors of I/O are reported only by upcall.
+//  3. Received data is the poller's memory and dies when the upcall returns. On
+//     a stream EOF or an error comes once, last, after every byte that arrived;
+//     the sending side stays usable (half-close) until Close.
+//  4. Every socket ends in exactly one Closed, its last upcall; by then nothing
+//     of it is with the system.
+//  5. Stop works at once, also inside an upcall; Start after Stop loses nothing.
+//     Stopped with nothing to send means no interest at all: a peer that hung up
+//     does not make Poll return.
+//  6. A Poll delivers at most a budget for each socket, then moves on; sockets
+//     that are still ready are not forgotten.
+//  7. One Poll returns for any number of Wakes before it.
+//  8. A deadline never fires early.
+//  9. An event never reaches a socket that it was not meant for, though the
+//     system uses descriptor numbers again at once.
+//  10. Within one Poll the order is the system's; in a simulator, the seed's.
+//
+// Errors are [os.SyscallError] values that name the call that failed; the
+// packages above add the operation and the address. [Open] opens a backend.
+package poller
+
+import (
+	"math"
+	"time"
+)
+
+// Time is a reading of a poller's monotonic clock, in nanoseconds. Readings of
+// two pollers do not compare.
+type Time int64
+
+// Never is the deadline that does not come.
+const Never Time = math.MaxInt64
+
+// Add returns the time d later; what would overflow is [Never].
+func (t Time) Add(d time.Duration) Time {
+	if d > 0 && t > Never-Time(d) {
+		return Never
+	}
+	return t + Time(d)
+}
+
+// Sub returns the time from u to t.
+func (t Time) Sub(u Time) time.Duration { return time.Duration(t - u) }
+
+// A Poller is an event queue, the sockets in it, and the clock its deadlines
+// are read on.
+//
+// Every method but Wake belongs to the goroutine that calls Poll, and so do the
+// methods of every socket it opens.
+type Poller interface {
+	// Now reads the clock.
+	Now() Time
+
+	// Poll calls the handlers of what has completed. With nothing to report it
+	// blocks until something is, until Wake, or until deadline; a deadline that
+	// is past polls without blocking. It may return early with nothing done.
+	Poll(deadline Time) error
+
+	// Wake makes one Poll return, the one that is blocked or the next. Any
+	// goroutine may call it; calls that find a wake-up pending do nothing.
+	Wake() error
+
+	// Listen opens a listening stream socket, stopped. A nil Options is all
+	// defaults; so it is below.
+	Listen(addr Addr, o *Options, h Acceptor) (Socket, error)
+
+	// Dial starts to connect a stream. Connected tells how that ended, also
+	// where the system refuses at once; the error returned is of opening a
+	// socket, before anything was sent.
+	Dial(addr Addr, o *Options, h StreamHandler) (Stream, error)
+
+	// Bind opens a datagram socket, stopped.
+	Bind(addr Addr, o *Options, h PacketHandler) (Packet, error)
+
+	// Watch reports the readiness of a descriptor that somebody else owns, and
+	// who must keep it open until Close. A descriptor can be watched once at a
+	// time in a poller. It starts watching at once.
+	Watch(fd uintptr, ev Events, h WatchHandler) (Watch, error)
+
+	// Close closes every socket, without calling handlers, and the queue.
+	Close() error
+}
+
+// A Socket is a listener, or what streams and packet sockets have in common.
+type Socket interface {
+	// Start begins delivery. After EOF, an error or Close it does nothing.
+	Start()
+
+	// Stop suspends delivery, at once: what the system had already handed over
+	// waits for the next Start.
+	Stop()
+
+	// Close ends the socket. Its Send, if one is out, completes with
+	// net.ErrClosed; Closed is the last upcall, and until then the system may
+	// hold the memory of that Send. Closing again does nothing.
+	Close()
+
+	// Addr is the address the socket is bound to; the zero Addr if it has none
+	// any more.
+	Addr() Addr
+
+	// SetOption sets an option, Option reads it. An option that the system or
+	// the kind of socket does not have is errors.ErrUnsupported.
+	SetOption(o Option, value int) error
+	Option(o Option) (int, error)
+}
+
+// A Stream is a connected socket, or one that is being dialed. It opens stopped.
+type Stream interface {
+	Socket
+
+	// Peer is the address of the other end, also after it has gone.
+	Peer() Addr
+
+	// Send writes bufs in order and reports whether it is done with them. If
+	// not, it keeps them, and the slice that holds them, until it calls Sent;
+	// there must be no second Send, and no TrySend, before that.
+	Send(bufs [][]byte) (done bool)
+
+	// TrySend writes as much of p as the system takes at once and returns how
+	// much that was; it keeps nothing of p. An error is left for the next Send
+	// to report.
+	TrySend(p []byte) (n int)
+
+	// Unsent is how many bytes of the Send in flight the system has not taken
+	// yet, as far as the backend can see.
+	Unsent() int
+
+	// Shutdown ends the sending side once what was sent is out: the peer reads
+	// EOF. Receiving goes on.
+	Shutdown()
+
+	// Reset closes as Close does, but drops what the system has not sent yet
+	// and tells the peer that the connection was reset (RFC 9293, 3.10.5).
+	Reset()
+}
+
+// A Packet is a datagram socket. It opens stopped.
+type Packet interface {
+	Socket
+
+	// Send sends ms in order and reports whether it is done with them, with the
+	// same rules as Stream.Send. On a connected socket Peer may be left zero.
+	Send(ms []Message) (done bool)
+
+	// Connect fixes the peer: Send may leave it out, and only its datagrams are
+	// received. The zero Addr dissolves that.
+	Connect(peer Addr) error
+
+	// Peer is the address the socket is connected to, or the zero Addr.
+	Peer() Addr
+
+	// Join and Leave change which multicast groups the socket receives.
+	Join(m Membership) error
+	Leave(m Membership) error
+}
+
+// A Watch reports the readiness of a descriptor that someone else owns.
+type Watch interface {
+	// Set changes what is watched for; 0 pauses.
+	Set(ev Events) error
+
+	// Close stops watching. The descriptor stays open; Closed is the last
+	// upcall, but no readiness is reported once Close was called.
+	Close()
+}
+
+// An Acceptor owns a listening socket.
+type Acceptor interface {
+	// Accepted hands over a connection and returns who owns it; nil closes it.
+	Accepted(s Stream) StreamHandler
+
+	// Failed says that the system could not give out a connection, for want of
+	// descriptors say. The listener has stopped; Start tries again.
+	Failed(err error)
+
+	Closed()
+}
+
+// A StreamHandler owns a stream.
+type StreamHandler interface {
+	// Connected is called once, for a stream that was dialed and not closed
+	// before. After an error the stream is only to be closed.
+	Connected(err error)
+
+	// Received hands over what arrived. p is valid until it returns. An error,
+	// io.EOF for an orderly end, is the last thing received and comes with no
+	// data.
+	Received(p []byte, err error)
+
+	// Sent completes the Send that was not done.
+	Sent(err error)
+
+	Closed()
+}
+
+// A PacketHandler owns a packet socket.
+type PacketHandler interface {
+	// Received hands over datagrams; they are valid until it returns. An error
+	// (a peer's refusal, say) comes alone and ends nothing.
+	Received(ms []Message, err error)
+
+	// Sent completes the Send that was not done: n messages went out, and err,
+	// if there is one, is what the system said of message n. The rest was not
+	// tried.
+	Sent(n int, err error)
+
+	Closed()
+}
+
+// A WatchHandler owns a Watch.
+type WatchHandler interface {
+	Ready(ev Events)
+	Closed()
+}

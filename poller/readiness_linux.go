@@ -1,0 +1,203 @@
+package poller
+
+import (
+	"net"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Limits of one Poll, so that no socket starves the others.
+const (
+	recvBufferSize  = 64 << 10
+	recvsPerPoll    = 16      // of one stream, up to recvBufferSize each
+	bytesPerSend    = 1 << 20 // of one stream, before others have their turn
+	acceptsPerPoll  = 64      // of one listener
+	discardOnClose  = 1 << 20 // bytes, so that a close is no reset
+	errorsPerPoll   = 16      // of one datagram socket's error queue
+	batchesPerPoll  = 8       // of one datagram socket, recvBatch messages each
+	recvBatch       = 32
+	sendBatch       = 64
+	iovecsPerSend   = 64
+)
+
+// readiness is the core that readiness backends share: sockets that are told
+// when they are ready and then do the work themselves. What differs between
+// systems is in queue, sys and sockopt.
+type readiness struct {
+	queue
+	slots   slots
+	failed  []failer   // whose outcome was known where it must not be told
+	closing []endpoint // to end when the batch is over
+	buf     []byte     // what streams receive into
+	iov     [iovecsPerSend]unix.Iovec
+	msg     unix.Msghdr
+	sa      sockaddr
+	spare   *sending // list of unused ones
+	packets *packetBuffers
+	seen    uint64
+	told    []failer // the memory of failed and closing, in turn
+	ended   []endpoint
+}
+
+// An endpoint is a socket or a watch as the readiness core sees it.
+type endpoint interface {
+	ready(ev Events)
+	end()     // gives the descriptor back and makes the last upcalls
+	abandon() // gives the descriptor back, nothing else
+}
+
+// A failer has an error to tell that arose in a call.
+type failer interface{ fail() }
+
+func (p *readiness) open() {
+	p.slots.init()
+	p.buf = make([]byte, recvBufferSize)
+}
+
+// Events counts what the system has reported.
+func (p *readiness) Events() uint64 { return p.seen }
+
+func (p *readiness) Poll(deadline Time) error {
+	if len(p.failed)+len(p.closing) > 0 {
+		deadline = 0
+	}
+	n, err := p.wait(deadline)
+	if err != nil {
+		return err
+	}
+	p.seen += uint64(n)
+	for i := range n {
+		at, gen, ev := p.event(i)
+		if at == wakeSlot {
+			p.woken.Store(false)
+			continue
+		}
+		// A slot freed in this batch has a new generation, and one given out
+		// again has been so since the system reported this.
+		if s := p.slots.at(at); s.gen == gen && s.end != nil {
+			s.end.ready(ev)
+		}
+	}
+	p.finish()
+	return nil
+}
+
+// finish tells what could not be told where it happened, and ends what was
+// closed. Descriptors are closed here so that a number names one socket for as
+// long as a batch lasts. What handlers add meanwhile waits for the next Poll.
+func (p *readiness) finish() {
+	if len(p.failed) > 0 {
+		p.failed, p.told = p.told[:0], p.failed
+		for _, f := range p.told {
+			f.fail()
+		}
+		clear(p.told)
+	}
+	if len(p.closing) > 0 {
+		p.closing, p.ended = p.ended[:0], p.closing
+		for _, e := range p.ended {
+			e.end()
+		}
+		clear(p.ended)
+	}
+}
+
+// add gives e a slot.
+func (p *readiness) add(e endpoint, s *source) {
+	s.p, s.slot = p, p.slots.add(e)
+}
+
+// remove frees the slot of s.
+func (p *readiness) remove(s *source) { p.slots.remove(s.slot) }
+
+// Close closes every socket without a word to its handler.
+func (p *readiness) Close() error {
+	for i := range p.slots.n {
+		if e := p.slots.at(i).end; e != nil {
+			e.abandon()
+		}
+	}
+	p.slots.init()
+	p.failed, p.closing = nil, nil
+	return p.queue.close()
+}
+
+// peerOf is the address that a system call has left in p.sa, at the size that a
+// socket keeps; nothing for a unix-domain one, whose peers seldom have a name.
+func (p *readiness) peerOf(family int) sockaddrIn6 {
+	if family == unix.AF_UNIX {
+		return sockaddrIn6{}
+	}
+	return *(*sockaddrIn6)(unsafe.Pointer(&p.sa.raw))
+}
+
+// A source is what every endpoint has: a descriptor, its slot, and what it is
+// watched for. Fields are ordered to keep an idle connection small.
+type source struct {
+	p       *readiness
+	fd      int32
+	slot    uint32
+	mask    Events
+	family  uint8
+	started bool
+	closed  bool
+	failing bool // is in failed
+}
+
+// arm changes what s is watched for. An error is the system's refusal, which
+// for a socket of ours means that it has no memory or watches left
+// (fs.epoll.max_user_watches).
+func (s *source) arm(mask Events) errno {
+	if mask == s.mask {
+		return 0
+	}
+	e := s.p.queue.arm(s.fd, s.slot, s.p.slots.at(s.slot).gen, s.mask, mask)
+	if e == 0 {
+		s.mask = mask
+	}
+	return e
+}
+
+// shut stops the events of s and queues it to end after the batch.
+func (s *source) shut(e endpoint) {
+	s.closed, s.started = true, false
+	s.arm(0)
+	s.p.closing = append(s.p.closing, e)
+}
+
+// release closes the descriptor.
+func (s *source) release() {
+	s.p.remove(s)
+	unix.Close(int(s.fd))
+	s.fd = -1
+}
+
+func (s *source) SetOption(o Option, v int) error {
+	if s.closed {
+		return net.ErrClosed
+	}
+	return setOption(s.fd, int(s.family), o, v)
+}
+
+func (s *source) Option(o Option) (int, error) {
+	if s.closed {
+		return 0, net.ErrClosed
+	}
+	return getOption(s.fd, int(s.family), o)
+}
+
+// Fd is the descriptor, or ^0 when it is closed.
+func (s *source) Fd() uintptr {
+	if s.fd < 0 {
+		return ^uintptr(0)
+	}
+	return uintptr(s.fd)
+}
+
+func (s *source) Addr() Addr {
+	if s.fd < 0 || getsockname(s.fd, &s.p.sa) != 0 {
+		return Addr{}
+	}
+	return s.p.sa.addr()
+}

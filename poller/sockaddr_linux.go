@@ -1,0 +1,150 @@
+package poller
+
+import (
+	"encoding/binary"
+	"net"
+	"net/netip"
+	"strconv"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// A sockaddr is a socket address as system calls take and give it. Not a
+// unix.Sockaddr: that is an interface, and boxing one allocates.
+type sockaddr struct {
+	raw unix.RawSockaddrAny
+	n   uint32
+}
+
+// set fills sa for a socket of the given family.
+func (sa *sockaddr) set(a Addr, family int) errno {
+	if a.Path != "" {
+		return sa.setUnix(a.Path)
+	}
+	if !a.AddrPort.IsValid() {
+		return unix.EINVAL
+	}
+	return (*sockaddrIn6)(unsafe.Pointer(&sa.raw)).setFor(a.AddrPort, family, &sa.n)
+}
+
+func (sa *sockaddr) setUnix(path string) errno {
+	un := (*unix.RawSockaddrUnix)(unsafe.Pointer(&sa.raw))
+	*un = unix.RawSockaddrUnix{Family: unix.AF_UNIX}
+	if len(path) >= len(un.Path) {
+		return unix.ENAMETOOLONG
+	}
+	for i := range len(path) {
+		un.Path[i] = int8(path[i])
+	}
+	sa.n = uint32(2 + len(path) + 1)
+	if path[0] == '@' { // an abstract name (unix(7)): no terminator, a zero byte first
+		un.Path[0] = 0
+		sa.n--
+	}
+	return 0
+}
+
+func (sa *sockaddr) addr() Addr {
+	switch sa.raw.Addr.Family {
+	case unix.AF_INET, unix.AF_INET6:
+		return AddrOf((*sockaddrIn6)(unsafe.Pointer(&sa.raw)).addrPort())
+	case unix.AF_UNIX:
+		un := (*unix.RawSockaddrUnix)(unsafe.Pointer(&sa.raw))
+		return Addr{Path: unixPath(un, int(sa.n)-2)}
+	}
+	return Addr{}
+}
+
+func unixPath(un *unix.RawSockaddrUnix, n int) string {
+	var b []byte
+	for i := range max(n, 0) {
+		c := byte(un.Path[i])
+		if c == 0 && i > 0 {
+			break
+		}
+		b = append(b, c)
+	}
+	if len(b) > 0 && b[0] == 0 {
+		b[0] = '@'
+	}
+	return string(b)
+}
+
+// A sockaddrIn6 has room for either family of IP and no more: datagrams and
+// connections keep one each.
+type sockaddrIn6 struct{ unix.RawSockaddrInet6 }
+
+// set fills sa as an IPv6 address; an IPv4 one is mapped (RFC 4291, 2.5.5.2).
+func (sa *sockaddrIn6) set(ap netip.AddrPort, n *uint32) errno {
+	sa.RawSockaddrInet6 = unix.RawSockaddrInet6{Family: unix.AF_INET6, Port: netPort(ap.Port()), Addr: ap.Addr().As16()}
+	*n = unix.SizeofSockaddrInet6
+	if z := ap.Addr().Zone(); z != "" {
+		i, err := zoneIndex(z)
+		if err != nil {
+			return unix.ENODEV
+		}
+		sa.Scope_id = i
+	}
+	return 0
+}
+
+// setFor fills sa for a socket of the given family.
+func (sa *sockaddrIn6) setFor(ap netip.AddrPort, family int, n *uint32) errno {
+	if !ap.IsValid() {
+		return unix.EDESTADDRREQ
+	}
+	if family != unix.AF_INET {
+		return sa.set(ap, n)
+	}
+	ip := ap.Addr().Unmap()
+	if !ip.Is4() {
+		return unix.EAFNOSUPPORT
+	}
+	in := (*unix.RawSockaddrInet4)(unsafe.Pointer(sa))
+	*in = unix.RawSockaddrInet4{Family: unix.AF_INET, Port: netPort(ap.Port()), Addr: ip.As4()}
+	*n = unix.SizeofSockaddrInet4
+	return 0
+}
+
+// addrPort allocates only for a scoped address. A mapped IPv4 address comes
+// out as IPv4, as users write it.
+func (sa *sockaddrIn6) addrPort() netip.AddrPort {
+	switch sa.Family {
+	case unix.AF_INET:
+		in := (*unix.RawSockaddrInet4)(unsafe.Pointer(sa))
+		return netip.AddrPortFrom(netip.AddrFrom4(in.Addr), netPort(in.Port))
+	case unix.AF_INET6:
+		ip := netip.AddrFrom16(sa.Addr).Unmap()
+		if sa.Scope_id != 0 && ip.Is6() {
+			ip = ip.WithZone(zoneName(sa.Scope_id))
+		}
+		return netip.AddrPortFrom(ip, netPort(sa.Port))
+	}
+	return netip.AddrPort{}
+}
+
+// netPort turns a port into network order, or back.
+func netPort(p uint16) uint16 {
+	var b [2]byte
+	binary.BigEndian.PutUint16(b[:], p)
+	return binary.NativeEndian.Uint16(b[:])
+}
+
+func zoneIndex(zone string) (uint32, error) {
+	if n, err := strconv.ParseUint(zone, 10, 32); err == nil {
+		return uint32(n), nil
+	}
+	ifi, err := net.InterfaceByName(zone)
+	if err != nil {
+		return 0, err
+	}
+	return uint32(ifi.Index), nil
+}
+
+func zoneName(index uint32) string {
+	if ifi, err := net.InterfaceByIndex(int(index)); err == nil {
+		return ifi.Name
+	}
+	return strconv.FormatUint(uint64(index), 10)
+}

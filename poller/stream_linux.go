@@ -1,0 +1,360 @@
+package poller
+
+import (
+	"io"
+	"net"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// A stream is 80 bytes on 64-bit systems, and all that the poller keeps of an
+// idle connection besides its slot; a test holds that.
+type stream struct {
+	source
+	ended    bool // EOF or an error was received
+	dialing  bool
+	reset    bool // Close drops what is unsent; or the peer did
+	shutting bool // Shutdown waits for the Send in flight
+	peer     sockaddrIn6
+	h        StreamHandler
+	out      *sending // nil with no Send in flight and nothing to tell
+}
+
+// sending is the state of a Send that was not done at once.
+type sending struct {
+	bufs    [][]byte // from the first that is not wholly sent
+	off     int      // bytes of bufs[0] that are
+	busy    bool     // a Send is in flight
+	err     errno    // how it ended, or a dial
+	recvErr errno    // how Start failed
+	next    *sending
+}
+
+func (p *readiness) takeSending() *sending {
+	o := p.spare
+	if o == nil {
+		return new(sending)
+	}
+	p.spare, o.next = o.next, nil
+	return o
+}
+
+func (p *readiness) putSending(o *sending) {
+	*o = sending{next: p.spare}
+	p.spare = o
+}
+
+func (s *stream) Start() {
+	if s.started || s.ended || s.closed {
+		return
+	}
+	s.started = true
+	if !s.dialing { // or else it is done when that has ended
+		s.watch(s.mask | Readable)
+	}
+}
+
+// watch arms; a refusal is an error of receiving.
+func (s *stream) watch(mask Events) {
+	if e := s.arm(mask); e != 0 {
+		s.pending().recvErr = e
+		s.failLater()
+	}
+}
+
+func (s *stream) Stop() {
+	s.started = false
+	s.arm(s.mask &^ Readable)
+}
+
+func (s *stream) Peer() Addr { return AddrOf(s.peer.addrPort()) }
+
+func (s *stream) Close() {
+	if !s.closed {
+		s.shut(s)
+	}
+}
+
+func (s *stream) Reset() {
+	if s.closed {
+		return
+	}
+	s.reset = true
+	setOption(s.fd, int(s.family), Linger, 0) // a failure leaves an orderly close
+	s.Close()
+}
+
+func (s *stream) Shutdown() {
+	switch {
+	case s.closed:
+	case s.dialing, s.out != nil && s.out.busy:
+		s.shutting = true
+	default:
+		unix.Shutdown(int(s.fd), unix.SHUT_WR) // fails only when the connection is gone
+	}
+}
+
+// Release gives the descriptor back, open and non-blocking.
+func (s *stream) Release() (uintptr, error) {
+	if s.closed || s.dialing {
+		return 0, net.ErrClosed
+	}
+	if s.out != nil {
+		return 0, os.NewSyscallError("release", unix.EBUSY)
+	}
+	fd := s.fd
+	s.shut(s)
+	s.fd = -1
+	return uintptr(fd), nil
+}
+
+// ready receives before it sends: what arrived before a reset comes first, and
+// the error stays for the receiving side, which tells a reset from an end.
+func (s *stream) ready(ev Events) {
+	if s.closed { // by another of the batch
+		return
+	}
+	if s.dialing {
+		s.dialed(ev)
+		return
+	}
+	if ev&(Readable|Failed|Hangup) != 0 {
+		s.receive()
+	}
+	if ev&(Writable|Failed|Hangup) != 0 && s.out != nil && s.out.busy && !s.failing && !s.closed {
+		s.proceed()
+	}
+}
+
+func (s *stream) receive() {
+	for range recvsPerPoll {
+		if !s.started {
+			return
+		}
+		buf := s.p.buf
+		n, e := recv(s.fd, buf)
+		switch {
+		case e == unix.EAGAIN:
+			return
+		case e == unix.EINTR:
+			continue
+		case e != 0:
+			s.finish(os.NewSyscallError("recv", e))
+			return
+		case n == 0 && s.reset: // a send has had the error, and left this looking like an end
+			s.finish(os.NewSyscallError("recv", unix.ECONNRESET))
+			return
+		case n == 0:
+			s.finish(io.EOF)
+			return
+		}
+		s.h.Received(buf[:n], nil)
+		if n < len(buf) {
+			return
+		}
+	}
+}
+
+// finish ends the receiving side.
+func (s *stream) finish(err error) {
+	s.ended = true
+	s.Stop()
+	s.h.Received(nil, err)
+}
+
+// dialed looks at how a connect ended (connect(2), EINPROGRESS).
+func (s *stream) dialed(ev Events) {
+	v, err := unix.GetsockoptInt(int(s.fd), unix.SOL_SOCKET, unix.SO_ERROR)
+	if err != nil {
+		v = int(unix.EBADF)
+	}
+	if v == 0 && getpeername(s.fd, &s.p.sa) == unix.ENOTCONN && ev&(Failed|Hangup) == 0 {
+		return // not yet: the event was none
+	}
+	if v != 0 {
+		s.arm(0)
+		s.connected(unix.Errno(v))
+		return
+	}
+	// What was asked for meanwhile begins.
+	var mask Events
+	if s.started {
+		mask = Readable
+	}
+	if s.out != nil && s.out.busy {
+		mask |= Writable
+	}
+	s.watch(mask)
+	s.connected(0)
+}
+
+// connected ends a dial.
+func (s *stream) connected(e errno) {
+	s.dialing = false
+	if e != 0 {
+		s.started, s.ended = false, true
+		s.h.Connected(os.NewSyscallError("connect", e))
+		return
+	}
+	if s.shutting && (s.out == nil || !s.out.busy) {
+		s.shutting = false
+		s.Shutdown()
+	}
+	s.h.Connected(nil)
+}
+
+func (s *stream) Send(bufs [][]byte) bool {
+	if s.closed {
+		return true
+	}
+	if s.out != nil && s.out.busy {
+		panic("poller: Send before Sent")
+	}
+	if s.dialing && len(bufs) > 0 { // it goes out when that has ended
+		o := s.pending()
+		o.busy, o.bufs = true, bufs
+		return false
+	}
+	i, off, e := s.write(bufs, 0)
+	if i == len(bufs) {
+		return true
+	}
+	o := s.pending()
+	o.busy, o.bufs, o.off = true, bufs[i:], off
+	if e == unix.EAGAIN {
+		e = s.arm(s.mask | Writable)
+	}
+	if e != 0 {
+		o.err = e
+		s.failLater()
+	}
+	return false
+}
+
+func (s *stream) TrySend(p []byte) int {
+	if s.closed || s.dialing {
+		return 0
+	}
+	done := 0
+	for done < len(p) {
+		b := p[done:min(len(p), done+bytesPerSend)]
+		n, e := send(s.fd, b)
+		if e != 0 {
+			s.reset = s.reset || e == unix.ECONNRESET
+			break
+		}
+		if done += n; n < len(b) {
+			break
+		}
+	}
+	return done
+}
+
+func (s *stream) Unsent() int {
+	if s.out == nil {
+		return 0
+	}
+	n := -s.out.off
+	for _, b := range s.out.bufs {
+		n += len(b)
+	}
+	return n
+}
+
+// proceed goes on with the Send in flight.
+func (s *stream) proceed() {
+	o := s.out
+	i, off, e := s.write(o.bufs, o.off)
+	if o.bufs, o.off = o.bufs[i:], off; len(o.bufs) > 0 && e == unix.EAGAIN {
+		return
+	}
+	s.sent(e)
+}
+
+// sent completes the Send in flight.
+func (s *stream) sent(e errno) {
+	s.arm(s.mask &^ Writable)
+	s.putOut()
+	if s.shutting && e == 0 {
+		s.shutting = false
+		s.Shutdown()
+	}
+	if e != 0 {
+		s.h.Sent(os.NewSyscallError("send", e))
+	} else {
+		s.h.Sent(nil)
+	}
+}
+
+func (s *stream) pending() *sending {
+	if s.out == nil {
+		s.out = s.p.takeSending()
+	}
+	return s.out
+}
+
+func (s *stream) putOut() {
+	s.p.putSending(s.out)
+	s.out = nil
+}
+
+// failLater has fail called by Poll.
+func (s *stream) failLater() {
+	if !s.failing {
+		s.failing = true
+		s.p.failed = append(s.p.failed, s)
+	}
+}
+
+// fail tells what went wrong in a call.
+func (s *stream) fail() {
+	s.failing = false
+	if s.closed || s.out == nil {
+		return
+	}
+	if s.dialing {
+		e := s.out.err
+		s.out.err = 0
+		if !s.out.busy {
+			s.putOut()
+		}
+		s.connected(e)
+		return
+	}
+	if e := s.out.recvErr; e != 0 && s.started {
+		s.out.recvErr = 0
+		s.finish(os.NewSyscallError("epoll_ctl", e))
+	}
+	if s.closed || s.out == nil {
+		return
+	}
+	if s.out.busy && s.out.err != 0 {
+		s.sent(s.out.err)
+	} else if !s.out.busy {
+		s.putOut()
+	}
+}
+
+func (s *stream) end() {
+	if !s.ended && !s.reset && s.fd >= 0 {
+		// The system answers a close that leaves bytes unread with a reset, which
+		// may destroy what we sent before the peer has read it (RFC 1122,
+		// 4.2.2.13).
+		discard(s.fd, discardOnClose)
+	}
+	s.release()
+	busy := s.out != nil && s.out.busy
+	if s.out != nil {
+		s.putOut()
+	}
+	if s.h == nil { // nobody took it
+		return
+	}
+	if busy {
+		s.h.Sent(net.ErrClosed)
+	}
+	s.h.Closed()
+}
+
+func (s *stream) abandon() { s.release() }

@@ -1,0 +1,197 @@
+// Package signal delivers the signals of the process to a loop.
+//
+//	signal.Notify(lp, func(s os.Signal) { lp.Stop() }, os.Interrupt, syscall.SIGTERM)
+//
+// It stands on os/signal and Loop.Post, not on signalfd(2), which reads only
+// what every thread of the process has blocked, while the Go runtime owns the
+// signal masks; nor on EVFILT_SIGNAL, which does not stop the default action.
+// So the meaning of each signal is that of os/signal, also next to other users
+// of it: a signal goes to every Watcher, on every loop, that asks for it. Signals that arrive while
+// one of the same kind is pending may be merged by the system (signal(7)).
+package signal
+
+import (
+	"net"
+	"os"
+	ossignal "os/signal"
+	"syscall"
+
+	"example.com/pike/loop"
+	"example.com/pike/poller"
+)
+
+// A Watcher calls back for signals. Its methods belong to the loop's goroutine.
+// While it is started it keeps the loop running, unless Unref was called.
+type Watcher struct {
+	loop.Base
+	fn   func(os.Signal)
+	sigs []os.Signal
+	once bool
+	stop func() // nil while stopped
+
+	// OnClose, if set, is called once after Close.
+	OnClose func()
+}
+
+// queued is how many signals may wait for the loop; os/signal drops more.
+const queued = 64
+
+// Notify calls fn for each of the signals given, or for all that os/signal
+// relays if none is given, until Stop or Close. A nil fn, or a signal that does
+// not exist, is os.ErrInvalid.
+func Notify(lp *loop.Loop, fn func(os.Signal), sigs ...os.Signal) (*Watcher, error) {
+	lp.Check("signal.Notify")
+	return notify(lp, fn, false, sigs)
+}
+
+// Once is Notify for one signal: the Watcher is stopped before fn is called.
+func Once(lp *loop.Loop, fn func(os.Signal), sigs ...os.Signal) (*Watcher, error) {
+	lp.Check("signal.Once")
+	return notify(lp, fn, true, sigs)
+}
+
+func notify(lp *loop.Loop, fn func(os.Signal), once bool, sigs []os.Signal) (*Watcher, error) {
+	if fn == nil || !valid(sigs) {
+		return nil, fail("notify", os.ErrInvalid)
+	}
+	w := &Watcher{fn: fn, sigs: append([]os.Signal(nil), sigs...), once: once}
+	lp.Own(w)
+	if err := w.Start(); err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// mostSignals is NSIG of Linux; no system of Go's has more.
+const mostSignals = 65
+
+func valid(sigs []os.Signal) bool {
+	for _, s := range sigs {
+		if n, ok := s.(syscall.Signal); s == nil || ok && (n <= 0 || n >= mostSignals) {
+			return false
+		}
+	}
+	return true
+}
+
+// Start has the watcher call back again after Stop. net.ErrClosed after Close.
+func (w *Watcher) Start() error {
+	lp := w.Loop()
+	lp.Check("signal.Watcher.Start")
+	if w.Closing() {
+		return fail("start", net.ErrClosed)
+	}
+	if w.stop != nil {
+		return nil
+	}
+	if err := lp.Attach(w); err != nil {
+		return fail("start", err)
+	}
+	lp.SetActive(w, true)
+	if s, ok := lp.Poller().(poller.Signaler); ok {
+		w.stop = s.Signals(w.deliver, w.sigs...)
+	} else {
+		w.stop = w.relay()
+	}
+	return nil
+}
+
+// relay starts the goroutine that takes signals from os/signal to the loop, and
+// returns what ends it.
+func (w *Watcher) relay() (stop func()) {
+	ch := make(chan os.Signal, queued)
+	done := make(chan struct{})
+	live := true // the loop's own: what was posted before stop is not delivered after it
+	ossignal.Notify(ch, w.sigs...)
+	go func() {
+		for {
+			select {
+			case s := <-ch:
+				w.Loop().Post(func() {
+					if live {
+						w.deliver(s)
+					}
+				})
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() {
+		live = false
+		ossignal.Stop(ch)
+		close(done)
+	}
+}
+
+func (w *Watcher) deliver(s os.Signal) {
+	if w.stop == nil {
+		return
+	}
+	if w.once {
+		w.Stop()
+	}
+	if lp := w.Loop(); lp.Guarded() {
+		defer lp.Recover(w)
+	}
+	w.fn(s)
+}
+
+// Stop ends the callbacks; a signal already on its way is not delivered. If no
+// other user of os/signal wants it, the signal has its default action again. Start may follow.
+func (w *Watcher) Stop() error {
+	lp := w.Loop()
+	lp.Check("signal.Watcher.Stop")
+	if w.Closing() {
+		return fail("stop", net.ErrClosed)
+	}
+	if w.end() {
+		lp.Detach(w)
+	}
+	return nil
+}
+
+func (w *Watcher) end() bool {
+	if w.stop == nil {
+		return false
+	}
+	w.stop()
+	w.stop = nil
+	return true
+}
+
+// Close is Stop for good; OnClose follows.
+func (w *Watcher) Close() error {
+	lp := w.Loop()
+	lp.Check("signal.Watcher.Close")
+	if !lp.BeginClose(w) {
+		return fail("close", net.ErrClosed)
+	}
+	w.end()
+	lp.EndClose(w, (*upcalls)(w))
+	return nil
+}
+
+// upcalls keeps the loop's upcalls out of Watcher's own methods.
+type upcalls Watcher
+
+func (u *upcalls) Finished() {
+	if u.OnClose == nil {
+		return
+	}
+	if lp := u.Loop(); lp.Guarded() {
+		defer lp.Recover(nil)
+	}
+	u.OnClose()
+}
+
+// opError names the call that failed.
+type opError struct {
+	op  string
+	err error
+}
+
+func (e *opError) Error() string { return "signal: " + e.op + ": " + e.err.Error() }
+func (e *opError) Unwrap() error { return e.err }
+
+func fail(op string, err error) error { return &opError{op, err} }

@@ -1,0 +1,127 @@
+package tcp
+
+import (
+	"net"
+	"os"
+	"time"
+
+	"example.com/pike/loop"
+)
+
+// Close sends what is queued and then closes the connection; OnClose follows.
+// Until then what arrives is dropped. A peer that takes nothing for
+// Options.DrainTimeout is reset, and the reason is os.ErrDeadlineExceeded. On a
+// connection that is still being dialed it gives up: the function given to Dial
+// is called with net.ErrClosed. Closing again is net.ErrClosed.
+func (c *Conn) Close() error {
+	c.Loop().Check("tcp.Conn.Close")
+	if c.Closing() {
+		return c.fail("close", net.ErrClosed)
+	}
+	c.close()
+	return nil
+}
+
+// close begins an orderly end.
+func (c *Conn) close() {
+	lp := c.Loop()
+	if !lp.BeginClose(c) {
+		return
+	}
+	switch {
+	case c.is(connecting):
+		c.cancelDial()
+	case c.out == nil:
+		c.finish()
+	default:
+		c.drain()
+	}
+}
+
+// drain waits for the output to be sent. Reading goes on meanwhile, into
+// nothing: a peer that waits for us to read would not read either.
+func (c *Conn) drain() {
+	c.state |= draining
+	c.schedule()
+	if !c.is(readEnded) {
+		c.s.Start()
+	}
+	c.watchDrain()
+}
+
+// finish has the poller close the connection.
+func (c *Conn) finish() {
+	c.Loop().BeginClose(c)
+	if !c.is(finished) {
+		c.state |= finished
+		c.s.Close()
+	}
+}
+
+// Abort closes the connection at once; what is queued is dropped and the peer sees a reset
+// (RFC 9293, 3.10.5). OnClose follows, with ErrAborted. It may follow
+// Close, to stop waiting; on a connection that is wholly closed it is
+// net.ErrClosed.
+func (c *Conn) Abort() error {
+	c.Loop().Check("tcp.Conn.Abort")
+	if c.is(finished) {
+		return c.fail("abort", net.ErrClosed)
+	}
+	if c.is(connecting) {
+		return c.Close()
+	}
+	c.abandon(c.fail("abort", ErrAborted))
+	return nil
+}
+
+// abandon closes with err as the reason, whatever is queued.
+func (c *Conn) abandon(err error) {
+	c.Loop().BeginClose(c)
+	if c.is(finished) {
+		return
+	}
+	c.state |= finished
+	c.rare().err = err
+	c.s.Reset()
+}
+
+// SetDrainTimeout sets Options.DrainTimeout for this connection: how long Close
+// waits for a peer that takes nothing. 0 is for ever.
+func (c *Conn) SetDrainTimeout(d time.Duration) error {
+	c.Loop().Check("tcp.Conn.SetDrainTimeout")
+	if d < 0 {
+		return c.fail("set", errInvalid)
+	}
+	if c.is(finished) {
+		return c.fail("set", net.ErrClosed)
+	}
+	c.rare().drain = d
+	if c.is(draining) {
+		c.watchDrain()
+	}
+	return nil
+}
+
+func (c *Conn) watchDrain() {
+	m := c.rare()
+	lp := c.Loop()
+	lp.StopTimeout(&m.linger)
+	if m.drain > 0 {
+		m.unsent = c.Buffered()
+		lp.SetTimeout(&m.linger, lp.Poller().Now().Add(m.drain))
+	}
+}
+
+// Expired looks whether the peer has taken anything since the last time.
+func (m *rarely) Expired(*loop.Timeout) {
+	c := m.c
+	switch {
+	case c.is(finished):
+	case c.Buffered() < m.unsent:
+		c.watchDrain()
+	default:
+		c.abandon(c.fail("close", os.ErrDeadlineExceeded))
+	}
+}
+
+func (m *rarely) stop() { m.c.Loop().StopTimeout(&m.linger) }

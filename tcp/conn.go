@@ -1,0 +1,340 @@
+package tcp
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"syscall"
+	"time"
+
+	"example.com/pike/loop"
+	"example.com/pike/poller"
+)
+
+// A Conn is a TCP connection. Its methods belong to the loop's goroutine, and
+// are called after OnClose only to be told net.ErrClosed. An open connection keeps the
+// loop running, unless Unref was called.
+type Conn struct {
+	loop.Base
+	streams uint8 // of the poller, that have not said Closed
+	state   state
+	s       poller.Stream
+	share   *shared
+	out     *output // nil while nothing is queued
+	more    *rarely // nil for most connections
+
+	// OnRead is called with what has arrived. p belongs to the loop and is
+	// overwritten when OnRead returns. Without OnRead it is dropped, so that the end of the
+	// connection is still seen; PauseRead leaves it with the system.
+	OnRead func(c *Conn, p []byte)
+
+	// OnEOF is called once when the peer has ended its side: nothing more will
+	// arrive, but the connection can be written to until Close or CloseWrite.
+	// Without OnEOF the connection is closed, its output sent first, and the
+	// reason is io.EOF.
+	OnEOF func(c *Conn)
+
+	// OnWrite is called when all that was written has been handed to the
+	// system: the time to write more.
+	OnWrite func(c *Conn)
+
+	// OnClose is called once and last. err is nil after Close and after both
+	// sides have ended; io.EOF where the peer ended and OnEOF is not set;
+	// ErrAborted after Abort; and else what went wrong: errors.Is(err,
+	// syscall.ECONNRESET) where the peer reset the connection, os.ErrDeadlineExceeded where Close
+	// could not send everything in time.
+	OnClose func(c *Conn, err error)
+
+	// Context is the user's own.
+	Context any
+}
+
+// ErrAborted is the reason of a connection that Abort has closed; it is a
+// net.ErrClosed.
+var ErrAborted error = aborted{}
+
+type aborted struct{}
+
+func (aborted) Error() string { return "connection aborted" }
+func (aborted) Unwrap() error { return net.ErrClosed }
+
+// state is what has happened to a connection.
+type state uint16
+
+const (
+	connecting  state = 1 << iota
+	paused            // PauseRead
+	readEnded         // EOF, or an error of the receiving side
+	sendFailed        // the sending side has had an error; out is gone
+	writeEnded        // CloseWrite
+	finSent           // the peer has been told
+	draining          // Close, with output still queued
+	finished          // the poller has been told to close
+	inUpcall          // output is flushed when the upcall ends
+	deferred          // output is flushed by the loop
+	holding           // the loop is held until out is empty
+	wrote             // OnWrite is owed
+	endedByPeer       // the reason of OnClose is io.EOF
+)
+
+// rarely is what most connections do without.
+type rarely struct {
+	drain   time.Duration // of this connection, instead of the default
+	err     error         // the reason of OnClose, where it is not the peer's end
+	linger  loop.Timeout
+	unsent  int // when linger was armed last
+	dialing *dialing
+	c       *Conn
+}
+
+func newConn(share *shared, drain time.Duration, s poller.Stream) *Conn {
+	c := &Conn{share: share, s: s, streams: 1}
+	if drain != defaultDrainTimeout {
+		c.rare().drain = drain
+	}
+	return c
+}
+
+func (c *Conn) rare() *rarely {
+	if c.more == nil {
+		c.more = &rarely{c: c, drain: defaultDrainTimeout}
+		c.more.linger.Init(c.more)
+	}
+	return c.more
+}
+
+func (c *Conn) is(s state) bool { return c.state&s != 0 }
+
+// RemoteAddr is the address of the peer, also after OnClose.
+func (c *Conn) RemoteAddr() netip.AddrPort {
+	if c.s == nil {
+		return netip.AddrPort{}
+	}
+	return c.s.Peer().AddrPort
+}
+
+// LocalAddr is the address of this end; the zero AddrPort once the connection
+// is closed.
+func (c *Conn) LocalAddr() netip.AddrPort {
+	if c.s == nil {
+		return netip.AddrPort{}
+	}
+	return c.s.Addr().AddrPort
+}
+
+// Readable reports whether OnRead or OnEOF can still be called: the connection
+// is made, the peer has not ended, and Close was not called. A pause does not
+// count.
+func (c *Conn) Readable() bool {
+	return !c.Closing() && !c.is(connecting|readEnded)
+}
+
+// Writable reports whether Write would be accepted.
+func (c *Conn) Writable() bool { return c.writable() == nil }
+
+// PauseRead stops OnRead, at once: what arrives stays with the system, whose
+// flow control then slows the peer down. EOF waits too.
+func (c *Conn) PauseRead() error {
+	c.Loop().Check("tcp.Conn.PauseRead")
+	if c.Closing() {
+		return c.fail("read", net.ErrClosed)
+	}
+	c.state |= paused
+	if c.s != nil {
+		c.s.Stop()
+	}
+	return nil
+}
+
+// ResumeRead undoes PauseRead. OnRead follows from the loop.
+func (c *Conn) ResumeRead() error {
+	c.Loop().Check("tcp.Conn.ResumeRead")
+	if c.Closing() {
+		return c.fail("read", net.ErrClosed)
+	}
+	c.state &^= paused
+	if !c.is(connecting) {
+		c.s.Start()
+	}
+	return nil
+}
+
+// fail is the error of an operation on c.
+func (c *Conn) fail(op string, err error) error {
+	return opError(op, c.LocalAddr(), c.RemoteAddr(), err)
+}
+
+// enter and exit enclose an upcall, in which what is written waits to be sent
+// at once.
+func (c *Conn) enter() { c.state |= inUpcall }
+
+func (c *Conn) exit() {
+	c.state &^= inUpcall
+	if c.out != nil || c.is(wrote|writeEnded) {
+		c.flush()
+	}
+}
+
+// begin is the end of the callback that made the connection known to its user.
+func (c *Conn) begin() {
+	c.exit()
+	if !c.Closing() && !c.is(paused|readEnded) {
+		c.s.Start()
+	}
+}
+
+// upcalls keeps the poller's and the loop's upcalls out of Conn's own methods.
+type upcalls Conn
+
+func (u *upcalls) Received(p []byte, err error) {
+	c := (*Conn)(u)
+	if err != nil {
+		c.endRead(err)
+		return
+	}
+	if c.OnRead == nil || c.Closing() {
+		return
+	}
+	c.enter()
+	if c.Loop().Guarded() {
+		c.guard(func() { c.OnRead(c, p) })
+	} else {
+		c.OnRead(c, p)
+	}
+	c.exit()
+}
+
+// guard runs a callback where the loop handles panics.
+func (c *Conn) guard(fn func()) {
+	defer c.Loop().Recover(c)
+	fn()
+}
+
+// call runs a callback, guarded if need be.
+func (c *Conn) call(fn func(*Conn)) {
+	if c.Loop().Guarded() {
+		c.guard(func() { fn(c) })
+	} else {
+		fn(c)
+	}
+}
+
+// endRead is the end of the receiving side.
+func (c *Conn) endRead(err error) {
+	c.state |= readEnded
+	switch {
+	case c.is(finished):
+	case err != io.EOF:
+		c.abandon(c.fail("read", err))
+	case c.is(sendFailed):
+		c.finish()
+	case c.is(draining):
+	case c.OnEOF == nil:
+		c.state |= endedByPeer
+		c.close()
+	default:
+		c.enter()
+		c.call(c.OnEOF)
+		c.exit()
+		c.settle()
+	}
+}
+
+// settle closes a connection that both sides have ended.
+func (c *Conn) settle() {
+	if c.is(readEnded) && c.is(finSent) && !c.Closing() {
+		c.close()
+	}
+}
+
+func (u *upcalls) Sent(err error) {
+	c := (*Conn)(u)
+	if err != nil {
+		c.sendFailed(err)
+		return
+	}
+	c.enter()
+	c.out.landed(nil, c.share)
+	c.state = c.state&^inUpcall | wrote
+	c.flush()
+}
+
+// sendFailed is the end of the sending side. What has arrived before the
+// failure, a server's reason for hanging up say, is still to be read; the
+// receiving side will then tell that it ended too.
+func (c *Conn) sendFailed(err error) {
+	if c.is(finished) { // told by Finished, with the reason
+		return
+	}
+	gone := errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
+	err = c.fail("write", err)
+	if !gone || c.is(paused|readEnded|draining) {
+		c.abandon(err)
+		return
+	}
+	c.state |= sendFailed | writeEnded | finSent
+	c.rare().err = err
+	c.drop(err)
+}
+
+// drop lets go of all output.
+func (c *Conn) drop(err error) {
+	c.state &^= wrote
+	if o := c.out; o != nil {
+		o.flight, o.queued = len(o.bufs)-o.head, 0
+		o.landed(err, c.share) // nothing can be written any more
+		c.out = nil
+		c.share.put(o)
+	}
+	c.unhold()
+}
+
+func (u *upcalls) Closed() {
+	c := (*Conn)(u)
+	c.streams--
+	c.ended()
+}
+
+// ended has the loop make the last callback when nothing is with the poller.
+func (c *Conn) ended() {
+	if c.streams == 0 && c.Closing() {
+		c.Loop().EndClose(c, (*upcalls)(c))
+	}
+}
+
+// Finished makes the last callbacks.
+func (u *upcalls) Finished() {
+	c := (*Conn)(u)
+	if c.more != nil {
+		c.more.stop()
+		c.connected(c.fail("dial", net.ErrClosed)) // closed before it was
+	}
+	c.drop(c.lost())
+	if c.OnClose == nil {
+		return
+	}
+	if c.Loop().Guarded() {
+		defer c.Loop().Recover(nil)
+	}
+	c.OnClose(c, c.reason())
+}
+
+// reason is what OnClose is told.
+func (c *Conn) reason() error {
+	switch {
+	case c.more != nil && c.more.err != nil:
+		return c.more.err
+	case c.is(endedByPeer):
+		return io.EOF
+	}
+	return nil
+}
+
+// lost is what happened to output that was not sent.
+func (c *Conn) lost() error {
+	if c.more != nil && c.more.err != nil {
+		return c.more.err
+	}
+	return c.fail("write", net.ErrClosed)
+}

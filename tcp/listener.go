@@ -1,0 +1,262 @@
+package tcp
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+
+	"example.com/pike/loop"
+	"example.com/pike/poller"
+)
+
+// A Listener accepts connections. Its methods belong to the loop's goroutine.
+type Listener struct {
+	loop.Base
+	s       poller.Socket
+	addr    netip.AddrPort
+	share   *shared
+	drain   time.Duration
+	paused  bool
+	failing time.Duration // the pause after the last failure; 0 if that was none
+	retry   loop.Timeout
+
+	// OnAccept is called for each connection. It should set the connection's
+	// callbacks; reading begins when it returns. Without it connections are
+	// closed.
+	OnAccept func(c *Conn)
+
+	// OnError, if set, is told when the system could not give out a connection;
+	// errors.Is(err, syscall.EMFILE) if the process is out of descriptors. The
+	// listener tries again by itself, after 5 ms to 1 s.
+	OnError func(err error)
+
+	// OnClose, if set, is called once after Close.
+	OnClose func()
+}
+
+// The pauses between tries to accept, as net/http's server makes them.
+const (
+	firstPause = 5 * time.Millisecond
+	lastPause  = time.Second
+)
+
+// Listen opens a listener on "host:port". An empty host is every address of
+// both families; port 0 is one of the system's choice, which Addr tells. A host
+// name is resolved then and there: use an address in callbacks. Errors are
+// *net.OpError; errors.Is(err, syscall.EADDRINUSE) if the address is taken.
+func Listen(lp *loop.Loop, addr string, o *Options) (*Listener, error) {
+	lp.Check("tcp.Listen")
+	host, port, err := splitAddr(addr)
+	if err != nil {
+		return nil, addrError("listen", addr, err)
+	}
+	ips, err := listenAddrs(lp, host)
+	if err != nil {
+		return nil, addrError("listen", addr, err)
+	}
+	ln := &Listener{share: sharedOf(lp), drain: o.drainTimeout()}
+	for _, ip := range ips {
+		if err = ln.open(lp, netip.AddrPortFrom(ip, port), o); err == nil {
+			return ln, nil
+		}
+	}
+	return nil, err
+}
+
+// listenAddrs is the addresses to try for host, in order.
+func listenAddrs(lp *loop.Loop, host string) ([]netip.Addr, error) {
+	if host == "" { // where there is no IPv6, IPv4 will do
+		return []netip.Addr{netip.IPv6Unspecified(), netip.IPv4Unspecified()}, nil
+	}
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{ip}, nil
+	}
+	ips, err := lp.Resolver().LookupNetIP(context.Background(), "ip", host)
+	if err == nil && len(ips) == 0 {
+		err = &net.DNSError{Err: "no addresses", Name: host, IsNotFound: true}
+	}
+	return ips, err
+}
+
+func (ln *Listener) open(lp *loop.Loop, ap netip.AddrPort, o *Options) error {
+	s, err := lp.Poller().Listen(poller.AddrOf(ap), o.socket(), (*acceptor)(ln))
+	if err != nil {
+		return opError("listen", netip.AddrPort{}, ap, err)
+	}
+	if err := ln.attach(lp, s); err != nil {
+		return opError("listen", netip.AddrPort{}, ap, err)
+	}
+	return nil
+}
+
+// attach puts ln on the loop, with its socket listening.
+func (ln *Listener) attach(lp *loop.Loop, s poller.Socket) error {
+	if err := lp.Attach(ln); err != nil {
+		s.Close()
+		return err
+	}
+	ln.s, ln.addr = s, s.Addr().AddrPort
+	ln.retry.Init((*acceptor)(ln))
+	lp.SetActive(ln, true)
+	s.Start()
+	return nil
+}
+
+// Addr is the address listened on, also after Close.
+func (ln *Listener) Addr() netip.AddrPort { return ln.addr }
+
+// Pause stops accepting: connections wait in the system's backlog. Resume goes
+// on. The listener keeps the loop running all the same.
+func (ln *Listener) Pause() error {
+	ln.Loop().Check("tcp.Listener.Pause")
+	if ln.Closing() {
+		return ln.closed("accept")
+	}
+	ln.paused = true
+	ln.s.Stop()
+	return nil
+}
+
+// Resume undoes Pause.
+func (ln *Listener) Resume() error {
+	ln.Loop().Check("tcp.Listener.Resume")
+	if ln.Closing() {
+		return ln.closed("accept")
+	}
+	ln.paused = false
+	if !ln.retry.Armed() {
+		ln.s.Start()
+	}
+	return nil
+}
+
+// SetBacklog changes how many connections may wait to be accepted.
+func (ln *Listener) SetBacklog(n int) error {
+	ln.Loop().Check("tcp.Listener.SetBacklog")
+	if err := ln.s.SetOption(poller.BacklogSize, n); err != nil {
+		return opError("set", netip.AddrPort{}, ln.addr, err)
+	}
+	return nil
+}
+
+// SyscallConn gives access to the descriptor, for options that have no method.
+func (ln *Listener) SyscallConn() (syscall.RawConn, error) { return rawConn(ln.s) }
+
+// Close stops listening. Connections it accepted live on; those that wait in
+// the backlog are reset by the system. OnClose follows.
+func (ln *Listener) Close() error {
+	lp := ln.Loop()
+	lp.Check("tcp.Listener.Close")
+	if !lp.BeginClose(ln) {
+		return ln.closed("close")
+	}
+	lp.StopTimeout(&ln.retry)
+	ln.s.Close()
+	return nil
+}
+
+func (ln *Listener) closed(op string) error {
+	return opError(op, netip.AddrPort{}, ln.addr, net.ErrClosed)
+}
+
+// acceptor keeps the upcalls out of Listener's own methods.
+type acceptor Listener
+
+func (a *acceptor) Accepted(s poller.Stream) poller.StreamHandler {
+	ln := (*Listener)(a)
+	ln.failing = 0
+	if ln.OnAccept == nil {
+		return nil
+	}
+	c := newConn(ln.share, ln.drain, s)
+	lp := ln.Loop()
+	if lp.Attach(c) != nil {
+		return nil
+	}
+	lp.SetActive(c, true)
+	c.enter()
+	ln.accept(c)
+	c.begin()
+	return (*upcalls)(c)
+}
+
+func (ln *Listener) accept(c *Conn) {
+	if lp := ln.Loop(); lp.Guarded() {
+		defer lp.Recover(c)
+	}
+	ln.OnAccept(c)
+}
+
+// Failed pauses, so as not to spin while the process is out of descriptors, and
+// longer each time.
+func (a *acceptor) Failed(err error) {
+	ln := (*Listener)(a)
+	if ln.failing == 0 {
+		ln.failing = firstPause
+	} else {
+		ln.failing = min(2*ln.failing, lastPause)
+	}
+	lp := ln.Loop()
+	lp.SetTimeout(&ln.retry, lp.Poller().Now().Add(ln.failing))
+	err = opError("accept", netip.AddrPort{}, ln.addr, err)
+	lp.Logger().Warn("accept failed; the listener pauses", zap.Error(err), zap.Duration("pause", ln.failing))
+	if ln.OnError != nil {
+		ln.tell(err)
+	}
+}
+
+func (ln *Listener) tell(err error) {
+	if lp := ln.Loop(); lp.Guarded() {
+		defer lp.Recover(ln)
+	}
+	ln.OnError(err)
+}
+
+// Expired tries to accept again.
+func (a *acceptor) Expired(*loop.Timeout) {
+	if !a.paused {
+		a.s.Start()
+	}
+}
+
+func (a *acceptor) Closed() { a.Loop().EndClose((*Listener)(a), a) }
+
+func (a *acceptor) Finished() {
+	if a.OnClose == nil {
+		return
+	}
+	if lp := a.Loop(); lp.Guarded() {
+		defer lp.Recover(nil)
+	}
+	a.OnClose()
+}
+
+// rawConn is the access to a socket that package syscall defines.
+func rawConn(s poller.Socket) (syscall.RawConn, error) {
+	d, ok := s.(poller.Descriptor)
+	if !ok {
+		return nil, errors.ErrUnsupported
+	}
+	return rawSocket{d}, nil
+}
+
+type rawSocket struct{ d poller.Descriptor }
+
+// Control runs f with the descriptor, at once.
+func (r rawSocket) Control(f func(fd uintptr)) error {
+	fd := r.d.Fd()
+	if fd == ^uintptr(0) {
+		return net.ErrClosed
+	}
+	f(fd)
+	return nil
+}
+
+// Read and Write would wait, which a loop must not.
+func (r rawSocket) Read(func(fd uintptr) bool) error  { return errors.ErrUnsupported }
+func (r rawSocket) Write(func(fd uintptr) bool) error { return errors.ErrUnsupported }

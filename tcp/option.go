@@ -1,0 +1,125 @@
+package tcp
+
+import (
+	"net"
+	"syscall"
+	"time"
+
+	"example.com/pike/poller"
+)
+
+// set sets an option of the socket.
+func (c *Conn) set(method string, o poller.Option, v int) error {
+	c.Loop().Check(method)
+	if c.s == nil || c.is(finished) {
+		return c.fail("set", net.ErrClosed)
+	}
+	if err := c.s.SetOption(o, v); err != nil {
+		return c.fail("set", err)
+	}
+	return nil
+}
+
+func (c *Conn) get(method string, o poller.Option) (int, error) {
+	c.Loop().Check(method)
+	if c.s == nil || c.is(finished) {
+		return 0, c.fail("get", net.ErrClosed)
+	}
+	v, err := c.s.Option(o)
+	if err != nil {
+		return 0, c.fail("get", err)
+	}
+	return v, nil
+}
+
+func flag(on bool) int {
+	if on {
+		return 1
+	}
+	return 0
+}
+
+// SetNoDelay turns Nagle's algorithm off, which is how connections start, or
+// on (TCP_NODELAY).
+func (c *Conn) SetNoDelay(on bool) error {
+	return c.set("tcp.Conn.SetNoDelay", poller.NoDelay, flag(on))
+}
+
+// NoDelay reports whether Nagle's algorithm is off.
+func (c *Conn) NoDelay() (bool, error) {
+	v, err := c.get("tcp.Conn.NoDelay", poller.NoDelay)
+	return v != 0, err
+}
+
+// SetKeepAlive has the system probe a peer that is silent, or not
+// (SO_KEEPALIVE); see SetKeepAlivePeriod.
+func (c *Conn) SetKeepAlive(on bool) error {
+	return c.set("tcp.Conn.SetKeepAlive", poller.KeepAlive, flag(on))
+}
+
+// KeepAlive reports whether the system probes a silent peer.
+func (c *Conn) KeepAlive() (bool, error) {
+	v, err := c.get("tcp.Conn.KeepAlive", poller.KeepAlive)
+	return v != 0, err
+}
+
+// SetKeepAlivePeriod sets how long the peer is silent before the first probe,
+// and the time between probes; seconds, rounded up.
+func (c *Conn) SetKeepAlivePeriod(d time.Duration) error {
+	if d <= 0 {
+		return c.fail("set", errInvalid)
+	}
+	s := int((d + time.Second - 1) / time.Second)
+	if err := c.set("tcp.Conn.SetKeepAlivePeriod", poller.KeepAliveIdle, s); err != nil {
+		return err
+	}
+	return c.set("tcp.Conn.SetKeepAlivePeriod", poller.KeepAliveInterval, s)
+}
+
+// SetReadBuffer sets the size of the system's receive buffer, in bytes
+// (SO_RCVBUF). Linux makes it twice that, for its own book-keeping (socket(7)).
+func (c *Conn) SetReadBuffer(bytes int) error {
+	return c.set("tcp.Conn.SetReadBuffer", poller.RecvBuffer, bytes)
+}
+
+// ReadBuffer is the size of the system's receive buffer.
+func (c *Conn) ReadBuffer() (int, error) { return c.get("tcp.Conn.ReadBuffer", poller.RecvBuffer) }
+
+// SetWriteBuffer sets the size of the system's send buffer, in bytes
+// (SO_SNDBUF).
+func (c *Conn) SetWriteBuffer(bytes int) error {
+	return c.set("tcp.Conn.SetWriteBuffer", poller.SendBuffer, bytes)
+}
+
+// WriteBuffer is the size of the system's send buffer.
+func (c *Conn) WriteBuffer() (int, error) { return c.get("tcp.Conn.WriteBuffer", poller.SendBuffer) }
+
+// SetLinger sets what the system does with what it has not sent when the
+// connection is closed (SO_LINGER), as in package net: a negative value, the
+// default, sends it in the background; 0 drops it and resets the connection.
+// Positive values would block the loop in close, and are an error
+// (os.ErrInvalid). What this package has queued is sent before in any case;
+// see Options.DrainTimeout.
+func (c *Conn) SetLinger(seconds int) error {
+	if seconds > 0 {
+		return c.fail("set", errInvalid)
+	}
+	return c.set("tcp.Conn.SetLinger", poller.Linger, max(seconds, -1))
+}
+
+// SetTTL sets the hops that packets of the connection may take, 1 to 255.
+func (c *Conn) SetTTL(hops int) error { return c.set("tcp.Conn.SetTTL", poller.TTL, hops) }
+
+// SetTrafficClass sets the DSCP and ECN byte of packets (RFC 2474).
+func (c *Conn) SetTrafficClass(class int) error {
+	return c.set("tcp.Conn.SetTrafficClass", poller.TrafficClass, class)
+}
+
+// SyscallConn gives access to the descriptor, for options that have no method.
+// Only its Control works; reading and writing are the loop's.
+func (c *Conn) SyscallConn() (syscall.RawConn, error) {
+	if c.s == nil || c.is(finished) {
+		return nil, c.fail("raw", net.ErrClosed)
+	}
+	return rawConn(c.s)
+}

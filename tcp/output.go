@@ -1,0 +1,144 @@
+package tcp
+
+// Sizes of what is queued.
+const (
+	smallChunk  = 2 << 10  // what each output has of its own
+	chunkSize   = 64 << 10 // of the chunks that the connections of a loop share
+	directWrite = 16 << 10 // from here on a system call costs less than the copy
+	spareMost   = 256      // outputs that are kept
+	chunksMost  = 32       // chunks that are kept
+)
+
+// An output is what a connection has queued. Idle connections have none.
+type output struct {
+	bufs   [][]byte // in order; those before head are gone
+	ends   []end    // what is to be done when the buffer of the same index is sent
+	head   int
+	flight int // how many from head on are with the poller
+	queued int // bytes behind those
+	next   *output
+	small  [smallChunk]byte
+}
+
+// An end is what follows the sending of a buffer.
+type end struct {
+	done func(error)
+	own  ownership
+}
+
+type ownership uint8
+
+const (
+	callers ownership = iota // the caller's memory
+	ours                     // may be appended to: output.small, or memory of its own
+	pooled                   // one of the shared chunks
+)
+
+func (s *shared) take() *output {
+	o := s.outputs
+	if o == nil {
+		return new(output)
+	}
+	s.outputs, o.next = o.next, nil
+	s.spare--
+	return o
+}
+
+func (s *shared) put(o *output) {
+	if s.spare == spareMost {
+		return
+	}
+	o.next, s.outputs = s.outputs, o
+	s.spare++
+}
+
+func (s *shared) takeChunk() []byte {
+	n := len(s.chunks)
+	if n == 0 {
+		return make([]byte, 0, chunkSize)
+	}
+	b := s.chunks[n-1]
+	s.chunks[n-1] = nil
+	s.chunks = s.chunks[:n-1]
+	return b
+}
+
+func (s *shared) putChunk(b []byte) {
+	if len(s.chunks) < chunksMost {
+		s.chunks = append(s.chunks, b[:0])
+	}
+}
+
+// copy queues a copy of p.
+func (o *output) copy(p []byte, s *shared) {
+	o.queued += len(p)
+	if last := len(o.bufs) - 1; last >= o.head+o.flight && o.ends[last].own != callers && o.ends[last].done == nil {
+		b := o.bufs[last]
+		n := min(cap(b)-len(b), len(p))
+		o.bufs[last] = append(b, p[:n]...)
+		p = p[n:]
+	}
+	switch {
+	case len(p) == 0:
+	case len(o.bufs) == 0 && len(p) <= len(o.small):
+		o.add(append(o.small[:0], p...), end{own: ours})
+	case len(p) <= chunkSize:
+		o.add(append(s.takeChunk(), p...), end{own: pooled})
+	default:
+		o.add(append([]byte(nil), p...), end{own: ours})
+	}
+}
+
+// keep queues the caller's own buffers; done is for when the last of them is
+// sent.
+func (o *output) keep(bufs [][]byte, done func(error)) {
+	for _, b := range bufs {
+		if len(b) > 0 {
+			o.queued += len(b)
+			o.add(b, end{})
+		}
+	}
+	if done == nil {
+		return
+	}
+	if last := len(o.ends) - 1; last >= o.head+o.flight && o.ends[last].done == nil {
+		o.ends[last].done = done
+	} else {
+		o.add(nil, end{done: done}) // nothing to send, but its turn to wait for
+	}
+}
+
+func (o *output) add(b []byte, e end) {
+	o.bufs = append(o.bufs, b)
+	o.ends = append(o.ends, e)
+}
+
+// launch is what to send next: all there is.
+func (o *output) launch() [][]byte {
+	bufs := o.bufs[o.head:]
+	o.flight, o.queued = len(bufs), 0
+	return bufs
+}
+
+// landed lets go of what was in flight, and calls back for it in order. The
+// callbacks may queue more.
+func (o *output) landed(err error, s *shared) {
+	from, to := o.head, o.head+o.flight
+	o.head, o.flight = to, 0
+	bufs, ends := o.bufs[from:to], o.ends[from:to]
+	for i, e := range ends {
+		if e.own == pooled {
+			s.putChunk(bufs[i])
+		}
+		bufs[i], ends[i] = nil, end{}
+		if e.done != nil {
+			e.done(err)
+		}
+	}
+	if o.head == len(o.bufs) {
+		o.bufs, o.ends, o.head = o.bufs[:0], o.ends[:0], 0
+	}
+}
+
+// empty reports whether there is nothing queued and nothing in flight.
+func (o *output) empty() bool { return o.head == len(o.bufs) }

@@ -1,0 +1,160 @@
+// Package tcp has TCP connections and listeners on a loop.
+//
+//	ln, err := tcp.Listen(lp, "127.0.0.1:7000", nil)
+//	ln.OnAccept = func(c *tcp.Conn) {
+//		c.OnRead = func(c *tcp.Conn, p []byte) { c.Write(p) }
+//		c.OnClose = func(c *tcp.Conn, err error) { ... }
+//	}
+//
+//	tcp.Dial(lp, "example.com:80", nil, func(c *tcp.Conn, err error) {
+//		if err != nil { ... }
+//		c.Write([]byte("HEAD / HTTP/1.0\r\n\r\n"))
+//	})
+//
+// Callbacks are fields, set in OnAccept or in the function given to Dial and
+// changed at will. They are called by the loop and never from inside a call to
+// this package. Each takes its connection, so that one function can serve all.
+//
+// # Writing
+//
+// Write queues and returns; what callbacks wrote is sent when the callback
+// ends, or at the end of the loop's turn where it wrote to other connections:
+// ten Writes are one system call. A large Write goes to the system at once as far as
+// that takes it, and only the rest is copied. There is no limit: whoever writes to a
+// peer that does not read must look at [Conn.Buffered], or wait for OnWrite.
+//
+// # Ending
+//
+// A connection ends once in OnClose, its last callback. Close sends what is
+// queued first; Abort does not. The peer's end is OnEOF, after which the
+// connection can still be written to (half-close, RFC 9293, 3.6); without OnEOF
+// it is Close. CloseWrite is the same from this side. When both sides have
+// ended the connection closes by itself.
+package tcp
+
+import (
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"time"
+
+	"example.com/pike/loop"
+	"example.com/pike/poller"
+)
+
+// Options are what listeners and connections are opened with. A nil *Options is
+// all defaults. A listener's apply to what it accepts as well.
+type Options struct {
+	// Backlog is how many connections may wait to be accepted; 0 is as many as
+	// the system allows.
+	Backlog int
+
+	// NoReuseAddr leaves SO_REUSEADDR off; on unix it is on for listeners, so
+	// that a server can restart while old connections are in TIME_WAIT.
+	NoReuseAddr bool
+
+	// ReusePort lets several listeners share an address, each with its share of
+	// the connections (SO_REUSEPORT).
+	ReusePort bool
+
+	// V6Only keeps a listener on an IPv6 address from taking IPv4 connections.
+	V6Only bool
+
+	// Delay leaves Nagle's algorithm on. As in package net it is off.
+	Delay bool
+
+	// KeepAlive is how long a connection is idle before the system probes the
+	// peer, and between probes; 0 is 15 s as in package net, negative is never.
+	KeepAlive time.Duration
+
+	// ReadBuffer and WriteBuffer are the sizes of the system's buffers, in bytes; 0 leaves them to
+	// the system.
+	ReadBuffer  int
+	WriteBuffer int
+
+	// LocalAddr is the address to dial from; zero leaves it to the system.
+	LocalAddr netip.AddrPort
+
+	// Timeout bounds Dial as a whole, resolving a name included; 0 is no bound
+	// but the system's.
+	Timeout time.Duration
+
+	// DrainTimeout bounds how long Close waits for a peer that takes nothing of what is
+	// queued; each byte it takes starts it afresh. 0 is 30 s, negative is no bound.
+	DrainTimeout time.Duration
+}
+
+const defaultDrainTimeout = 30 * time.Second
+
+func (o *Options) drainTimeout() time.Duration {
+	if o == nil || o.DrainTimeout == 0 {
+		return defaultDrainTimeout
+	}
+	return max(o.DrainTimeout, 0)
+}
+
+// socket is the poller's part of o.
+func (o *Options) socket() *poller.Options {
+	if o == nil {
+		return nil
+	}
+	return &poller.Options{
+		Backlog: o.Backlog, NoReuseAddr: o.NoReuseAddr, ReusePort: o.ReusePort, V6Only: o.V6Only,
+		Delay: o.Delay, KeepAlive: o.KeepAlive, RecvBuffer: o.ReadBuffer, SendBuffer: o.WriteBuffer,
+		Local: poller.AddrOf(o.LocalAddr),
+	}
+}
+
+// shared is what the connections of a loop share.
+type shared struct {
+	outputs *output // unused ones
+	spare   int     // how many
+	chunks  [][]byte
+}
+
+type sharedKey struct{}
+
+func sharedOf(lp *loop.Loop) *shared {
+	return lp.Local(sharedKey{}, func() any { return new(shared) }).(*shared)
+}
+
+// splitAddr takes "host:port" apart. A service name is looked up in the
+// system's table, which asks nobody else.
+func splitAddr(addr string) (host string, port uint16, err error) {
+	host, service, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", 0, err
+	}
+	if n, err := strconv.ParseUint(service, 10, 16); err == nil {
+		return host, uint16(n), nil
+	}
+	n, err := net.LookupPort("tcp", service)
+	return host, uint16(n), err
+}
+
+// opError is the error of an operation on addr.
+func opError(op string, local, addr netip.AddrPort, err error) error {
+	e := &net.OpError{Op: op, Net: "tcp", Err: err}
+	if local.IsValid() {
+		e.Source = net.TCPAddrFromAddrPort(local)
+	}
+	if addr.IsValid() {
+		e.Addr = net.TCPAddrFromAddrPort(addr)
+	}
+	return e
+}
+
+// addrError is the error of an operation whose address is still a name.
+func addrError(op, addr string, err error) error {
+	return &net.OpError{Op: op, Net: "tcp", Addr: nameAddr(addr), Err: err}
+}
+
+// nameAddr is an address as its user wrote it.
+type nameAddr string
+
+func (a nameAddr) Network() string { return "tcp" }
+func (a nameAddr) String() string  { return string(a) }
+
+// errInvalid is a misuse that the caller can mend.
+var errInvalid = os.ErrInvalid

@@ -1,0 +1,186 @@
+package tcp
+
+import (
+	"net"
+	"syscall"
+	"unsafe"
+)
+
+// writable is why nothing can be written, or nil.
+func (c *Conn) writable() error {
+	switch {
+	case c.Closing():
+		return net.ErrClosed
+	case c.is(writeEnded):
+		return syscall.EPIPE
+	}
+	return nil
+}
+
+// Write queues p to be sent, after what was written before; it keeps nothing of
+// p. It never waits and always takes all of p or nothing: the error is
+// net.ErrClosed after Close and syscall.EPIPE after CloseWrite. What goes wrong
+// later is the reason of OnClose. Before a dialed connection is made it queues.
+func (c *Conn) Write(p []byte) (int, error) {
+	c.Loop().Check("tcp.Conn.Write")
+	if err := c.writable(); err != nil {
+		return 0, c.fail("write", err)
+	}
+	if len(p) == 0 {
+		return 0, nil
+	}
+	rest := p
+	if len(p) >= directWrite && c.out == nil && !c.is(connecting) {
+		rest = p[c.s.TrySend(p):]
+	}
+	c.hold()
+	if len(rest) > 0 {
+		c.output().copy(rest, c.share)
+	} else {
+		c.state |= wrote
+	}
+	c.schedule()
+	return len(p), nil
+}
+
+// WriteString is Write of a string, which is not copied on the way.
+func (c *Conn) WriteString(s string) (int, error) {
+	return c.Write(unsafe.Slice(unsafe.StringData(s), len(s)))
+}
+
+// WriteBuffers queues bufs without copying them: they, not the slice that holds them, must not
+// change until done is called, which is once, from the loop, and in the order of
+// the writes: with nil when the system has taken all of them, or else with the reason why not. A nil
+// done is allowed. Errors are those of Write, and of no buffers at all
+// (os.ErrInvalid); done is then not called.
+func (c *Conn) WriteBuffers(bufs [][]byte, done func(error)) error {
+	c.Loop().Check("tcp.Conn.WriteBuffers")
+	err := c.writable()
+	if err == nil && len(bufs) == 0 {
+		err = errInvalid
+	}
+	if err != nil {
+		return c.fail("write", err)
+	}
+	c.hold()
+	c.output().keep(bufs, done)
+	c.schedule()
+	return nil
+}
+
+// Buffered is how many bytes written the system has not taken yet.
+func (c *Conn) Buffered() int {
+	c.Loop().Check("tcp.Conn.Buffered")
+	if c.out == nil {
+		return 0
+	}
+	n := c.out.queued
+	if c.out.flight > 0 {
+		n += c.s.Unsent()
+	}
+	return n
+}
+
+// CloseWrite ends this side once what was written is sent: the peer reads EOF.
+// Reading goes on. Writing after it is syscall.EPIPE, and so is CloseWrite.
+func (c *Conn) CloseWrite() error {
+	c.Loop().Check("tcp.Conn.CloseWrite")
+	if err := c.writable(); err != nil {
+		return c.fail("close write", err)
+	}
+	c.state |= writeEnded
+	c.hold()
+	c.schedule()
+	return nil
+}
+
+func (c *Conn) output() *output {
+	if c.out == nil {
+		c.out = c.share.take()
+	}
+	return c.out
+}
+
+// hold keeps the loop running until what was written is sent, be the connection
+// referenced or not.
+func (c *Conn) hold() {
+	if !c.is(holding) {
+		c.state |= holding
+		c.Loop().Hold()
+	}
+}
+
+func (c *Conn) unhold() {
+	if c.is(holding) {
+		c.state &^= holding
+		c.Loop().Release()
+	}
+}
+
+// schedule has flush called: by the upcall that is on, or by the loop.
+func (c *Conn) schedule() {
+	if c.state&(inUpcall|deferred|connecting) == 0 {
+		c.state |= deferred
+		c.Loop().Defer((*upcalls)(c))
+	}
+}
+
+func (u *upcalls) Flush() {
+	u.state &^= deferred
+	(*Conn)(u).flush()
+}
+
+// flush sends what is queued, and does what was to follow that.
+func (c *Conn) flush() {
+	if c.is(connecting | inUpcall | finished) {
+		return
+	}
+	if o := c.out; o != nil {
+		for o.flight == 0 && !o.empty() {
+			if !c.s.Send(o.launch()) {
+				return // Sent will come
+			}
+			c.enter() // done callbacks may write: not from inside this
+			o.landed(nil, c.share)
+			c.state = c.state&^inUpcall | wrote
+			if c.is(finished) {
+				return
+			}
+		}
+		if o.flight > 0 {
+			return
+		}
+		c.out = nil
+		c.share.put(o)
+	}
+	c.flushed()
+}
+
+// flushed is when nothing is queued any more.
+func (c *Conn) flushed() {
+	c.unhold()
+	if c.is(wrote) {
+		c.state &^= wrote
+		if c.OnWrite != nil && !c.Closing() {
+			c.enter()
+			c.call(c.OnWrite)
+			c.state &^= inUpcall
+			if c.out != nil || c.is(wrote) { // it wrote more: as a user of its own turn
+				c.schedule()
+				return
+			}
+		}
+	}
+	if c.is(finished) {
+		return
+	}
+	if c.is(draining) {
+		c.finish()
+		return
+	}
+	if c.is(writeEnded) && !c.is(finSent) {
+		c.state |= finSent
+		c.s.Shutdown()
+	}
+	c.settle()
+}

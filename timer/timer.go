@@ -1,0 +1,211 @@
+// Package timer calls back on a loop after a time, once or again and again.
+//
+//	timer.After(lp, time.Second, func() { ... })
+//	t, err := timer.Every(lp, time.Minute, func() { ... })
+//	...
+//	t.Stop()
+//
+// A Timer never fires early, by the poller's clock. Timers fire in the order of
+// their due times; of those due at the same time the one armed first is first. A
+// timer is armed again before its callback, so that the callback can stop or
+// move it, and a timer that is stopped does not fire, even if it was due in the
+// same turn. Arming, moving and stopping take constant time and no memory.
+package timer
+
+import (
+	"net"
+	"os"
+	"time"
+
+	"example.com/pike/loop"
+	"example.com/pike/poller"
+)
+
+// A Timer is a timer on a loop. All its methods belong to the loop's goroutine.
+// While it is armed it keeps Run going, unless Unref was called; while it is
+// not, the loop does not refer to it, so that a Timer that was only let go of
+// needs no Close.
+type Timer struct {
+	loop.Base
+	timeout loop.Timeout
+	period  time.Duration
+	fn      func()
+
+	// OnClose, if set, is called once after Close.
+	OnClose func()
+}
+
+// New returns a Timer that is not armed. A nil fn is os.ErrInvalid.
+func New(lp *loop.Loop, fn func()) (*Timer, error) {
+	lp.Check("timer.New")
+	if fn == nil {
+		return nil, fail("new", os.ErrInvalid)
+	}
+	t := &Timer{fn: fn}
+	lp.Own(t)
+	t.timeout.Init((*upcalls)(t))
+	return t, nil
+}
+
+// After returns a Timer that calls fn once, d from now. What is not positive is
+// due at once, which is in the next turn of the loop.
+func After(lp *loop.Loop, d time.Duration, fn func()) (*Timer, error) {
+	return start(lp, d, 0, fn)
+}
+
+// Every returns a Timer that calls fn d from now and every d after that. If the
+// loop was too busy for some of those it skips them. A d that is not positive
+// is os.ErrInvalid.
+func Every(lp *loop.Loop, d time.Duration, fn func()) (*Timer, error) {
+	if d <= 0 {
+		return nil, fail("every", os.ErrInvalid)
+	}
+	return start(lp, d, d, fn)
+}
+
+func start(lp *loop.Loop, d, period time.Duration, fn func()) (*Timer, error) {
+	t, err := New(lp, fn)
+	if err == nil {
+		err = t.Start(d, period)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// Start arms the timer to fire d from now and then every period; with period 0
+// once. A timer that is armed is moved. The time is counted from the call, not
+// from the turn of the loop in which it is made. It returns net.ErrClosed after Close
+// of the timer or of the loop, and os.ErrInvalid for a negative period.
+func (t *Timer) Start(d, period time.Duration) error {
+	lp := t.Loop()
+	lp.Check("timer.Timer.Start")
+	if t.Closing() {
+		return fail("start", net.ErrClosed)
+	}
+	if period < 0 {
+		return fail("start", os.ErrInvalid)
+	}
+	if err := lp.Attach(t); err != nil {
+		return fail("start", err)
+	}
+	lp.SetActive(t, true)
+	t.period = period
+	lp.SetTimeout(&t.timeout, lp.Poller().Now().Add(max(d, 0)))
+	return nil
+}
+
+// Reset arms the timer to fire d from now, and leaves its period: a repeating
+// timer goes on repeating from there. Errors are those of Start.
+func (t *Timer) Reset(d time.Duration) error { return t.Start(d, t.period) }
+
+// Again arms the timer for one period from now; os.ErrInvalid if it has none.
+func (t *Timer) Again() error {
+	if t.period == 0 {
+		return fail("again", os.ErrInvalid)
+	}
+	return t.Start(t.period, t.period)
+}
+
+// Stop disarms the timer and reports whether it was armed. Start and Reset arm
+// it again.
+func (t *Timer) Stop() bool {
+	lp := t.Loop()
+	lp.Check("timer.Timer.Stop")
+	if !lp.StopTimeout(&t.timeout) {
+		return false
+	}
+	lp.Detach(t)
+	return true
+}
+
+// Period is the time between firings, or 0.
+func (t *Timer) Period() time.Duration { return t.period }
+
+// SetPeriod changes the period; it counts from the next firing on, which stays
+// where it is. 0 makes the next firing the last. os.ErrInvalid if it is negative.
+func (t *Timer) SetPeriod(d time.Duration) error {
+	t.Loop().Check("timer.Timer.SetPeriod")
+	if d < 0 {
+		return fail("set period", os.ErrInvalid)
+	}
+	t.period = d
+	return nil
+}
+
+// DueIn is the time until the timer fires: 0 if it is due, or not armed.
+func (t *Timer) DueIn() time.Duration {
+	t.Loop().Check("timer.Timer.DueIn")
+	if !t.timeout.Armed() {
+		return 0
+	}
+	return max(0, t.timeout.Due().Sub(t.Loop().Poller().Now()))
+}
+
+// Close stops the timer for good; OnClose follows.
+func (t *Timer) Close() error {
+	lp := t.Loop()
+	lp.Check("timer.Timer.Close")
+	lp.StopTimeout(&t.timeout)
+	if !lp.BeginClose(t) {
+		return fail("close", net.ErrClosed)
+	}
+	lp.EndClose(t, (*upcalls)(t))
+	return nil
+}
+
+// upcalls keeps the loop's upcalls out of Timer's own methods.
+type upcalls Timer
+
+func (u *upcalls) Expired(*loop.Timeout) {
+	t := (*Timer)(u)
+	lp := t.Loop()
+	if t.period > 0 {
+		lp.SetTimeout(&t.timeout, t.next())
+	} else {
+		lp.SetActive(t, false)
+	}
+	t.call()
+	if !t.Active() && !t.Closing() {
+		lp.Detach(t)
+	}
+}
+
+func (t *Timer) call() {
+	if lp := t.Loop(); lp.Guarded() {
+		defer lp.Recover(t)
+	}
+	t.fn()
+}
+
+// next is the first of the times the timer is due at that is still to come.
+func (t *Timer) next() poller.Time {
+	now := t.Loop().Now()
+	due := t.timeout.Due().Add(t.period)
+	if late := now.Sub(due); late >= 0 {
+		due = due.Add(late - late%t.period + t.period)
+	}
+	return due
+}
+
+func (u *upcalls) Finished() {
+	if u.OnClose == nil {
+		return
+	}
+	if lp := u.Loop(); lp.Guarded() {
+		defer lp.Recover(nil)
+	}
+	u.OnClose()
+}
+
+// opError names the call that failed.
+type opError struct {
+	op  string
+	err error
+}
+
+func (e *opError) Error() string { return "timer: " + e.op + ": " + e.err.Error() }
+func (e *opError) Unwrap() error { return e.err }
+
+func fail(op string, err error) error { return &opError{op, err} }

@@ -1,0 +1,259 @@
+package udp
+
+import (
+	"net"
+	"net/netip"
+
+	"example.com/pike/loop"
+	"example.com/pike/poller"
+)
+
+// A Message is a datagram and who it is from.
+type Message = poller.Message
+
+// A Conn is a UDP socket. Its methods belong to the loop's goroutine. An open
+// socket keeps the loop running, unless Unref was called.
+type Conn struct {
+	loop.Base
+	s       poller.Packet
+	state   state
+	filling *batch // what is queued; nil if nothing is
+	flying  *batch // what is with the poller
+	spare   *batch
+	kept    []Message // taken from the system, but reading was paused before they were delivered
+
+	// OnRead is called for each datagram. p belongs to the loop and is
+	// overwritten when OnRead returns. Without OnRead and OnReadBatch datagrams
+	// are dropped; PauseRead leaves them with the system.
+	OnRead func(c *Conn, p []byte, from netip.AddrPort)
+
+	// OnReadBatch, if set, is called instead of OnRead with all datagrams that
+	// one system call has returned. They are valid until it returns.
+	OnReadBatch func(c *Conn, ms []Message)
+
+	// OnError is told what went wrong with a datagram: a *net.OpError with Op
+	// "write" and the address for one that could not be sent (unless it has a
+	// done function), "read" for a refusal that came back. The socket goes on.
+	OnError func(c *Conn, err error)
+
+	// OnWrite is called when all that was written has been handed to the
+	// system.
+	OnWrite func(c *Conn)
+
+	// OnClose is called once and last.
+	OnClose func(c *Conn)
+
+	// Context is the user's own.
+	Context any
+}
+
+// state is what has happened to a socket.
+type state uint8
+
+const (
+	paused   state = 1 << iota // PauseRead
+	draining                   // Close, with output still queued
+	finished                   // the poller has been told to close
+	inUpcall                   // output is sent when the upcall ends
+	deferred                   // the loop will call Flush
+	holding                    // the loop is held until the output is sent
+	wrote                      // OnWrite is owed
+)
+
+func (c *Conn) is(s state) bool { return c.state&s != 0 }
+
+// attach puts c on the loop with the socket that open returns. In this order, as
+// a poller that has been closed would never close another socket.
+func (c *Conn) attach(lp *loop.Loop, open func() (poller.Packet, error)) error {
+	if err := lp.Attach(c); err != nil {
+		return err
+	}
+	s, err := open()
+	if err != nil {
+		lp.Detach(c)
+		return err
+	}
+	c.s = s
+	lp.SetActive(c, true)
+	s.Start()
+	return nil
+}
+
+// LocalAddr is the address the socket is bound to; the zero AddrPort once it is
+// closed.
+func (c *Conn) LocalAddr() netip.AddrPort { return c.s.Addr().AddrPort }
+
+// RemoteAddr is the address the socket is connected to, or the zero AddrPort.
+func (c *Conn) RemoteAddr() netip.AddrPort { return c.s.Peer().AddrPort }
+
+// Connect fixes the peer, as Dial does; the zero AddrPort dissolves that.
+func (c *Conn) Connect(peer netip.AddrPort) error {
+	c.Loop().Check("udp.Conn.Connect")
+	if c.Closing() {
+		return c.fail("connect", peer, net.ErrClosed)
+	}
+	if err := c.s.Connect(poller.AddrOf(peer)); err != nil {
+		return c.fail("connect", peer, err)
+	}
+	return nil
+}
+
+// PauseRead stops OnRead, at once: what arrives stays with the system, which
+// drops datagrams when its buffer is full.
+func (c *Conn) PauseRead() error {
+	c.Loop().Check("udp.Conn.PauseRead")
+	if c.Closing() {
+		return c.fail("read", netip.AddrPort{}, net.ErrClosed)
+	}
+	c.state |= paused
+	c.s.Stop()
+	return nil
+}
+
+// ResumeRead undoes PauseRead. OnRead follows from the loop.
+func (c *Conn) ResumeRead() error {
+	c.Loop().Check("udp.Conn.ResumeRead")
+	if c.Closing() {
+		return c.fail("read", netip.AddrPort{}, net.ErrClosed)
+	}
+	c.state &^= paused
+	if len(c.kept) > 0 {
+		c.deferFlush() // also in an upcall, whose end only sends
+	} else {
+		c.s.Start()
+	}
+	return nil
+}
+
+// Close sends what is queued, as soon as the system takes it, and closes the
+// socket; OnClose follows. Closing again is net.ErrClosed.
+func (c *Conn) Close() error {
+	c.Loop().Check("udp.Conn.Close")
+	if !c.Loop().BeginClose(c) {
+		return c.fail("close", netip.AddrPort{}, net.ErrClosed)
+	}
+	c.s.Stop()
+	if c.filling != nil || c.flying != nil {
+		c.state |= draining
+		c.schedule()
+	} else {
+		c.finish()
+	}
+	return nil
+}
+
+// Abort closes the socket at once; what is queued is dropped. It may follow
+// Close; on a socket that is wholly closed it is net.ErrClosed.
+func (c *Conn) Abort() error {
+	c.Loop().Check("udp.Conn.Abort")
+	if c.is(finished) {
+		return c.fail("abort", netip.AddrPort{}, net.ErrClosed)
+	}
+	c.Loop().BeginClose(c)
+	c.finish()
+	return nil
+}
+
+func (c *Conn) finish() {
+	if !c.is(finished) {
+		c.state |= finished
+		c.s.Close()
+	}
+}
+
+func (c *Conn) fail(op string, addr netip.AddrPort, err error) error {
+	return opError(op, c.LocalAddr(), addr, err)
+}
+
+// upcalls keeps the poller's and the loop's upcalls out of Conn's own methods.
+type upcalls Conn
+
+func (u *upcalls) Received(ms []poller.Message, err error) {
+	c := (*Conn)(u)
+	if c.Closing() {
+		return
+	}
+	c.state |= inUpcall
+	if err != nil {
+		c.tell(c.fail("read", c.RemoteAddr(), err))
+	} else {
+		c.read(ms)
+	}
+	c.state &^= inUpcall
+	if c.filling != nil {
+		c.flush()
+	}
+}
+
+func (c *Conn) read(ms []Message) {
+	if c.Loop().Guarded() {
+		defer c.Loop().Recover(c)
+	}
+	if c.OnReadBatch != nil {
+		c.OnReadBatch(c, ms)
+		return
+	}
+	for i := range ms {
+		if c.OnRead == nil || c.Closing() {
+			return
+		}
+		if c.is(paused) {
+			c.keep(ms[i:])
+			return
+		}
+		c.OnRead(c, ms[i].Data, ms[i].Peer)
+	}
+}
+
+// keep copies datagrams that a pause in the middle of a batch has left over:
+// the system does not have them any more.
+func (c *Conn) keep(ms []Message) {
+	for _, m := range ms {
+		m.Data = append([]byte(nil), m.Data...)
+		c.kept = append(c.kept, m)
+	}
+}
+
+// deliver hands over what was kept.
+func (c *Conn) deliver() {
+	if len(c.kept) == 0 || c.is(paused) || c.Closing() {
+		return
+	}
+	ms := c.kept
+	c.kept = nil
+	(*upcalls)(c).Received(ms, nil)
+	if !c.is(paused) && !c.Closing() {
+		c.s.Start()
+	}
+}
+
+func (c *Conn) tell(err error) {
+	if c.OnError == nil {
+		return
+	}
+	if c.Loop().Guarded() {
+		defer c.Loop().Recover(c)
+	}
+	c.OnError(c, err)
+}
+
+func (u *upcalls) Closed() { u.Loop().EndClose((*Conn)(u), u) }
+
+// Finished makes the last callbacks.
+func (u *upcalls) Finished() {
+	c := (*Conn)(u)
+	for _, b := range []*batch{c.flying, c.filling} {
+		if b != nil {
+			c.end(b, net.ErrClosed)
+		}
+	}
+	c.flying, c.filling, c.spare, c.kept = nil, nil, nil, nil
+	c.unhold()
+	if c.OnClose == nil {
+		return
+	}
+	if c.Loop().Guarded() {
+		defer c.Loop().Recover(nil)
+	}
+	c.OnClose(c)
+}

@@ -1,0 +1,154 @@
+package udp
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"syscall"
+
+	"example.com/pike/poller"
+)
+
+func (c *Conn) set(method string, o poller.Option, v int) error {
+	c.Loop().Check(method)
+	if c.Closing() {
+		return c.fail("set", netip.AddrPort{}, net.ErrClosed)
+	}
+	if err := c.s.SetOption(o, v); err != nil {
+		return c.fail("set", netip.AddrPort{}, err)
+	}
+	return nil
+}
+
+func (c *Conn) get(method string, o poller.Option) (int, error) {
+	c.Loop().Check(method)
+	if c.Closing() {
+		return 0, c.fail("get", netip.AddrPort{}, net.ErrClosed)
+	}
+	v, err := c.s.Option(o)
+	if err != nil {
+		return 0, c.fail("get", netip.AddrPort{}, err)
+	}
+	return v, nil
+}
+
+func flag(on bool) int {
+	if on {
+		return 1
+	}
+	return 0
+}
+
+// SetReadBuffer sets the size of the system's receive buffer, in bytes
+// (SO_RCVBUF). Linux makes it twice that, for its own book-keeping (socket(7)).
+func (c *Conn) SetReadBuffer(bytes int) error {
+	return c.set("udp.Conn.SetReadBuffer", poller.RecvBuffer, bytes)
+}
+
+// ReadBuffer is the size of the system's receive buffer.
+func (c *Conn) ReadBuffer() (int, error) { return c.get("udp.Conn.ReadBuffer", poller.RecvBuffer) }
+
+// SetWriteBuffer sets the size of the system's send buffer, in bytes
+// (SO_SNDBUF).
+func (c *Conn) SetWriteBuffer(bytes int) error {
+	return c.set("udp.Conn.SetWriteBuffer", poller.SendBuffer, bytes)
+}
+
+// WriteBufferSize is the size of the system's send buffer.
+func (c *Conn) WriteBufferSize() (int, error) {
+	return c.get("udp.Conn.WriteBufferSize", poller.SendBuffer)
+}
+
+// SetBroadcast allows sending to broadcast addresses, or not (SO_BROADCAST).
+func (c *Conn) SetBroadcast(on bool) error {
+	return c.set("udp.Conn.SetBroadcast", poller.Broadcast, flag(on))
+}
+
+// SetTTL sets the hops that unicast datagrams may take, 1 to 255.
+func (c *Conn) SetTTL(hops int) error { return c.set("udp.Conn.SetTTL", poller.TTL, hops) }
+
+// TTL is the hops that unicast datagrams may take.
+func (c *Conn) TTL() (int, error) { return c.get("udp.Conn.TTL", poller.TTL) }
+
+// SetTrafficClass sets the DSCP and ECN byte of datagrams (RFC 2474).
+func (c *Conn) SetTrafficClass(class int) error {
+	return c.set("udp.Conn.SetTrafficClass", poller.TrafficClass, class)
+}
+
+// SetMulticastTTL sets the hops that multicast datagrams may take, 0 to 255; 1
+// is the default, and 0 stays on this machine.
+func (c *Conn) SetMulticastTTL(hops int) error {
+	return c.set("udp.Conn.SetMulticastTTL", poller.MulticastTTL, hops)
+}
+
+// SetMulticastLoopback has one's own multicast datagrams delivered on this
+// machine too, as is the default, or not.
+func (c *Conn) SetMulticastLoopback(on bool) error {
+	return c.set("udp.Conn.SetMulticastLoopback", poller.MulticastLoop, flag(on))
+}
+
+// SetMulticastInterface chooses the interface that multicast datagrams leave
+// by; nil is the system's choice.
+func (c *Conn) SetMulticastInterface(ifi *net.Interface) error {
+	return c.set("udp.Conn.SetMulticastInterface", poller.MulticastInterface, index(ifi))
+}
+
+func index(ifi *net.Interface) int {
+	if ifi == nil {
+		return 0
+	}
+	return ifi.Index
+}
+
+// Join receives a multicast group on an interface; nil is the system's choice.
+// A valid source receives from that sender only (RFC 3678).
+func (c *Conn) Join(ifi *net.Interface, group, source netip.Addr) error {
+	c.Loop().Check("udp.Conn.Join")
+	return c.member("join", ifi, group, source, c.s.Join)
+}
+
+// Leave undoes a Join with the same arguments.
+func (c *Conn) Leave(ifi *net.Interface, group, source netip.Addr) error {
+	c.Loop().Check("udp.Conn.Leave")
+	return c.member("leave", ifi, group, source, c.s.Leave)
+}
+
+func (c *Conn) member(op string, ifi *net.Interface, group, source netip.Addr, do func(poller.Membership) error) error {
+	addr := netip.AddrPortFrom(group, 0)
+	if c.Closing() {
+		return c.fail(op, addr, net.ErrClosed)
+	}
+	if err := do(poller.Membership{Group: group, Source: source, Interface: index(ifi)}); err != nil {
+		return c.fail(op, addr, err)
+	}
+	return nil
+}
+
+// SyscallConn gives access to the descriptor, for options that have no method.
+// Only its Control works; reading and writing are the loop's.
+func (c *Conn) SyscallConn() (syscall.RawConn, error) {
+	d, ok := c.s.(poller.Descriptor)
+	switch {
+	case c.Closing():
+		return nil, c.fail("raw", netip.AddrPort{}, net.ErrClosed)
+	case !ok:
+		return nil, c.fail("raw", netip.AddrPort{}, errors.ErrUnsupported)
+	}
+	return rawSocket{d}, nil
+}
+
+type rawSocket struct{ d poller.Descriptor }
+
+// Control runs f with the descriptor, at once.
+func (r rawSocket) Control(f func(fd uintptr)) error {
+	fd := r.d.Fd()
+	if fd == ^uintptr(0) {
+		return net.ErrClosed
+	}
+	f(fd)
+	return nil
+}
+
+// Read and Write would wait, which a loop must not.
+func (r rawSocket) Read(func(fd uintptr) bool) error  { return errors.ErrUnsupported }
+func (r rawSocket) Write(func(fd uintptr) bool) error { return errors.ErrUnsupported }

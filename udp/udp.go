@@ -1,0 +1,222 @@
+// Package udp has UDP sockets on a loop.
+//
+//	c, err := udp.Listen(lp, "127.0.0.1:7007", nil)
+//	c.OnRead = func(c *udp.Conn, p []byte, from netip.AddrPort) { c.WriteTo(p, from) }
+//
+// Callbacks are fields, called by the loop and never from inside a call to this
+// package. Datagrams are received and sent in batches where the system can do
+// that: what callbacks write is sent, in order, when the callback for a whole batch ends, or
+// at the end of the loop's turn for other sockets.
+//
+// A datagram that could not be sent, and one that a peer has refused (ICMP,
+// seen on connected sockets), is an error for OnError; no error ends a socket.
+package udp
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"syscall"
+
+	"example.com/pike/loop"
+	"example.com/pike/poller"
+)
+
+// Options are what a socket is opened with. A nil *Options is all defaults.
+type Options struct {
+	// ReuseAddr lets several sockets bind the same address (SO_REUSEADDR), for
+	// multicast receivers; of several, one gets each unicast datagram.
+	ReuseAddr bool
+
+	// ReusePort spreads what arrives over the sockets that share an address
+	// (SO_REUSEPORT).
+	ReusePort bool
+
+	// V6Only keeps IPv4 out of a socket on an IPv6 address.
+	V6Only bool
+
+	// Broadcast allows sending to broadcast addresses.
+	Broadcast bool
+
+	// RecvError reports refusals on sockets that are not connected too
+	// (IP_RECVERR, Linux).
+	RecvError bool
+
+	// ReadBuffer and WriteBuffer are the sizes of the system's buffers, in
+	// bytes; 0 leaves them to the system.
+	ReadBuffer  int
+	WriteBuffer int
+
+	// LocalAddr is the address that Dial binds; zero leaves it to the system.
+	LocalAddr netip.AddrPort
+}
+
+func (o *Options) socket() *poller.Options {
+	if o == nil {
+		return nil
+	}
+	return &poller.Options{
+		ReuseAddr: o.ReuseAddr, ReusePort: o.ReusePort, V6Only: o.V6Only, Broadcast: o.Broadcast,
+		RecvError: o.RecvError, RecvBuffer: o.ReadBuffer, SendBuffer: o.WriteBuffer,
+	}
+}
+
+// Listen opens a socket bound to "host:port". An empty host is every address
+// of both families; port 0 is one of the system's choice. A host name is
+// resolved then and there: use an address in callbacks. Errors are
+// *net.OpError; errors.Is(err, syscall.EADDRINUSE) if the address is taken.
+func Listen(lp *loop.Loop, addr string, o *Options) (*Conn, error) {
+	lp.Check("udp.Listen")
+	host, port, err := splitAddr(addr)
+	if err != nil {
+		return nil, addrError("listen", addr, err)
+	}
+	ips := []netip.Addr{netip.IPv6Unspecified(), netip.IPv4Unspecified()}
+	if host != "" {
+		if ips, err = resolve(lp, host); err != nil {
+			return nil, addrError("listen", addr, err)
+		}
+	}
+	// The next one serves where this family is missing, and only then: whoever
+	// has the port is not to be met at another address.
+	for _, ip := range ips {
+		var c *Conn
+		c, err = open(lp, "listen", netip.AddrPortFrom(ip.Unmap(), port), o)
+		if err == nil || errors.Is(err, syscall.EADDRINUSE) {
+			return c, err
+		}
+	}
+	return nil, err
+}
+
+// Dial opens a socket that is connected to "host:port": only that peer's
+// datagrams are received, Write needs no address, and refusals are seen. UDP
+// has no handshake, so it never waits, but for a host name, which is resolved
+// then and there.
+func Dial(lp *loop.Loop, addr string, o *Options) (*Conn, error) {
+	lp.Check("udp.Dial")
+	host, port, err := splitAddr(addr)
+	if err != nil {
+		return nil, addrError("dial", addr, err)
+	}
+	ips := []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1})}
+	if host != "" {
+		if ips, err = resolve(lp, host); err != nil {
+			return nil, addrError("dial", addr, err)
+		}
+	}
+	peer := netip.AddrPortFrom(ips[0].Unmap(), port)
+	local := netip.AddrPortFrom(netip.IPv6Unspecified(), 0)
+	if peer.Addr().Is4() {
+		local = netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
+	}
+	if o != nil && o.LocalAddr.IsValid() {
+		local = o.LocalAddr
+	}
+	c, err := open(lp, "dial", local, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Connect(peer); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func open(lp *loop.Loop, op string, ap netip.AddrPort, o *Options) (*Conn, error) {
+	c := new(Conn)
+	err := c.attach(lp, func() (poller.Packet, error) {
+		return lp.Poller().Bind(poller.AddrOf(ap), o.socket(), (*upcalls)(c))
+	})
+	if err != nil {
+		return nil, opError(op, netip.AddrPort{}, ap, err)
+	}
+	return c, nil
+}
+
+// AdoptConn takes a UDP socket over from package net and closes pc; after an
+// error pc is as it was.
+func AdoptConn(lp *loop.Loop, pc net.PacketConn) (*Conn, error) {
+	lp.Check("udp.AdoptConn")
+	c := new(Conn)
+	err := c.attach(lp, func() (poller.Packet, error) { return adopt(lp, pc, c) })
+	if err != nil {
+		return nil, &net.OpError{Op: "adopt", Net: "udp", Source: pc.LocalAddr(), Err: err}
+	}
+	pc.Close()
+	return c, nil
+}
+
+func adopt(lp *loop.Loop, pc net.PacketConn, c *Conn) (s poller.Packet, err error) {
+	a, ok := lp.Poller().(poller.Adopter)
+	if !ok {
+		return nil, errors.ErrUnsupported
+	}
+	sc, ok := pc.(syscall.Conn)
+	if _, udp := pc.LocalAddr().(*net.UDPAddr); !ok || !udp {
+		return nil, errors.ErrUnsupported
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	var taken error
+	err = raw.Control(func(fd uintptr) { s, taken = a.AdoptPacket(fd, (*upcalls)(c)) })
+	if err == nil {
+		err = taken
+	}
+	return s, err
+}
+
+// resolve is the addresses of host; never none without an error.
+func resolve(lp *loop.Loop, host string) ([]netip.Addr, error) {
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{ip}, nil
+	}
+	ips, err := lp.Resolver().LookupNetIP(context.Background(), "ip", host)
+	if err == nil && len(ips) == 0 {
+		err = &net.DNSError{Err: "no addresses", Name: host, IsNotFound: true}
+	}
+	return ips, err
+}
+
+func splitAddr(addr string) (host string, port uint16, err error) {
+	host, service, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", 0, err
+	}
+	if n, err := strconv.ParseUint(service, 10, 16); err == nil {
+		return host, uint16(n), nil
+	}
+	n, err := net.LookupPort("udp", service)
+	return host, uint16(n), err
+}
+
+func opError(op string, local, addr netip.AddrPort, err error) error {
+	e := &net.OpError{Op: op, Net: "udp", Err: err}
+	if local.IsValid() {
+		e.Source = net.UDPAddrFromAddrPort(local)
+	}
+	if addr.IsValid() {
+		e.Addr = net.UDPAddrFromAddrPort(addr)
+	}
+	return e
+}
+
+// addrError is the error of an operation whose address is still a name.
+func addrError(op, addr string, err error) error {
+	return &net.OpError{Op: op, Net: "udp", Addr: nameAddr(addr), Err: err}
+}
+
+// nameAddr is an address as its user wrote it.
+type nameAddr string
+
+func (a nameAddr) Network() string { return "udp" }
+func (a nameAddr) String() string  { return string(a) }
+
+// errInvalid is a misuse that the caller can mend.
+var errInvalid = os.ErrInvalid
