@@ -52,10 +52,7 @@ func (a *Async) deliver() {
 	if a.Closing() {
 		return
 	}
-	if a.lp.onPanic != nil {
-		defer a.lp.Recover(a)
-	}
-	a.fn()
+	a.lp.call(a, a.fn)
 }
 
 // Close ends it; a callback still pending is not made.
@@ -74,7 +71,7 @@ type asyncEnd Async
 
 func (a *asyncEnd) Finished() {
 	if a.OnClose != nil {
-		a.lp.call(a.OnClose)
+		a.lp.call((*Async)(a), a.OnClose)
 	}
 }
 

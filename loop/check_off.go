@@ -5,8 +5,8 @@ package loop
 // owner is empty outside race and debug builds: nothing is checked.
 type owner struct{}
 
-func (l *Loop) own()    {}
-func (l *Loop) disown() {}
+func (*owner) enter() {}
+func (*owner) leave() {}
 
 // Check panics, in race builds and under the build tag pikedebug, if the loop
 // is running on another goroutine than the caller's; method names the call. It

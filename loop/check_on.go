@@ -13,8 +13,8 @@ import (
 // owner is the goroutine that runs the loop, or 0.
 type owner struct{ id atomic.Uint64 }
 
-func (l *Loop) own()    { l.owner.id.Store(goroutineID()) }
-func (l *Loop) disown() { l.owner.id.Store(0) }
+func (o *owner) enter() { o.id.Store(goroutineID()) }
+func (o *owner) leave() { o.id.Store(0) }
 
 // Check panics, in race builds and under the build tag pikedebug, if the loop
 // is running on another goroutine than the caller's; method names the call. It

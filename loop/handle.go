@@ -59,6 +59,7 @@ func (b *Base) HasRef() bool { return b.flags&unrefd == 0 }
 
 // Ref undoes Unref. There is no count: calling it twice is calling it once.
 func (b *Base) Ref() {
+	b.lp.Check("loop.Base.Ref")
 	if b.HasRef() {
 		return
 	}
@@ -71,6 +72,7 @@ func (b *Base) Ref() {
 // Unref lets Run end although the handle is active. Operations in flight and a
 // pending close still keep it going.
 func (b *Base) Unref() {
+	b.lp.Check("loop.Base.Unref")
 	if !b.HasRef() {
 		return
 	}
@@ -141,10 +143,11 @@ func (l *Loop) Detach(h Handle) {
 func (l *Loop) SetActive(h Handle, on bool) { h.base().setActive(on) }
 
 // BeginClose marks a handle as closing. It is no longer active, but holds the
-// loop until its close callback. It reports false if that was done before.
+// loop until its close callback. It reports false if that was done before, or
+// if the loop is closed, which has no callbacks any more.
 func (l *Loop) BeginClose(h Handle) bool {
 	b := h.base()
-	if b.Closing() {
+	if b.Closing() || l.closed {
 		return false
 	}
 	b.setActive(false)
@@ -200,7 +203,7 @@ func (l *Loop) Recover(h Handle) {
 		return
 	}
 	l.onPanic(h, v, debug.Stack())
-	if h == nil {
+	if h == nil || h.base().flags&ended != 0 {
 		return
 	}
 	if a, ok := h.(interface{ Abort() error }); ok {

@@ -14,18 +14,24 @@ type Hook struct {
 
 // NewIdle returns a hook that runs before the loop polls, and keeps the poll
 // from waiting: for work that fills time between events.
-func (l *Loop) NewIdle(fn func()) (*Hook, error) { return l.newHook(&l.idle, fn, "loop: idle") }
+func (l *Loop) NewIdle(fn func()) (*Hook, error) {
+	l.Check("loop.Loop.NewIdle")
+	return l.newHook(&l.idle, fn, "loop: idle")
+}
 
 // NewPrepare returns a hook that runs before the loop polls.
 func (l *Loop) NewPrepare(fn func()) (*Hook, error) {
+	l.Check("loop.Loop.NewPrepare")
 	return l.newHook(&l.prepare, fn, "loop: prepare")
 }
 
 // NewCheck returns a hook that runs after the loop has polled.
-func (l *Loop) NewCheck(fn func()) (*Hook, error) { return l.newHook(&l.check, fn, "loop: check") }
+func (l *Loop) NewCheck(fn func()) (*Hook, error) {
+	l.Check("loop.Loop.NewCheck")
+	return l.newHook(&l.check, fn, "loop: check")
+}
 
 func (l *Loop) newHook(list *hooks, fn func(), op string) (*Hook, error) {
-	l.Check(op)
 	if fn == nil {
 		return nil, invalid(op)
 	}
@@ -77,7 +83,7 @@ type hookEnd Hook
 
 func (h *hookEnd) Finished() {
 	if h.OnClose != nil {
-		h.lp.call(h.OnClose)
+		h.lp.call((*Hook)(h), h.OnClose)
 	}
 }
 
@@ -119,7 +125,7 @@ func (s *hooks) run(l *Loop) {
 	for i, n := 0, len(s.list); i < n; i++ {
 		if h := s.list[i]; h != nil {
 			l.callbacks++
-			h.run()
+			l.call(h, h.fn)
 		}
 	}
 	s.busy = false
@@ -131,11 +137,4 @@ func (s *hooks) run(l *Loop) {
 	}
 	clear(s.list[len(kept):])
 	s.list = kept
-}
-
-func (h *Hook) run() {
-	if h.lp.onPanic != nil {
-		defer h.lp.Recover(h)
-	}
-	h.fn()
 }

@@ -129,7 +129,7 @@ type Loop struct {
 	turns       uint64
 	callbacks   uint64
 	waited      time.Duration
-	measureIdle bool
+	measureIdle bool // here, as the poller cannot
 
 	running  atomic.Bool
 	stop     atomic.Bool
@@ -148,7 +148,12 @@ func New(o Options) (*Loop, error) {
 			return nil, err
 		}
 	}
-	l := &Loop{poller: p, log: o.Logger, onPanic: o.OnPanic, measureIdle: o.MeasureIdle}
+	l := &Loop{poller: p, log: o.Logger, onPanic: o.OnPanic}
+	if w, ok := p.(poller.Waiter); o.MeasureIdle && ok {
+		w.MeasureWaits(&l.waited)
+	} else {
+		l.measureIdle = o.MeasureIdle
+	}
 	if l.log == nil {
 		l.log = zap.NewNop()
 	}
@@ -189,10 +194,14 @@ func (systemResolver) LookupNetIP(ctx context.Context, network, host string) ([]
 // Now is the time at which the present turn began or its poll returned,
 // whichever was later; UpdateNow reads the clock afresh. It does not follow the
 // wall clock.
-func (l *Loop) Now() poller.Time { return l.now }
+func (l *Loop) Now() poller.Time {
+	l.Check("loop.Loop.Now")
+	return l.now
+}
 
 // UpdateNow reads the clock, for callbacks that have run long.
 func (l *Loop) UpdateNow() poller.Time {
+	l.Check("loop.Loop.UpdateNow")
 	l.now = l.poller.Now()
 	return l.now
 }
@@ -216,6 +225,7 @@ type Metrics struct {
 
 // Metrics reads the counters.
 func (l *Loop) Metrics() Metrics {
+	l.Check("loop.Loop.Metrics")
 	m := Metrics{Turns: l.turns, Callbacks: l.callbacks, Idle: l.waited}
 	if c, ok := l.poller.(poller.Meter); ok {
 		m.Events = c.Events()
@@ -225,9 +235,9 @@ func (l *Loop) Metrics() Metrics {
 
 // Close ends the loop and everything on it: handles are closed and their close
 // callbacks made, output that the system takes at once is sent and the rest is
-// dropped, and the poller is closed. Functions still posted are dropped. It
-// must not be called while the loop runs (ErrRunning); again, it returns
-// net.ErrClosed.
+// dropped, and the poller is closed. Functions still posted are dropped, and so
+// are the results of jobs. It must not be called while the loop runs
+// (ErrRunning); again, it returns net.ErrClosed.
 func (l *Loop) Close() error {
 	l.Check("loop.Loop.Close")
 	if l.closed {
@@ -236,24 +246,32 @@ func (l *Loop) Close() error {
 	if !l.running.CompareAndSwap(false, true) {
 		return ErrRunning
 	}
-	l.own()
+	l.owner.enter()
 	defer l.leave()
-	l.shutHandles()
 	l.mail.close()
+	l.stop.Store(false)
+	l.shutHandles()
 	l.closed = true
 	return l.poller.Close()
 }
 
-// closeTurns bounds how long handles may take to close: an owner that opens
-// new ones in its close callbacks would go on for ever.
-const closeTurns = 1000
+// Limits on how long handles may take to close. An owner that opens new ones in
+// its close callbacks would go on for ever, and a backend may take its time.
+const (
+	closeTurns = 1000
+	closeWait  = time.Millisecond // for each turn
+)
 
 // shutHandles closes first as a user would, so that what the system takes at
 // once is still sent, and then by force.
 func (l *Loop) shutHandles() {
 	l.Walk(func(h Handle) { h.Close() })
-	for range closeTurns {
-		if l.poll(atOnce) != nil || l.handles.n == 0 && l.closing == 0 {
+	for i := range closeTurns {
+		deadline := atOnce
+		if i > 0 && len(l.ended)+len(l.deferred) == 0 {
+			deadline = l.poller.Now().Add(closeWait)
+		}
+		if l.poll(deadline) != nil || l.handles.n == 0 && l.closing == 0 {
 			return
 		}
 		l.Walk(func(h Handle) {

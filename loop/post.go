@@ -4,6 +4,8 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+
+	"example.com/pike/poller"
 )
 
 // A mailbox is the queue of posted functions. Two slices and a mutex: what is
@@ -19,7 +21,8 @@ type mailbox struct {
 	next int
 }
 
-// Post has fn called on the loop, in the order posted, one call for each Post.
+// Post has fn called on the loop, in the order posted, one call for each Post;
+// what posted functions post comes in the next turn.
 // Any goroutine may call it, also while the loop is not running: fn then waits
 // for the next Run, and keeps it alive. It wakes the loop only if it sleeps. It
 // returns net.ErrClosed after Close, when fn will not be called, and
@@ -46,27 +49,41 @@ func (m *mailbox) put(fn func()) bool {
 	return true
 }
 
-// any reports whether take has something to give.
+// any reports whether there is something to collect or take.
 func (m *mailbox) any() bool { return m.next < len(m.out) || m.filled.Load() }
 
-// take returns the oldest function, or nil. Functions posted since the loop
-// last emptied the mailbox are taken over all at once.
+// collect takes over what has been posted, all at once, if the loop has run
+// what it took before.
+func (m *mailbox) collect() {
+	if m.next < len(m.out) || !m.filled.Load() {
+		return
+	}
+	m.out, m.next = m.out[:0], 0
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.in, m.out = m.out, m.in
+	m.filled.Store(false)
+}
+
+// take returns the oldest function that was collected, or nil.
 func (m *mailbox) take() func() {
 	if m.next == len(m.out) {
-		if !m.filled.Load() {
-			return nil
-		}
-		m.out = m.out[:0]
-		m.next = 0
-		m.mu.Lock()
-		m.in, m.out = m.out, m.in
-		m.filled.Store(false)
-		m.mu.Unlock()
+		return nil
 	}
 	fn := m.out[m.next]
 	m.out[m.next] = nil
 	m.next++
 	return fn
+}
+
+// wake wakes p unless the mailbox is closed, which comes before p is: what p was
+// woken by may then be somebody else's descriptor.
+func (m *mailbox) wake(p poller.Poller) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.closed {
+		p.Wake()
+	}
 }
 
 func (m *mailbox) close() {

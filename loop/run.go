@@ -22,6 +22,9 @@ func (l *Loop) Run() error { return l.RunContext(context.Background()) }
 
 // RunContext is Run, and stops when ctx ends; it then returns ctx's cause.
 func (l *Loop) RunContext(ctx context.Context) error {
+	if ctx == nil {
+		return invalid("loop: run")
+	}
 	if err := l.enter(); err != nil {
 		return err
 	}
@@ -56,7 +59,11 @@ func (l *Loop) RunOnce() (alive bool, err error) {
 	}
 	defer l.leave()
 	if !l.stop.Load() {
-		if err := l.turn(l.deadline()); err != nil {
+		limit := l.deadline()
+		if l.runTimers() {
+			limit = atOnce // something has happened
+		}
+		if err := l.rest(limit); err != nil {
 			return l.alive(), err
 		}
 		l.runTimers()
@@ -92,7 +99,7 @@ func (l *Loop) Stop() {
 // interrupt wakes the loop if it sleeps.
 func (l *Loop) interrupt() {
 	if l.sleeping.CompareAndSwap(true, false) {
-		l.poller.Wake()
+		l.mail.wake(l.poller)
 	}
 }
 
@@ -141,15 +148,20 @@ func (l *Loop) enter() error {
 		l.running.Store(false)
 		return net.ErrClosed
 	}
-	l.own()
+	l.owner.enter()
+	l.sleeping.Store(false)
 	return nil
 }
 
 // leave also counts as falling asleep: whoever embeds the loop waits on its
-// descriptor now, and a Post must make that readable.
+// descriptor now, and a Post must make that readable. So must what is left over
+// from this turn, a Post that came too late for it say.
 func (l *Loop) leave() {
-	l.disown()
+	l.owner.leave()
 	l.sleeping.Store(true)
+	if l.busy() {
+		l.interrupt()
+	}
 	l.running.Store(false)
 }
 
@@ -167,12 +179,24 @@ func (l *Loop) deadline() poller.Time {
 
 // busy reports whether a poll must not wait.
 func (l *Loop) busy() bool {
-	return l.stop.Load() || l.idle.any() || len(l.deferred) > 0 || len(l.ended) > 0 || l.mail.any()
+	return l.stop.Load() || l.idle.any() || len(l.deferred) > 0 || len(l.ended) > 0 || l.mail.any() || l.pending()
+}
+
+// pending reports whether the poller will not wait either. Poll knows that by
+// itself; whoever embeds the loop and waits on its descriptor does not.
+func (l *Loop) pending() bool {
+	p, ok := l.poller.(poller.Pender)
+	return ok && p.Pending()
 }
 
 // turn runs the phases; limit is atOnce for a turn that must not wait.
 func (l *Loop) turn(limit poller.Time) error {
 	l.runTimers()
+	return l.rest(limit)
+}
+
+// rest is a turn without its timers.
+func (l *Loop) rest(limit poller.Time) error {
 	l.runPosts()
 	l.idle.run(l)
 	l.prepare.run(l)
@@ -215,34 +239,40 @@ func (l *Loop) wait(deadline poller.Time) error {
 	return err
 }
 
-func (l *Loop) runTimers() {
+// runTimers reports whether any was due.
+func (l *Loop) runTimers() (ran bool) {
 	l.now = l.poller.Now()
 	before := l.timers.seq + 1 // what is armed from here on waits for the next turn
 	for range timersPerTurn {
 		t := l.timers.pop(l.now, before)
 		if t == nil {
-			return
+			return ran
 		}
+		ran = true
 		l.callbacks++
 		t.owner.Expired(t)
 	}
+	return ran
 }
 
+// runPosts leaves what its functions post to the next turn: one that posts
+// itself goes on between events, not instead of them.
 func (l *Loop) runPosts() {
+	l.mail.collect()
 	for range postsPerTurn {
 		fn := l.mail.take()
 		if fn == nil {
 			return
 		}
 		l.callbacks++
-		l.call(fn)
+		l.call(nil, fn)
 	}
 }
 
-// call runs a callback that belongs to no handle.
-func (l *Loop) call(fn func()) {
+// call runs a callback of h, or of no handle if that is nil.
+func (l *Loop) call(h Handle, fn func()) {
 	if l.onPanic != nil {
-		defer l.Recover(nil)
+		defer l.Recover(h)
 	}
 	fn()
 }

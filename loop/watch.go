@@ -97,7 +97,7 @@ func (u *watchUpcalls) Finished() {
 		return
 	}
 	if w.lp.onPanic != nil {
-		defer w.lp.Recover(nil)
+		defer w.lp.Recover(w)
 	}
 	w.OnClose(w)
 }

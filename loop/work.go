@@ -24,14 +24,21 @@ type PanicError struct {
 	Stack []byte
 }
 
+// Error says that the job panicked, and with what.
 func (e *PanicError) Error() string { return fmt.Sprintf("loop: job panicked: %v", e.Value) }
+
+// Unwrap is the value, where the job panicked with an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
 
 // ErrJobExited is the result of a job that called runtime.Goexit.
 var ErrJobExited = errors.New("loop: job ended by runtime.Goexit")
 
 // Work runs job off the loop, on its Executor, and then done on the loop with
 // what job returned: exactly once, never before Work has returned. The loop
-// stays alive until then.
+// stays alive until then; if it is closed before, done is not called.
 //
 // If ctx ends before an executor has begun the job, the job never runs, and
 // done gets ctx's cause without waiting for the executor. A job that has begun
@@ -53,6 +60,10 @@ func Work[T any](ctx context.Context, lp *Loop, job func(context.Context) (T, er
 	w := &work[T]{job: job, done: done}
 	w.lp, w.ctx, w.settled = lp, ctx, w.finish
 	lp.Hold() // the executor may run the job before Submit returns
+	if ctx.Err() != nil {
+		w.drop(context.Cause(ctx))
+		return &w.Job, nil
+	}
 	if err := lp.executor.Submit(w.run); err != nil {
 		if w.settle() {
 			lp.Release()
@@ -111,6 +122,9 @@ type work[T any] struct {
 }
 
 func (w *work[T]) run() {
+	if w.ctx.Err() != nil { // which drop may not have been told yet
+		w.drop(context.Cause(w.ctx))
+	}
 	if !w.state.CompareAndSwap(jobQueued, jobBegun) {
 		return
 	}
@@ -120,12 +134,14 @@ func (w *work[T]) run() {
 }
 
 // ran posts the outcome. Where the loop handles panics it handles this one too;
-// otherwise the panic goes on and ends the program.
+// otherwise the panic goes on and ends the program, before done could be told
+// of a job that has merely exited.
 func (w *work[T]) ran() {
-	if w.lp.Guarded() {
-		if v := recover(); v != nil {
-			w.err = &PanicError{v, debug.Stack()}
+	if v := recover(); v != nil {
+		if !w.lp.Guarded() {
+			panic(v)
 		}
+		w.err = &PanicError{v, debug.Stack()}
 	}
 	w.lp.Post(w.settled)
 }

@@ -38,6 +38,10 @@ type Timer struct {
 // New returns a Timer that is not armed. A nil fn is os.ErrInvalid.
 func New(lp *loop.Loop, fn func()) (*Timer, error) {
 	lp.Check("timer.New")
+	return create(lp, fn)
+}
+
+func create(lp *loop.Loop, fn func()) (*Timer, error) {
 	if fn == nil {
 		return nil, fail("new", os.ErrInvalid)
 	}
@@ -50,6 +54,7 @@ func New(lp *loop.Loop, fn func()) (*Timer, error) {
 // After returns a Timer that calls fn once, d from now. What is not positive is
 // due at once, which is in the next turn of the loop.
 func After(lp *loop.Loop, d time.Duration, fn func()) (*Timer, error) {
+	lp.Check("timer.After")
 	return start(lp, d, 0, fn)
 }
 
@@ -57,6 +62,7 @@ func After(lp *loop.Loop, d time.Duration, fn func()) (*Timer, error) {
 // loop was too busy for some of those it skips them. A d that is not positive
 // is os.ErrInvalid.
 func Every(lp *loop.Loop, d time.Duration, fn func()) (*Timer, error) {
+	lp.Check("timer.Every")
 	if d <= 0 {
 		return nil, fail("every", os.ErrInvalid)
 	}
@@ -64,9 +70,9 @@ func Every(lp *loop.Loop, d time.Duration, fn func()) (*Timer, error) {
 }
 
 func start(lp *loop.Loop, d, period time.Duration, fn func()) (*Timer, error) {
-	t, err := New(lp, fn)
+	t, err := create(lp, fn)
 	if err == nil {
-		err = t.Start(d, period)
+		err = t.arm(d, period)
 	}
 	if err != nil {
 		return nil, err
@@ -79,8 +85,12 @@ func start(lp *loop.Loop, d, period time.Duration, fn func()) (*Timer, error) {
 // from the turn of the loop in which it is made. It returns net.ErrClosed after Close
 // of the timer or of the loop, and os.ErrInvalid for a negative period.
 func (t *Timer) Start(d, period time.Duration) error {
+	t.Loop().Check("timer.Timer.Start")
+	return t.arm(d, period)
+}
+
+func (t *Timer) arm(d, period time.Duration) error {
 	lp := t.Loop()
-	lp.Check("timer.Timer.Start")
 	if t.Closing() {
 		return fail("start", net.ErrClosed)
 	}
@@ -98,14 +108,18 @@ func (t *Timer) Start(d, period time.Duration) error {
 
 // Reset arms the timer to fire d from now, and leaves its period: a repeating
 // timer goes on repeating from there. Errors are those of Start.
-func (t *Timer) Reset(d time.Duration) error { return t.Start(d, t.period) }
+func (t *Timer) Reset(d time.Duration) error {
+	t.Loop().Check("timer.Timer.Reset")
+	return t.arm(d, t.period)
+}
 
 // Again arms the timer for one period from now; os.ErrInvalid if it has none.
 func (t *Timer) Again() error {
-	if t.period == 0 {
+	t.Loop().Check("timer.Timer.Again")
+	if t.period == 0 && !t.Closing() {
 		return fail("again", os.ErrInvalid)
 	}
-	return t.Start(t.period, t.period)
+	return t.arm(t.period, t.period)
 }
 
 // Stop disarms the timer and reports whether it was armed. Start and Reset arm
@@ -124,9 +138,12 @@ func (t *Timer) Stop() bool {
 func (t *Timer) Period() time.Duration { return t.period }
 
 // SetPeriod changes the period; it counts from the next firing on, which stays
-// where it is. 0 makes the next firing the last. os.ErrInvalid if it is negative.
+// where it is. 0 makes the next firing the last. Errors are those of Start.
 func (t *Timer) SetPeriod(d time.Duration) error {
 	t.Loop().Check("timer.Timer.SetPeriod")
+	if t.Closing() {
+		return fail("set period", net.ErrClosed)
+	}
 	if d < 0 {
 		return fail("set period", os.ErrInvalid)
 	}
@@ -194,7 +211,7 @@ func (u *upcalls) Finished() {
 		return
 	}
 	if lp := u.Loop(); lp.Guarded() {
-		defer lp.Recover(nil)
+		defer lp.Recover((*Timer)(u))
 	}
 	u.OnClose()
 }

@@ -17,7 +17,9 @@ package workers
 
 import (
 	"errors"
+	"fmt"
 	"net"
+	"os"
 	"runtime"
 	"sync"
 
@@ -44,17 +46,18 @@ type Pool struct {
 	size      int
 	maxQueued int
 
-	mu     sync.Mutex
-	idle   sync.Cond
-	queue  []func()
-	busy   int // goroutines that run jobs
-	closed bool
+	mu       sync.Mutex
+	idle     sync.Cond
+	queue    []func()
+	busy     int // goroutines that run jobs
+	starting int // of them, those that have not taken their first one yet
+	closed   bool
 }
 
 // New returns a Pool.
 func New(o Options) (*Pool, error) {
 	if o.Size < 0 || o.MaxQueued < 0 {
-		return nil, errors.New("workers: negative option")
+		return nil, fmt.Errorf("workers: negative option: %w", os.ErrInvalid)
 	}
 	if o.Size == 0 {
 		o.Size = 4 * runtime.GOMAXPROCS(0)
@@ -71,15 +74,18 @@ func New(o Options) (*Pool, error) {
 func crash(v any) { panic(v) }
 
 // Submit has job run as soon as a goroutine is free. It does not wait. It
-// returns net.ErrClosed after Close, and ErrFull.
+// returns net.ErrClosed after Close, ErrFull, and os.ErrInvalid for a nil job.
 func (p *Pool) Submit(job func()) error {
+	if job == nil {
+		return fmt.Errorf("workers: submit: %w", os.ErrInvalid)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
 	case p.closed:
 		return net.ErrClosed
-	case p.busy == p.size && p.maxQueued > 0 && len(p.queue) >= p.maxQueued:
-		return ErrFull
+	case p.busy == p.size && p.maxQueued > 0 && len(p.queue)-p.starting >= p.maxQueued:
+		return ErrFull // what is about to begin does not wait
 	}
 	p.queue = append(p.queue, job)
 	p.start()
@@ -90,8 +96,9 @@ func (p *Pool) Submit(job func()) error {
 // held; ants does not wait, since its own bound is off, and does not refuse
 // before Release.
 func (p *Pool) start() {
-	if p.busy < p.size && len(p.queue) > 0 {
+	if p.busy < p.size && len(p.queue) > p.starting {
 		p.busy++
+		p.starting++
 		p.ants.Submit(p.work)
 	}
 }
@@ -104,16 +111,28 @@ func (p *Pool) work() {
 			p.rest()
 		}
 	}()
-	for job := p.take(); job != nil; job = p.take() {
+	for job := p.first(); job != nil; job = p.take() {
 		job()
 	}
 	done = true
+}
+
+// first is take for a goroutine that starts.
+func (p *Pool) first() func() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.starting--
+	return p.next()
 }
 
 // take returns the next job; if there is none the goroutine is at rest.
 func (p *Pool) take() func() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return p.next()
+}
+
+func (p *Pool) next() func() {
 	if len(p.queue) == 0 {
 		p.leave()
 		return nil
@@ -139,7 +158,7 @@ func (p *Pool) leave() {
 }
 
 // Close refuses new jobs, waits for those it has, the queued ones included, and
-// ends the goroutines. Again, it returns net.ErrClosed.
+// ends the goroutines: a job must not call it. Again, it returns net.ErrClosed.
 func (p *Pool) Close() error {
 	p.mu.Lock()
 	if p.closed {

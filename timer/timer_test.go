@@ -1,0 +1,325 @@
+package timer_test
+
+import (
+	"math"
+	"net"
+	"os"
+	"runtime"
+	"strconv"
+	"testing"
+	"time"
+	"weak"
+
+	"example.com/pike/loop"
+	"example.com/pike/poller"
+	"example.com/pike/timer"
+)
+
+func TestAfterIsDueToTheNanosecond(t *testing.T) {
+	lp, c := newLoop(t)
+	var fired []poller.Time
+	for _, d := range []time.Duration{time.Second, 1, time.Hour, 999_999} {
+		_, err := timer.After(lp, d, func() { fired = append(fired, c.now) })
+		no(t, err)
+	}
+	no(t, lp.Run())
+	want := [4]poller.Time{start + 1, start + 999_999, start.Add(time.Second), start.Add(time.Hour)}
+	equal(t, "times of firing", [4]poller.Time(fired), want)
+}
+
+// A poller may return early; a timer may not.
+func TestNeverEarly(t *testing.T) {
+	lp, c := newLoop(t)
+	c.oversleep = -time.Millisecond
+	due := start.Add(10 * time.Millisecond)
+	fired := 0
+	_, err := timer.After(lp, 10*time.Millisecond, func() {
+		fired++
+		if c.now < due {
+			t.Errorf("fired %v early", due.Sub(c.now))
+		}
+		equal(t, "the loop's time", lp.Now(), c.now)
+	})
+	no(t, err)
+	no(t, lp.Run())
+	equal(t, "fired", fired, 1)
+}
+
+func TestNeverEarlyOnTheSystem(t *testing.T) {
+	lp := open(t, loop.Options{})
+	fired := 0
+	for i := range 50 {
+		d := time.Duration(i) * 137 * time.Microsecond
+		due := lp.Poller().Now().Add(d)
+		_, err := timer.After(lp, d, func() {
+			fired++
+			if now := lp.Poller().Now(); now < due || lp.Now() < due {
+				t.Errorf("the timer of %v fired %v early", d, due.Sub(now))
+			}
+		})
+		no(t, err)
+	}
+	no(t, lp.Run())
+	equal(t, "fired", fired, 50)
+}
+
+func TestOrder(t *testing.T) {
+	lp, c := newLoop(t)
+	order := ""
+	note := func(name string) *timer.Timer {
+		tm, err := timer.New(lp, func() { order += name })
+		no(t, err)
+		return tm
+	}
+	a, b, d, e := note("a"), note("b"), note("d"), note("e")
+	no(t, a.Start(2*time.Second, 0))
+	no(t, b.Start(time.Second, 0))
+	no(t, d.Start(time.Second, 0))
+	no(t, e.Start(time.Second, 0))
+	no(t, b.Start(time.Second, 0)) // armed again: behind d and e, which are due at the same time
+	c.pass(time.Minute)
+	turn(t, lp)
+	equal(t, "order", order, "deba")
+}
+
+func TestAtOnceIsTheNextTurn(t *testing.T) {
+	for _, d := range []time.Duration{0, -1, math.MinInt64} {
+		lp, _ := newLoop(t)
+		fired, later := 0, 0
+		_, err := timer.After(lp, d, func() {
+			fired++
+			_, err := timer.After(lp, d, func() { later++ })
+			no(t, err)
+		})
+		no(t, err)
+		turn(t, lp)
+		equal(t, "fired", fired, 1)
+		equal(t, "fired in the same turn", later, 0)
+		turn(t, lp)
+		equal(t, "fired in the next turn", later, 1)
+	}
+}
+
+func TestOrderOfWhatIsDueAtOnce(t *testing.T) {
+	lp, _ := newLoop(t)
+	order := ""
+	for name, d := range []time.Duration{0, -time.Hour, math.MinInt64, 0} {
+		_, err := timer.After(lp, d, func() { order += strconv.Itoa(name) })
+		no(t, err)
+	}
+	turn(t, lp)
+	equal(t, "order", order, "0123")
+}
+
+// The time counts from the call: a callback that has run long arms timers from
+// its end, and not from the begin of its turn.
+func TestTimeCountsFromTheCall(t *testing.T) {
+	lp, c := newLoop(t)
+	var due poller.Time
+	no(t, lp.Post(func() {
+		c.pass(time.Minute)
+		due = c.now.Add(time.Second)
+		_, err := timer.After(lp, time.Second, func() { equal(t, "fired at", c.now, due) })
+		no(t, err)
+	}))
+	no(t, lp.Run())
+	equal(t, "the end", c.now, due)
+}
+
+func TestStates(t *testing.T) {
+	lp, c := newLoop(t)
+	fired := 0
+	tm, err := timer.New(lp, func() { fired++ })
+	no(t, err)
+	equal(t, "active, new", tm.Active(), false)
+	equal(t, "due, new", tm.DueIn(), 0)
+	equal(t, "stopped, new", tm.Stop(), false)
+	equal(t, "loop", tm.Loop(), lp)
+
+	no(t, tm.Start(time.Second, 0))
+	equal(t, "active", tm.Active(), true)
+	equal(t, "due", tm.DueIn(), time.Second)
+	c.pass(400 * time.Millisecond)
+	equal(t, "due later", tm.DueIn(), 600*time.Millisecond)
+	no(t, tm.Reset(time.Minute)) // moves it
+	equal(t, "due, moved", tm.DueIn(), time.Minute)
+	c.pass(2 * time.Minute)
+	equal(t, "due, overdue", tm.DueIn(), 0)
+
+	equal(t, "stopped", tm.Stop(), true)
+	equal(t, "active, stopped", tm.Active(), false)
+	equal(t, "stopped again", tm.Stop(), false)
+	equal(t, "due, stopped", tm.DueIn(), 0)
+	equal(t, "alive", lp.Alive(), false)
+	turn(t, lp)
+	equal(t, "fired", fired, 0)
+
+	no(t, tm.Reset(time.Second))
+	no(t, lp.Run())
+	equal(t, "fired", fired, 1)
+	equal(t, "active, fired", tm.Active(), false)
+	equal(t, "stopped, fired", tm.Stop(), false)
+}
+
+func TestMisuse(t *testing.T) {
+	lp, _ := newLoop(t)
+	nothing := func() {}
+	_, err := timer.New(lp, nil)
+	is(t, err, os.ErrInvalid)
+	_, err = timer.After(lp, time.Second, nil)
+	is(t, err, os.ErrInvalid)
+	for _, d := range []time.Duration{0, -1} {
+		_, err = timer.Every(lp, d, nothing)
+		is(t, err, os.ErrInvalid)
+	}
+	tm, err := timer.New(lp, nothing)
+	no(t, err)
+	is(t, tm.Start(time.Second, -1), os.ErrInvalid)
+	is(t, tm.Again(), os.ErrInvalid)
+	is(t, tm.SetPeriod(-1), os.ErrInvalid)
+	equal(t, "active after misuse", tm.Active(), false)
+	equal(t, "alive after misuse", lp.Alive(), false)
+	no(t, tm.Start(time.Second, time.Second))
+	is(t, tm.Start(time.Minute, -1), os.ErrInvalid)
+	equal(t, "due after misuse", tm.DueIn(), time.Second)
+	equal(t, "period after misuse", tm.Period(), time.Second)
+}
+
+func TestClose(t *testing.T) {
+	for _, armed := range []bool{false, true} {
+		lp, c := newLoop(t)
+		tm, err := timer.New(lp, func() { t.Error("a closed timer fired") })
+		no(t, err)
+		closes := 0
+		tm.OnClose = func() {
+			closes++
+			is(t, tm.Close(), net.ErrClosed)
+		}
+		if armed {
+			no(t, tm.Start(0, time.Second))
+		}
+		no(t, tm.Close())
+		equal(t, "closing", tm.Closing(), true)
+		equal(t, "active", tm.Active(), false)
+		equal(t, "close callbacks inside Close", closes, 0)
+		is(t, tm.Close(), net.ErrClosed)
+		is(t, tm.Start(0, 0), net.ErrClosed)
+		is(t, tm.Reset(0), net.ErrClosed)
+		is(t, tm.Again(), net.ErrClosed)
+		is(t, tm.SetPeriod(1), net.ErrClosed)
+		equal(t, "stopped", tm.Stop(), false)
+		equal(t, "due", tm.DueIn(), 0)
+		equal(t, "alive", lp.Alive(), true)
+		no(t, lp.Run())
+		c.pass(time.Minute)
+		turn(t, lp)
+		equal(t, "close callbacks", closes, 1)
+	}
+}
+
+func TestLoopCloseClosesArmedTimers(t *testing.T) {
+	lp, _ := newLoop(t)
+	closes := 0
+	tm, err := timer.After(lp, time.Second, func() { t.Error("fired") })
+	no(t, err)
+	tm.OnClose = func() { closes++ }
+	no(t, lp.Close())
+	equal(t, "close callbacks", closes, 1)
+	is(t, tm.Start(0, 0), net.ErrClosed)
+	_, err = timer.After(lp, 0, func() {})
+	is(t, err, net.ErrClosed)
+	equal(t, "stopped", tm.Stop(), false)
+	is(t, tm.Close(), net.ErrClosed)
+}
+
+func TestUnref(t *testing.T) {
+	lp, c := newLoop(t)
+	fired := 0
+	tm, err := timer.Every(lp, time.Second, func() { fired++ })
+	no(t, err)
+	tm.Unref()
+	equal(t, "alive", lp.Alive(), false)
+	no(t, lp.Run())
+	equal(t, "fired", fired, 0)
+	_, err = timer.After(lp, 3500*time.Millisecond, func() {})
+	no(t, err)
+	no(t, lp.Run()) // while something else keeps the loop running, it fires
+	equal(t, "fired", fired, 3)
+	equal(t, "time", c.now, start.Add(3500*time.Millisecond))
+	tm.Ref()
+	equal(t, "alive", lp.Alive(), true)
+	no(t, tm.Close())
+	no(t, lp.Run())
+}
+
+// Of a batch of timers that are due, each of the first can take the later ones
+// out; they do not fire, and are what was asked of them.
+func TestChangesWithinABatch(t *testing.T) {
+	lp, c := newLoop(t)
+	fired, closes := 0, 0
+	var stopped, closed, moved, again *timer.Timer
+	_, err := timer.After(lp, time.Second, func() {
+		equal(t, "armed", stopped.Stop(), true)
+		no(t, closed.Close())
+		no(t, moved.Reset(time.Minute))
+		again.Stop()
+		no(t, again.Start(0, 0)) // armed now: its turn is the next
+	})
+	no(t, err)
+	never := func() { t.Error("fired") }
+	stopped, err = timer.After(lp, time.Second, never)
+	no(t, err)
+	closed, err = timer.After(lp, 2*time.Second, never)
+	no(t, err)
+	closed.OnClose = func() { closes++ }
+	moved, err = timer.After(lp, 2*time.Second, never)
+	no(t, err)
+	again, err = timer.After(lp, 2*time.Second, func() { fired++ })
+	no(t, err)
+	c.pass(time.Minute)
+	turn(t, lp)
+	equal(t, "fired", fired, 0)
+	equal(t, "close callbacks", closes, 1)
+	equal(t, "active, stopped", stopped.Active(), false)
+	equal(t, "due, moved", moved.DueIn(), time.Minute)
+	turn(t, lp)
+	equal(t, "fired in the next turn", fired, 1)
+}
+
+// While a timer is not armed the loop does not refer to it.
+func TestForgottenTimersAreCollected(t *testing.T) {
+	lp, _ := newLoop(t)
+	forgotten := map[string]weak.Pointer[timer.Timer]{}
+	forget := func(name string, end func(*timer.Timer)) {
+		tm, err := timer.After(lp, time.Second, func() {})
+		no(t, err)
+		end(tm)
+		forgotten[name] = weak.Make(tm)
+	}
+	forget("fired", func(*timer.Timer) { no(t, lp.Run()) })
+	forget("stopped", func(tm *timer.Timer) { tm.Stop() })
+	forget("closed", func(tm *timer.Timer) { no(t, tm.Close()); no(t, lp.Run()) })
+	_, err := timer.After(lp, time.Hour, func() {}) // the loop goes on
+	no(t, err)
+	turn(t, lp)
+	runtime.GC()
+	for name, p := range forgotten {
+		if p.Value() != nil {
+			t.Errorf("a timer that was %s stays in memory", name)
+		}
+	}
+	runtime.KeepAlive(lp)
+}
+
+func TestLongestDuration(t *testing.T) {
+	lp, c := newLoop(t)
+	tm, err := timer.After(lp, math.MaxInt64, func() { t.Error("fired") })
+	no(t, err)
+	every, err := timer.Every(lp, math.MaxInt64, func() { t.Error("fired") })
+	no(t, err)
+	c.pass(100 * 365 * 24 * time.Hour)
+	turn(t, lp)
+	if tm.DueIn() < 100*365*24*time.Hour || every.DueIn() != tm.DueIn() {
+		t.Errorf("due in %v and %v", tm.DueIn(), every.DueIn())
+	}
+}
