@@ -7,21 +7,43 @@ import (
 	"example.com/pike/poller/pollertest"
 )
 
+// variants are backends in a state that the system may force on them.
+var variants = map[string]func() (poller.Poller, error){}
+
 // TestContract runs the contract on every backend that this system has.
 func TestContract(t *testing.T) {
 	for _, name := range poller.Backends() {
 		t.Run(name, func(t *testing.T) {
-			pollertest.Run(t, func(t testing.TB) poller.Poller { return open(t, name) })
+			t.Parallel()
+			pollertest.Run(t, func(t testing.TB) poller.Poller { return opened(t)(poller.Open(name)) })
+		})
+	}
+	for name, open := range variants {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pollertest.Run(t, func(t testing.TB) poller.Poller { return opened(t)(open()) })
 		})
 	}
 }
 
-// open opens a backend, or skips the test where the system refuses it.
-func open(t testing.TB, name string) poller.Poller {
-	t.Helper()
-	p, err := poller.Open(name)
-	if err != nil {
-		t.Fatalf("Open(%q): %v", name, err)
+// opened checks what opening has returned.
+func opened(t testing.TB) func(poller.Poller, error) poller.Poller {
+	return func(p poller.Poller, err error) poller.Poller {
+		t.Helper()
+		if err != nil {
+			t.Fatal("opening: ", err)
+		}
+		return p
 	}
-	return p
+}
+
+// each runs a test on every backend; the poller is closed at its end.
+func each(t *testing.T, test func(t *testing.T, p poller.Poller)) {
+	for _, name := range poller.Backends() {
+		t.Run(name, func(t *testing.T) {
+			p := opened(t)(poller.Open(name))
+			t.Cleanup(func() { p.Close() })
+			test(t, p)
+		})
+	}
 }

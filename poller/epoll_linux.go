@@ -2,6 +2,7 @@ package poller
 
 import (
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,10 +19,12 @@ type queue struct {
 	ep, efd  int
 	base     time.Time
 	woken    atomic.Bool
-	coarse   bool // no epoll_pwait2 here
+	mu       sync.Mutex // of the eventfd's life: Wake is any goroutine's
+	coarse   bool       // no epoll_pwait2 here
 	closed   bool
 	events   [eventsPerWait]unix.EpollEvent
 	timespec unix.Timespec
+	waits    *time.Duration // nil if nobody wants to know
 }
 
 // wakeSlot is the slot number of the eventfd; it is never given to a socket.
@@ -65,9 +68,15 @@ func (q *queue) Now() Time { return Time(time.Since(q.base)) }
 // Fd is the epoll instance: readable when Poll has something to do.
 func (q *queue) Fd() uintptr { return uintptr(q.ep) }
 
-// Wake writes to the eventfd unless a wake-up is already on its way.
+// Wake writes to the eventfd unless a wake-up is already on its way. Once the
+// poller is closed it does nothing: the number may be somebody else's file.
 func (q *queue) Wake() error {
 	if q.woken.Swap(true) {
+		return nil
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
 		return nil
 	}
 	if e := wakeEventfd(int32(q.efd)); e != 0 && e != unix.EAGAIN {
@@ -76,10 +85,17 @@ func (q *queue) Wake() error {
 	return nil
 }
 
+// MeasureWaits has wait add to d how long it took.
+func (q *queue) MeasureWaits(d *time.Duration) { q.waits = d }
+
 // wait takes what is ready, and blocks until deadline only if nothing is: under
 // load the loop never leaves the cheap raw call.
 func (q *queue) wait(deadline Time) (int, error) {
 	n, e := epollPoll(q.ep, q.events[:])
+	var began Time
+	if q.waits != nil {
+		began = q.Now()
+	}
 	for n == 0 || e == unix.EINTR {
 		if deadline == Never {
 			n, e = epollWait(q.ep, q.events[:], -1)
@@ -92,6 +108,9 @@ func (q *queue) wait(deadline Time) (int, error) {
 			break
 		}
 		n, e = q.waitFor(deadline.Sub(now))
+	}
+	if q.waits != nil {
+		*q.waits += q.Now().Sub(began)
 	}
 	if e != 0 && e != unix.EINTR {
 		return 0, os.NewSyscallError("epoll_wait", e)
@@ -134,10 +153,14 @@ func (q *queue) arm(fd int32, slot, gen uint32, old, now Events) errno {
 }
 
 func (q *queue) close() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	if q.closed {
 		return os.NewSyscallError("close", unix.EBADF)
 	}
 	q.closed = true
 	unix.Close(q.efd)
-	return os.NewSyscallError("close", unix.Close(q.ep))
+	err := unix.Close(q.ep)
+	q.ep = -1 // Poll fails from here on
+	return os.NewSyscallError("close", err)
 }

@@ -134,5 +134,3 @@ func (l *listener) end() {
 	l.release()
 	l.a.Closed()
 }
-
-func (l *listener) abandon() { l.release() }

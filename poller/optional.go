@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"os"
+	"time"
 )
 
 // What only some backends or some users need is an interface that the packages
@@ -32,6 +33,13 @@ type Descriptor interface {
 	Fd() uintptr
 }
 
+// A Pender is a Poller that can have something to tell which its descriptor does
+// not show: that a socket was closed, or a send has failed, since the last Poll.
+// The next one will not wait.
+type Pender interface {
+	Pending() bool
+}
+
 // A Resolver answers names in place of the system's resolver; *net.Resolver is
 // one. LookupNetIP may block and is called off the loop.
 type Resolver interface {
@@ -49,6 +57,12 @@ type Signaler interface {
 	// Signals calls notify inside Poll for each signal of sigs (none is all)
 	// until stop is called.
 	Signals(notify func(os.Signal), sigs ...os.Signal) (stop func())
+}
+
+// A Waiter measures how long Polls wait, without the upcalls they make then.
+type Waiter interface {
+	// MeasureWaits has each Poll add to d the time it has waited.
+	MeasureWaits(d *time.Duration)
 }
 
 // A Meter counts the events that a poller has taken from the system.

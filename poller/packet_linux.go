@@ -322,5 +322,3 @@ func (s *packet) end() {
 	}
 	s.h.Closed()
 }
-
-func (s *packet) abandon() { s.release() }

@@ -9,16 +9,16 @@ import (
 
 // Limits of one Poll, so that no socket starves the others.
 const (
-	recvBufferSize  = 64 << 10
-	recvsPerPoll    = 16      // of one stream, up to recvBufferSize each
-	bytesPerSend    = 1 << 20 // of one stream, before others have their turn
-	acceptsPerPoll  = 64      // of one listener
-	discardOnClose  = 1 << 20 // bytes, so that a close is no reset
-	errorsPerPoll   = 16      // of one datagram socket's error queue
-	batchesPerPoll  = 8       // of one datagram socket, recvBatch messages each
-	recvBatch       = 32
-	sendBatch       = 64
-	iovecsPerSend   = 64
+	recvBufferSize = 64 << 10
+	recvsPerPoll   = 16      // of one stream, up to recvBufferSize each
+	bytesPerSend   = 1 << 20 // of one stream, before others have their turn
+	acceptsPerPoll = 64      // of one listener
+	discardOnClose = 1 << 20 // bytes, so that a close is no reset
+	errorsPerPoll  = 16      // of one datagram socket's error queue
+	batchesPerPoll = 8       // of one datagram socket, recvBatch messages each
+	recvBatch      = 32
+	sendBatch      = 64
+	iovecsPerSend  = 64
 )
 
 // readiness is the core that readiness backends share: sockets that are told
@@ -58,8 +58,12 @@ func (p *readiness) open() {
 // Events counts what the system has reported.
 func (p *readiness) Events() uint64 { return p.seen }
 
+// Pending reports whether something is to be told that the system knows
+// nothing of.
+func (p *readiness) Pending() bool { return len(p.failed)+len(p.closing) > 0 }
+
 func (p *readiness) Poll(deadline Time) error {
-	if len(p.failed)+len(p.closing) > 0 {
+	if p.Pending() {
 		deadline = 0
 	}
 	n, err := p.wait(deadline)
@@ -97,7 +101,9 @@ func (p *readiness) finish() {
 	if len(p.closing) > 0 {
 		p.closing, p.ended = p.ended[:0], p.closing
 		for _, e := range p.ended {
-			e.end()
+			if !p.closed { // a handler may close the poller
+				e.end()
+			}
 		}
 		clear(p.ended)
 	}
@@ -111,14 +117,14 @@ func (p *readiness) add(e endpoint, s *source) {
 // remove frees the slot of s.
 func (p *readiness) remove(s *source) { p.slots.remove(s.slot) }
 
-// Close closes every socket without a word to its handler.
+// Close closes every socket without a word to its handler. The slots stay, empty:
+// it may be a handler that calls this, in the middle of a batch.
 func (p *readiness) Close() error {
 	for i := range p.slots.n {
 		if e := p.slots.at(i).end; e != nil {
 			e.abandon()
 		}
 	}
-	p.slots.init()
 	p.failed, p.closing = nil, nil
 	return p.queue.close()
 }
@@ -164,6 +170,13 @@ func (s *source) shut(e endpoint) {
 	s.closed, s.started = true, false
 	s.arm(0)
 	s.p.closing = append(s.p.closing, e)
+}
+
+// abandon is the end of a socket whose poller is closed: whoever has it still may
+// call it, to no effect.
+func (s *source) abandon() {
+	s.closed, s.started, s.mask = true, false, 0
+	s.release()
 }
 
 // release closes the descriptor.

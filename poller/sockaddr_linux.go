@@ -58,7 +58,7 @@ func (sa *sockaddr) addr() Addr {
 
 func unixPath(un *unix.RawSockaddrUnix, n int) string {
 	var b []byte
-	for i := range max(n, 0) {
+	for i := range min(max(n, 0), len(un.Path)) { // n counts the terminator that may be missing (unix(7), BUGS)
 		c := byte(un.Path[i])
 		if c == 0 && i > 0 {
 			break

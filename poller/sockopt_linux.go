@@ -95,7 +95,16 @@ func setOption(fd int32, family int, o Option, v int) error {
 		}
 		err = unix.SetsockoptInt(int(fd), so.level, so.name, v)
 	}
-	return os.NewSyscallError("setsockopt", err)
+	return optionError("setsockopt", o, err)
+}
+
+// optionError names the ways in which Linux says that a kind of socket does not
+// have an option. EINVAL is one where the value has been checked.
+func optionError(call string, o Option, err error) error {
+	if err == unix.ENOPROTOOPT || err == unix.EINVAL && (o == BacklogSize || o == MulticastTTL) {
+		return errors.ErrUnsupported
+	}
+	return os.NewSyscallError(call, err)
 }
 
 func getOption(fd int32, family int, o Option) (int, error) {
@@ -117,7 +126,7 @@ func getOption(fd int32, family int, o Option) (int, error) {
 		return 0, errors.ErrUnsupported
 	}
 	v, err := unix.GetsockoptInt(int(fd), so.level, so.name)
-	return v, os.NewSyscallError("getsockopt", err)
+	return v, optionError("getsockopt", o, err)
 }
 
 func setMulticastInterface(fd int32, family, index int) error {
@@ -201,11 +210,16 @@ func applyPacket(fd int32, family int, o *Options) error {
 			return err
 		}
 	}
-	if o.RecvError {
-		so := ofFamily(family == unix.AF_INET6, unix.IP_RECVERR, unix.IPV6_RECVERR)
-		return os.NewSyscallError("setsockopt", unix.SetsockoptInt(int(fd), so.level, so.name, 1))
+	if !o.RecvError {
+		return nil
 	}
-	return nil
+	if family == unix.AF_INET6 {
+		if err := unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_RECVERR, 1); err != nil {
+			return os.NewSyscallError("setsockopt", err)
+		}
+	}
+	// Also for IPv6: what a dual-stack socket sends to IPv4 has the errors of IPv4.
+	return os.NewSyscallError("setsockopt", unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_RECVERR, 1))
 }
 
 func flag(b bool) int {
@@ -218,7 +232,8 @@ func flag(b bool) int {
 // membership joins or leaves; RFC 3678's protocol-independent calls serve both
 // families.
 func membership(fd int32, family int, m Membership, join bool) error {
-	if !m.Group.IsMulticast() || m.Group.Is4() != (family == unix.AF_INET) {
+	v4 := family == unix.AF_INET
+	if !m.Group.IsMulticast() || m.Group.Is4() != v4 || m.Source.IsValid() && m.Source.Is4() != v4 {
 		return os.NewSyscallError("setsockopt", unix.EINVAL)
 	}
 	level := unix.IPPROTO_IP

@@ -12,13 +12,13 @@ import (
 // idle connection besides its slot; a test holds that.
 type stream struct {
 	source
-	ended    bool // EOF or an error was received
-	dialing  bool
-	reset    bool // Close drops what is unsent; or the peer did
-	shutting bool // Shutdown waits for the Send in flight
-	peer     sockaddrIn6
 	h        StreamHandler
 	out      *sending // nil with no Send in flight and nothing to tell
+	ended    bool     // EOF or an error was received
+	dialing  bool
+	reset    bool        // Close drops what is unsent; or the peer did
+	shutting bool        // Shutdown waits for the Send in flight
+	peer     sockaddrIn6 // last: a message touches what is before it only
 }
 
 // sending is the state of a Send that was not done at once.
@@ -356,5 +356,3 @@ func (s *stream) end() {
 	}
 	s.h.Closed()
 }
-
-func (s *stream) abandon() { s.release() }

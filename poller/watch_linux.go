@@ -51,6 +51,7 @@ func (w *watch) end() {
 }
 
 func (w *watch) abandon() {
+	w.closed, w.mask = true, 0
 	w.p.remove(&w.source)
 	w.fd = -1
 }

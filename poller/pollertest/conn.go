@@ -1,0 +1,233 @@
+package pollertest
+
+import (
+	"errors"
+	"io"
+	"net"
+
+	"example.com/pike/poller"
+)
+
+// A conn owns a stream and checks all that is called on it. What it sends and
+// expects are patterns that the two addresses of a connection decide, so that no
+// two connections, and no two directions of one, have the same.
+type conn struct {
+	life
+	s  poller.Stream
+	on struct { // what a test adds
+		connected func(err error)
+		received  func(p []byte, err error)
+		sent      func(err error)
+		closed    func()
+	}
+	dialed    bool
+	connected bool
+	dialErr   error
+
+	theirs pattern
+	in     int64 // bytes received
+	end    error // how receiving ended
+
+	ours    pattern
+	out     int64    // bytes given to Send and taken by TrySend
+	held    [][]byte // what the poller has until Sent
+	from    int64    // where in ours that begins
+	sending bool
+	answers int // Sents
+	sendErr error
+
+	owed int  // bytes that reply has yet to send
+	shut bool // the test called Shutdown
+	raw  bool // what is received is no pattern
+}
+
+// identify finds out which patterns the connection has.
+func (c *conn) identify() {
+	c.Helper()
+	var here, there poller.Addr
+	c.call("Addr", func() { here = c.s.Addr() })
+	c.call("Peer", func() { there = c.s.Peer() })
+	if !here.IsValid() || !there.IsValid() {
+		c.Errorf("%s: connected from %v to %v", c.name, here, there)
+	}
+	c.ours = pattern(here.Port())<<16 | pattern(there.Port())
+	c.theirs = pattern(there.Port())<<16 | pattern(here.Port())
+}
+
+// Connected implements poller.StreamHandler, as the methods below do.
+func (c *conn) Connected(err error) {
+	c.upcall("Connected")
+	switch {
+	case !c.dialed:
+		c.broken(2, "Connected, but it was not dialed")
+	case c.connected || c.dialErr != nil:
+		c.broken(2, "Connected twice")
+	case c.closing:
+		c.broken(4, "Connected after Close")
+	}
+	c.connected, c.dialErr = err == nil, err
+	if err == nil {
+		c.identify()
+	}
+	if c.on.connected != nil {
+		c.on.connected(err)
+	}
+}
+
+func (c *conn) Received(p []byte, err error) {
+	c.receiving("Received", len(p))
+	switch {
+	case c.end != nil:
+		c.broken(3, "Received(%d bytes, %v) after %v", len(p), err, c.end)
+	case !c.connected:
+		c.broken(3, "Received(%d bytes, %v) on what is not connected", len(p), err)
+	case (len(p) > 0) == (err != nil):
+		c.broken(3, "Received(%d bytes, %v)", len(p), err)
+	case errors.Is(err, net.ErrClosed):
+		c.broken(3, "Received(%v) without Close", err)
+	}
+	if i := c.theirs.differs(p, c.in); i >= 0 && !c.raw {
+		c.Fatalf("%s: byte %d of what was received is wrong", c.name, c.in+int64(i))
+	}
+	c.in += int64(len(p))
+	c.end = err
+	if c.on.received != nil {
+		c.on.received(p, err)
+	}
+}
+
+func (c *conn) Sent(err error) {
+	c.upcall("Sent")
+	closed := errors.Is(err, net.ErrClosed)
+	switch {
+	case !c.sending:
+		c.broken(2, "Sent(%v) without a Send", err)
+	case closed && !c.closing:
+		c.broken(2, "Sent(%v) without Close", err)
+	case err != nil && !closed && c.closing:
+		c.broken(2, "Sent(%v) after Close", err)
+	case err == io.EOF:
+		c.broken(2, "Sent(%v)", err)
+	}
+	c.sending, c.sendErr = false, err
+	c.answers++
+	c.takeBack()
+	if c.on.sent != nil {
+		c.on.sent(err)
+	}
+}
+
+func (c *conn) Closed() {
+	c.ending()
+	if c.sending {
+		c.broken(2, "Closed before Sent")
+	}
+	if c.on.closed != nil {
+		c.on.closed()
+	}
+}
+
+// takeBack looks whether the poller has left the buffers as they were, and makes
+// them useless: they are the caller's again.
+func (c *conn) takeBack() {
+	off := c.from
+	for i, b := range c.held {
+		if at := c.ours.differs(b, off); at >= 0 {
+			c.broken(2, "the poller changed byte %d of buffer %d", at, i)
+		}
+		off += int64(len(b))
+		scribble(b)
+	}
+	clear(c.held)
+	c.held = nil
+}
+
+// send sends the next bytes of the pattern as buffers of the given sizes.
+func (c *conn) send(sizes ...int) (done bool) {
+	c.Helper()
+	if c.sending {
+		c.Fatalf("%s: the test sends while a Send is out", c.name)
+	}
+	bufs, total := make([][]byte, len(sizes)), int64(0)
+	for i, n := range sizes {
+		bufs[i] = c.ours.bytes(n, c.out+total)
+		total += int64(n)
+	}
+	// The poller may keep bufs, so what is compared later is a slice of our own.
+	c.held, c.from = append([][]byte(nil), bufs...), c.out
+	c.out += total
+	c.call("Send", func() { done = c.s.Send(bufs) })
+	if c.sending = !done; done {
+		c.takeBack()
+		clear(bufs)
+	}
+	return done
+}
+
+// trySend tries to send the next n bytes of the pattern.
+func (c *conn) trySend(n int) (taken int) {
+	c.Helper()
+	p := c.ours.bytes(n, c.out)
+	c.call("TrySend", func() { taken = c.s.TrySend(p) })
+	if taken < 0 || taken > n {
+		c.Fatalf("%s: TrySend of %d bytes took %d", c.name, n, taken)
+	}
+	scribble(p)
+	c.out += int64(taken)
+	return taken
+}
+
+// reply makes c answer each byte it receives with one of its own.
+func (c *conn) reply() {
+	pay := func() {
+		for c.owed > 0 && !c.sending && !c.closing {
+			n := c.owed
+			c.owed = 0
+			c.send(n)
+		}
+	}
+	c.on.received = func(p []byte, _ error) { c.owed += len(p); pay() }
+	c.on.sent = func(error) { pay() }
+}
+
+// fill sends to a peer that is stopped until the system takes no more, so that a
+// Send stays out.
+func (c *conn) fill() {
+	c.Helper()
+	for range 256 {
+		if !c.send(64<<10, 0, 64<<10) {
+			c.settle()
+		}
+		if c.sending {
+			return
+		}
+	}
+	c.Fatalf("%s: the system took %d bytes that nobody reads", c.name, c.out)
+}
+
+func (c *conn) start() {
+	c.started = c.end == nil && !c.closing
+	c.call("Start", c.s.Start)
+}
+
+func (c *conn) stop() {
+	c.started = false
+	c.call("Stop", c.s.Stop)
+}
+
+func (c *conn) shutdown() { c.call("Shutdown", c.s.Shutdown) }
+func (c *conn) close()    { c.endBy("Close", c.s.Close) }
+func (c *conn) reset()    { c.endBy("Reset", c.s.Reset) }
+
+func (c *conn) unsent() (n int) {
+	c.call("Unsent", func() { n = c.s.Unsent() })
+	return n
+}
+
+// ended reports whether EOF or an error was received.
+func (c *conn) ended() bool { return c.end != nil }
+
+func (c *conn) idleSend() bool { return !c.sending }
+
+// eof reports whether it ended in an orderly way.
+func (c *conn) eof() bool { return c.end == io.EOF }

@@ -1,0 +1,5 @@
+package pollertest
+
+import "syscall"
+
+func closeDescriptor(fd uintptr) error { return syscall.Closesocket(syscall.Handle(fd)) }

@@ -1,0 +1,72 @@
+// Package pollertest is the contract of package poller as a suite of tests that
+// every backend must pass, as nettest is for net.Conn.
+//
+// A test is named after the rule it holds, C1 to C10, or after the method it is
+// about. The tests know nothing but [poller.Poller] and its optional interfaces,
+// so that the suite runs on systems and on a simulated network alike: sockets of
+// one poller talk to each other over 127.0.0.1 and ::1; time is the poller's; no
+// test expects a Send to be done at once, data to arrive in certain pieces, or an
+// order between two sockets. Every wait is bounded in time and in Polls.
+//
+// Every upcall goes to a recorder, which checks in all tests what must always
+// hold: that it comes inside Poll and not inside a call, that nothing comes after
+// Closed, that Sent answers a Send, that data is what was sent. See conn, server,
+// packet.
+package pollertest
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+
+	"example.com/pike/poller"
+)
+
+// A clause is one line of the contract and the test that holds it.
+type clause struct {
+	name string
+	test func(r *rig)
+	both bool // in both families, not only on 127.0.0.1
+}
+
+// chapters are the clauses by subject, in the order in which they run: what the
+// later ones build on comes first.
+var chapters = [][]clause{
+	clockClauses, wakeClauses,
+	familyClauses, dialClauses, addressClauses,
+	upcallClauses, sendClauses, bufferClauses, trySendClauses,
+	receiveClauses, halfCloseClauses, closedClauses, stopClauses, hangUpClauses,
+	budgetClauses, staleClauses, churnClauses,
+	packetClauses, packetErrorClauses, connectClauses, multicastClauses,
+	optionClauses, inheritClauses, adoptClauses, endClauses,
+}
+
+// Run runs the suite as sub-tests of t. Each opens a poller of its own, which it
+// closes.
+func Run(t *testing.T, open func(t testing.TB) poller.Poller) {
+	t.Helper()
+	for _, c := range slices.Concat(chapters...) {
+		t.Run(c.name, func(t *testing.T) {
+			if !c.both {
+				c.run(t, open, netip.AddrFrom4([4]byte{127, 0, 0, 1}))
+				return
+			}
+			t.Run("ipv4", func(t *testing.T) { c.run(t, open, netip.AddrFrom4([4]byte{127, 0, 0, 1})) })
+			t.Run("ipv6", func(t *testing.T) { c.run(t, open, netip.IPv6Loopback()) })
+		})
+	}
+}
+
+func (c *clause) run(t *testing.T, open func(t testing.TB) poller.Poller, host netip.Addr) {
+	r := &rig{TB: t, p: open(t), host: host}
+	t.Cleanup(func() {
+		if !r.gone {
+			r.p.Close()
+		}
+	})
+	if host.Is6() {
+		r.needIPv6()
+	}
+	c.test(r)
+	r.finish()
+}

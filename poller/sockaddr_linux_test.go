@@ -1,0 +1,100 @@
+package poller
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// FuzzSockaddr holds that an address is the same after the system's form of it.
+func FuzzSockaddr(f *testing.F) {
+	for _, s := range []string{"127.0.0.1", "0.0.0.0", "255.255.255.255", "::1", "::", "fe80::1", "::ffff:1.2.3.4", "ff02::1"} {
+		ip := netip.MustParseAddr(s).As16()
+		f.Add(ip[:], uint16(80), uint32(0), "")
+		f.Add(ip[:], uint16(0xFF00), uint32(1), "")
+		f.Add(ip[12:], uint16(1), uint32(0), "")
+	}
+	f.Add([]byte{}, uint16(0), uint32(0), "/tmp/socket")
+	f.Add([]byte{}, uint16(0), uint32(0), "@abstract")
+	f.Add([]byte{}, uint16(0), uint32(0), strings.Repeat("x", 107))
+	f.Add([]byte{}, uint16(0), uint32(0), strings.Repeat("x", 108))
+	f.Fuzz(func(t *testing.T, ip []byte, port uint16, zone uint32, path string) {
+		if path != "" {
+			roundTripPath(t, path)
+			return
+		}
+		a, ok := netip.AddrFromSlice(ip)
+		if !ok {
+			return
+		}
+		if zone != 0 && a.Is6() {
+			a = a.WithZone(zoneName(zone))
+		}
+		addr := AddrOf(netip.AddrPortFrom(a, port))
+		roundTrip(t, addr, unix.AF_INET6)
+		roundTrip(t, addr, unix.AF_INET)
+	})
+}
+
+func roundTrip(t *testing.T, a Addr, family int) {
+	t.Helper()
+	var sa sockaddr
+	sa.raw.Addr.Data[0] = 77 // what was there before must not show
+	e := sa.set(a, family)
+	v4 := a.Addr().Unmap().Is4()
+	if family == unix.AF_INET && !v4 {
+		if e == 0 {
+			t.Errorf("%v was taken for an IPv4 address", a)
+		}
+		return
+	}
+	if e != 0 {
+		t.Errorf("%v for family %d: %v", a, family, e)
+		return
+	}
+	want := AddrOf(netip.AddrPortFrom(a.Addr().Unmap(), a.Port()))
+	if got := sa.addr(); got != want {
+		t.Errorf("%v became %v", want, got)
+	}
+	if size := map[int]uint32{unix.AF_INET: unix.SizeofSockaddrInet4, unix.AF_INET6: unix.SizeofSockaddrInet6}[family]; sa.n != size {
+		t.Errorf("%v has %d bytes, want %d", a, sa.n, size)
+	}
+	if raw := *(*sockaddrIn6)(unsafe.Pointer(&sa.raw)); raw.addrPort() != want.AddrPort {
+		t.Errorf("%v is kept as %v", want, raw.addrPort())
+	}
+}
+
+func roundTripPath(t *testing.T, path string) {
+	t.Helper()
+	var sa sockaddr
+	if e := sa.set(Addr{Path: path}, unix.AF_UNIX); e != 0 {
+		if len(path) < 108 || e != unix.ENAMETOOLONG {
+			t.Errorf("a path of %d bytes: %v", len(path), e)
+		}
+		return
+	}
+	want, _, _ := strings.Cut(path, "\x00") // no path has one
+	if got := sa.addr(); got.Path != want && path[0] != 0 {
+		t.Errorf("%q became %q", path, got.Path)
+	}
+}
+
+// FuzzSockaddrOfSystem reads whatever bytes there are: what the system gives must
+// never bring the loop down.
+func FuzzSockaddrOfSystem(f *testing.F) {
+	f.Add([]byte{unix.AF_INET, 0, 0, 80, 127, 0, 0, 1}, uint32(16))
+	f.Add(append([]byte{unix.AF_UNIX, 0}, strings.Repeat("x", 108)...), uint32(111))
+	f.Add([]byte{unix.AF_UNIX, 0, 0}, uint32(2))
+	f.Add([]byte{unix.AF_INET6, 0}, uint32(0))
+	f.Fuzz(func(t *testing.T, raw []byte, n uint32) {
+		var sa sockaddr
+		copy((*[unix.SizeofSockaddrAny]byte)(unsafe.Pointer(&sa.raw))[:], raw)
+		sa.n = n
+		if a := sa.addr(); a.IsValid() && a.String() == "" {
+			t.Errorf("%v prints as nothing", raw)
+		}
+	})
+}
