@@ -37,8 +37,9 @@ type Watcher struct {
 const queued = 64
 
 // Notify calls fn for each of the signals given, or for all that os/signal
-// relays if none is given, until Stop or Close. A nil fn, or a signal that does
-// not exist, is os.ErrInvalid.
+// relays if none is given (on unix SIGURG too, by which the Go runtime preempts
+// itself), until Stop or Close. A nil fn, or a signal that does not exist, is
+// os.ErrInvalid.
 func Notify(lp *loop.Loop, fn func(os.Signal), sigs ...os.Signal) (*Watcher, error) {
 	lp.Check("signal.Notify")
 	return notify(lp, fn, false, sigs)
@@ -102,12 +103,13 @@ func (w *Watcher) relay() (stop func()) {
 	ch := make(chan os.Signal, queued)
 	done := make(chan struct{})
 	live := true // the loop's own: what was posted before stop is not delivered after it
+	lp := w.Loop()
 	ossignal.Notify(ch, w.sigs...)
 	go func() {
 		for {
 			select {
 			case s := <-ch:
-				w.Loop().Post(func() {
+				lp.Post(func() {
 					if live {
 						w.deliver(s)
 					}
@@ -180,7 +182,7 @@ func (u *upcalls) Finished() {
 		return
 	}
 	if lp := u.Loop(); lp.Guarded() {
-		defer lp.Recover(nil)
+		defer lp.Recover((*Watcher)(u))
 	}
 	u.OnClose()
 }

@@ -19,15 +19,15 @@ func AdoptConn(lp *loop.Loop, nc net.Conn) (*Conn, error) {
 	lp.Check("tcp.AdoptConn")
 	c := newConn(sharedOf(lp), defaultDrainTimeout, nil)
 	c.state |= paused
-	err := adopt(lp, nc, func(a poller.Adopter, fd uintptr) (err error) {
-		c.s, err = a.AdoptStream(fd, (*upcalls)(c))
-		return err
-	})
-	if err != nil {
-		return nil, &net.OpError{Op: "adopt", Net: "tcp", Addr: nc.RemoteAddr(), Err: err}
+	err := lp.Attach(c)
+	if err == nil {
+		err = adopt(lp, nc, func(a poller.Adopter, fd uintptr) (err error) {
+			c.s, err = a.AdoptStream(fd, (*upcalls)(c))
+			return err
+		})
 	}
-	if err := lp.Attach(c); err != nil {
-		c.s.Close()
+	if err != nil {
+		lp.Detach(c)
 		return nil, &net.OpError{Op: "adopt", Net: "tcp", Addr: nc.RemoteAddr(), Err: err}
 	}
 	lp.SetActive(c, true)
@@ -41,16 +41,18 @@ func AdoptListener(lp *loop.Loop, nl net.Listener) (*Listener, error) {
 	lp.Check("tcp.AdoptListener")
 	ln := &Listener{share: sharedOf(lp), drain: defaultDrainTimeout}
 	var s poller.Socket
-	err := adopt(lp, nl, func(a poller.Adopter, fd uintptr) (err error) {
-		s, err = a.AdoptListener(fd, (*acceptor)(ln))
-		return err
-	})
+	err := lp.Attach(ln)
 	if err == nil {
-		err = ln.attach(lp, s)
+		err = adopt(lp, nl, func(a poller.Adopter, fd uintptr) (err error) {
+			s, err = a.AdoptListener(fd, (*acceptor)(ln))
+			return err
+		})
 	}
 	if err != nil {
+		lp.Detach(ln)
 		return nil, &net.OpError{Op: "adopt", Net: "tcp", Addr: nl.Addr(), Err: err}
 	}
+	ln.begin(s)
 	nl.Close()
 	return ln, nil
 }
@@ -77,8 +79,8 @@ func adopt(lp *loop.Loop, from any, take func(poller.Adopter, uintptr) error) er
 }
 
 // NetConn hands the connection over to package net, for code that blocks; this
-// connection closes without a word to the peer, and OnClose follows. Output
-// must have been sent (Buffered 0), or it is an error.
+// connection closes without a word to the peer, and OnClose follows. What was
+// written must have been sent, or it is syscall.EBUSY.
 func (c *Conn) NetConn() (net.Conn, error) {
 	c.Loop().Check("tcp.Conn.NetConn")
 	if c.Closing() || c.is(connecting) {
@@ -88,7 +90,7 @@ func (c *Conn) NetConn() (net.Conn, error) {
 	if !ok {
 		return nil, c.fail("release", errors.ErrUnsupported)
 	}
-	if c.out != nil {
+	if c.out != nil || c.is(writeEnded) && !c.is(finSent) {
 		return nil, c.fail("release", syscall.EBUSY)
 	}
 	local := c.LocalAddr()

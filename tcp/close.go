@@ -67,10 +67,13 @@ func (c *Conn) Abort() error {
 	if c.is(finished) {
 		return c.fail("abort", net.ErrClosed)
 	}
+	err := c.fail("abort", ErrAborted)
 	if c.is(connecting) {
-		return c.Close()
+		c.rare().err = err
+		c.close()
+		return nil
 	}
-	c.abandon(c.fail("abort", ErrAborted))
+	c.abandon(err)
 	return nil
 }
 
@@ -82,6 +85,9 @@ func (c *Conn) abandon(err error) {
 	}
 	c.state |= finished
 	c.rare().err = err
+	if c.out != nil && c.out.flight > 0 {
+		c.out.giveUp(c.s.Unsent())
+	}
 	c.s.Reset()
 }
 

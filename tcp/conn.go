@@ -108,6 +108,7 @@ func (c *Conn) is(s state) bool { return c.state&s != 0 }
 
 // RemoteAddr is the address of the peer, also after OnClose.
 func (c *Conn) RemoteAddr() netip.AddrPort {
+	c.Loop().Check("tcp.Conn.RemoteAddr")
 	if c.s == nil {
 		return netip.AddrPort{}
 	}
@@ -117,6 +118,7 @@ func (c *Conn) RemoteAddr() netip.AddrPort {
 // LocalAddr is the address of this end; the zero AddrPort once the connection
 // is closed.
 func (c *Conn) LocalAddr() netip.AddrPort {
+	c.Loop().Check("tcp.Conn.LocalAddr")
 	if c.s == nil {
 		return netip.AddrPort{}
 	}
@@ -220,6 +222,14 @@ func (c *Conn) call(fn func(*Conn)) {
 	}
 }
 
+// done tells how a WriteBuffers ended.
+func (c *Conn) done(fn func(error), err error) {
+	if lp := c.Loop(); lp.Guarded() {
+		defer lp.Recover(c)
+	}
+	fn(err)
+}
+
 // endRead is the end of the receiving side.
 func (c *Conn) endRead(err error) {
 	c.state |= readEnded
@@ -255,7 +265,7 @@ func (u *upcalls) Sent(err error) {
 		return
 	}
 	c.enter()
-	c.out.landed(nil, c.share)
+	c.out.landed(nil, c)
 	c.state = c.state&^inUpcall | wrote
 	c.flush()
 }
@@ -267,6 +277,7 @@ func (c *Conn) sendFailed(err error) {
 	if c.is(finished) { // told by Finished, with the reason
 		return
 	}
+	c.out.flight = 0 // it is with the poller no more, which does not say how far it came
 	gone := errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
 	err = c.fail("write", err)
 	if !gone || c.is(paused|readEnded|draining) {
@@ -282,8 +293,7 @@ func (c *Conn) sendFailed(err error) {
 func (c *Conn) drop(err error) {
 	c.state &^= wrote
 	if o := c.out; o != nil {
-		o.flight, o.queued = len(o.bufs)-o.head, 0
-		o.landed(err, c.share) // nothing can be written any more
+		o.dropped(err, c) // nothing can be written any more
 		c.out = nil
 		c.share.put(o)
 	}
@@ -315,7 +325,7 @@ func (u *upcalls) Finished() {
 		return
 	}
 	if c.Loop().Guarded() {
-		defer c.Loop().Recover(nil)
+		defer c.Loop().Recover(c)
 	}
 	c.OnClose(c, c.reason())
 }

@@ -63,6 +63,11 @@ func DialContext(ctx context.Context, lp *loop.Loop, addr string, o *Options, fn
 	lp.Hold() // until connected, referenced or not
 	d := &dialing{c: c, fn: fn, addr: addr, port: port, options: o.socket()}
 	c.rare().dialing = d
+	if err := context.Cause(ctx); err != nil {
+		d.err = err
+		lp.Defer(d) // not from inside Dial
+		return c, nil
+	}
 	d.bound(ctx, o)
 	d.resolve(ctx, host)
 	return c, nil
@@ -86,7 +91,7 @@ func (d *dialing) bound(ctx context.Context, o *Options) {
 func (d *dialing) resolve(ctx context.Context, host string) {
 	if ips := literal(host); ips != nil {
 		d.ips = ips
-		d.c.Loop().Defer(d) // not from inside Dial
+		d.c.Loop().Defer(d)
 		return
 	}
 	ctx, d.cancel = context.WithCancel(context.WithoutCancel(ctx))

@@ -60,12 +60,16 @@ func Listen(lp *loop.Loop, addr string, o *Options) (*Listener, error) {
 		return nil, addrError("listen", addr, err)
 	}
 	ln := &Listener{share: sharedOf(lp), drain: o.drainTimeout()}
-	for _, ip := range ips {
-		if err = ln.open(lp, netip.AddrPortFrom(ip, port), o); err == nil {
-			return ln, nil
-		}
+	if err := lp.Attach(ln); err != nil {
+		return nil, addrError("listen", addr, err)
 	}
-	return nil, err
+	s, err := ln.open(ips, port, o)
+	if err != nil {
+		lp.Detach(ln)
+		return nil, err
+	}
+	ln.begin(s)
+	return ln, nil
 }
 
 // listenAddrs is the addresses to try for host, in order.
@@ -83,28 +87,29 @@ func listenAddrs(lp *loop.Loop, host string) ([]netip.Addr, error) {
 	return ips, err
 }
 
-func (ln *Listener) open(lp *loop.Loop, ap netip.AddrPort, o *Options) error {
-	s, err := lp.Poller().Listen(poller.AddrOf(ap), o.socket(), (*acceptor)(ln))
-	if err != nil {
-		return opError("listen", netip.AddrPort{}, ap, err)
+// open listens on the first of ips that this machine has. That the first is taken
+// is no reason to listen on another.
+func (ln *Listener) open(ips []netip.Addr, port uint16, o *Options) (s poller.Socket, err error) {
+	for _, ip := range ips {
+		ap := netip.AddrPortFrom(ip, port)
+		s, err = ln.Loop().Poller().Listen(poller.AddrOf(ap), o.socket(), (*acceptor)(ln))
+		if err == nil {
+			return s, nil
+		}
+		err = opError("listen", netip.AddrPort{}, ap, err)
+		if !errors.Is(err, syscall.EAFNOSUPPORT) && !errors.Is(err, syscall.EADDRNOTAVAIL) {
+			break
+		}
 	}
-	if err := ln.attach(lp, s); err != nil {
-		return opError("listen", netip.AddrPort{}, ap, err)
-	}
-	return nil
+	return nil, err
 }
 
-// attach puts ln on the loop, with its socket listening.
-func (ln *Listener) attach(lp *loop.Loop, s poller.Socket) error {
-	if err := lp.Attach(ln); err != nil {
-		s.Close()
-		return err
-	}
+// begin starts to accept.
+func (ln *Listener) begin(s poller.Socket) {
 	ln.s, ln.addr = s, s.Addr().AddrPort
 	ln.retry.Init((*acceptor)(ln))
-	lp.SetActive(ln, true)
+	ln.Loop().SetActive(ln, true)
 	s.Start()
-	return nil
 }
 
 // Addr is the address listened on, also after Close.
@@ -145,10 +150,14 @@ func (ln *Listener) SetBacklog(n int) error {
 }
 
 // SyscallConn gives access to the descriptor, for options that have no method.
-func (ln *Listener) SyscallConn() (syscall.RawConn, error) { return rawConn(ln.s) }
+func (ln *Listener) SyscallConn() (syscall.RawConn, error) {
+	ln.Loop().Check("tcp.Listener.SyscallConn")
+	return rawConn(ln.s)
+}
 
 // Close stops listening. Connections it accepted live on; those that wait in
-// the backlog are reset by the system. OnClose follows.
+// the backlog are reset by the system. OnClose follows; the address is free
+// from then on.
 func (ln *Listener) Close() error {
 	lp := ln.Loop()
 	lp.Check("tcp.Listener.Close")
@@ -231,7 +240,7 @@ func (a *acceptor) Finished() {
 		return
 	}
 	if lp := a.Loop(); lp.Guarded() {
-		defer lp.Recover(nil)
+		defer lp.Recover((*Listener)(a))
 	}
 	a.OnClose()
 }

@@ -66,6 +66,7 @@ func (c *Conn) KeepAlive() (bool, error) {
 // SetKeepAlivePeriod sets how long the peer is silent before the first probe,
 // and the time between probes; seconds, rounded up.
 func (c *Conn) SetKeepAlivePeriod(d time.Duration) error {
+	c.Loop().Check("tcp.Conn.SetKeepAlivePeriod")
 	if d <= 0 {
 		return c.fail("set", errInvalid)
 	}
@@ -118,6 +119,7 @@ func (c *Conn) SetTrafficClass(class int) error {
 // SyscallConn gives access to the descriptor, for options that have no method.
 // Only its Control works; reading and writing are the loop's.
 func (c *Conn) SyscallConn() (syscall.RawConn, error) {
+	c.Loop().Check("tcp.Conn.SyscallConn")
 	if c.s == nil || c.is(finished) {
 		return nil, c.fail("raw", net.ErrClosed)
 	}

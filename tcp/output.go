@@ -9,12 +9,20 @@ const (
 	chunksMost  = 32       // chunks that are kept
 )
 
+// Limits of one connection, so that it does not starve the others, and so that
+// those who wait for a buffer to be sent are told soon.
+const (
+	buffersPerSend = 64 // as many as a system call takes
+	sendsPerFlush  = 4
+)
+
 // An output is what a connection has queued. Idle connections have none.
 type output struct {
 	bufs   [][]byte // in order; those before head are gone
 	ends   []end    // what is to be done when the buffer of the same index is sent
 	head   int
 	flight int // how many from head on are with the poller
+	taken  int // how many of those the system had when they were given up
 	queued int // bytes behind those
 	next   *output
 	small  [smallChunk]byte
@@ -113,26 +121,56 @@ func (o *output) add(b []byte, e end) {
 	o.ends = append(o.ends, e)
 }
 
-// launch is what to send next: all there is.
+// launch is what to send next.
 func (o *output) launch() [][]byte {
-	bufs := o.bufs[o.head:]
-	o.flight, o.queued = len(bufs), 0
+	if o.head > len(o.bufs)/2 { // a queue that is never empty must not grow for ever
+		n := copy(o.bufs, o.bufs[o.head:])
+		copy(o.ends, o.ends[o.head:])
+		clear(o.bufs[n:])
+		clear(o.ends[n:])
+		o.bufs, o.ends, o.head = o.bufs[:n], o.ends[:n], 0
+	}
+	bufs := o.bufs[o.head:min(o.head+buffersPerSend, len(o.bufs))]
+	o.flight = len(bufs)
+	for _, b := range bufs {
+		o.queued -= len(b)
+	}
 	return bufs
 }
 
+// giveUp notes what the system has of what is in flight, all but the last unsent
+// bytes of it.
+func (o *output) giveUp(unsent int) {
+	o.taken = o.flight
+	for ; o.taken > 0 && unsent > 0; o.taken-- {
+		unsent -= len(o.bufs[o.head+o.taken-1])
+	}
+}
+
+// dropped lets go of all there is, with err for what the system does not have.
+func (o *output) dropped(err error, c *Conn) {
+	o.queued = 0
+	if o.taken > 0 {
+		o.flight = o.taken
+		o.landed(nil, c)
+	}
+	o.flight = len(o.bufs) - o.head
+	o.landed(err, c)
+}
+
 // landed lets go of what was in flight, and calls back for it in order. The
-// callbacks may queue more.
-func (o *output) landed(err error, s *shared) {
+// callbacks may queue more, which may move bufs and ends.
+func (o *output) landed(err error, c *Conn) {
 	from, to := o.head, o.head+o.flight
-	o.head, o.flight = to, 0
-	bufs, ends := o.bufs[from:to], o.ends[from:to]
-	for i, e := range ends {
+	o.head, o.flight, o.taken = to, 0, 0
+	for i := from; i < to; i++ {
+		b, e := o.bufs[i], o.ends[i]
+		o.bufs[i], o.ends[i] = nil, end{}
 		if e.own == pooled {
-			s.putChunk(bufs[i])
+			c.share.putChunk(b)
 		}
-		bufs[i], ends[i] = nil, end{}
 		if e.done != nil {
-			e.done(err)
+			c.done(e.done, err)
 		}
 	}
 	if o.head == len(o.bufs) {

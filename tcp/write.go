@@ -50,9 +50,9 @@ func (c *Conn) WriteString(s string) (int, error) {
 
 // WriteBuffers queues bufs without copying them: they, not the slice that holds them, must not
 // change until done is called, which is once, from the loop, and in the order of
-// the writes: with nil when the system has taken all of them, or else with the reason why not. A nil
-// done is allowed. Errors are those of Write, and of no buffers at all
-// (os.ErrInvalid); done is then not called.
+// the writes: with nil when the system has taken all of them, or else with the reason why not,
+// which does not say that none were taken. A nil done is allowed. Errors are those
+// of Write, and of no buffers at all (os.ErrInvalid); done is then not called.
 func (c *Conn) WriteBuffers(bufs [][]byte, done func(error)) error {
 	c.Loop().Check("tcp.Conn.WriteBuffers")
 	err := c.writable()
@@ -136,19 +136,23 @@ func (c *Conn) flush() {
 		return
 	}
 	if o := c.out; o != nil {
-		for o.flight == 0 && !o.empty() {
+		if o.flight > 0 {
+			return // Sent will come
+		}
+		for sends := 0; !o.empty(); sends++ {
+			if sends == sendsPerFlush {
+				c.schedule()
+				return
+			}
 			if !c.s.Send(o.launch()) {
-				return // Sent will come
+				return
 			}
 			c.enter() // done callbacks may write: not from inside this
-			o.landed(nil, c.share)
+			o.landed(nil, c)
 			c.state = c.state&^inUpcall | wrote
 			if c.is(finished) {
 				return
 			}
-		}
-		if o.flight > 0 {
-			return
 		}
 		c.out = nil
 		c.share.put(o)
@@ -158,7 +162,6 @@ func (c *Conn) flush() {
 
 // flushed is when nothing is queued any more.
 func (c *Conn) flushed() {
-	c.unhold()
 	if c.is(wrote) {
 		c.state &^= wrote
 		if c.OnWrite != nil && !c.Closing() {
@@ -171,6 +174,7 @@ func (c *Conn) flushed() {
 			}
 		}
 	}
+	c.unhold()
 	if c.is(finished) {
 		return
 	}

@@ -26,7 +26,7 @@ func TestShortWritesAtEveryBoundary(t *testing.T) {
 	client.OnRead = func(_ *tcp.Conn, p []byte) { r.no(got.check(p)) }
 
 	var p pattern
-	for shift := range 300 {
+	for shift := range 120 {
 		sizes := []int{shift, 1, 0, 2303, 2304, 2305, 0, 0, 4095, 4097, 1, 1, 7, 65535}
 		if shift%3 == 1 {
 			slices.Reverse(sizes)
@@ -122,12 +122,15 @@ func TestDoneTellsWhatWasLost(t *testing.T) {
 				r.equal("told of before OnClose", sent+lost, writes)
 			}
 			r.turns(10)
-			r.equal("some sent, some not", sent > 0 && sent < writes, true)
+			taken := (writes*1024 - server.Buffered()) / 1024
 			e.end(r, client, server)
 			if name != "loop closed" {
 				r.until("it is closed", func() bool { return closed })
 			}
 			r.equal("OnClose", closed, true)
+			if taken == 0 || sent < taken || lost == 0 {
+				t.Errorf("%d writes were told of as sent, %d as lost; the system has taken %d", sent, lost, taken)
+			}
 		})
 	}
 }
@@ -213,9 +216,10 @@ func TestOnWrite(t *testing.T) {
 	r.equal("nothing written", calls, 0)
 	r.no(server.WriteBuffers([][]byte{nil}, nil))
 	r.turns(3)
+	r.equal("nothing in the buffers", calls, 0)
 	r.no(server.WriteBuffers([][]byte{{1}}, nil))
 	r.turns(3)
-	r.equal("WriteBuffers", calls, 2)
+	r.equal("WriteBuffers", calls, 1)
 }
 
 // OnWrite is where a producer goes on: one that always writes more neither
@@ -268,11 +272,11 @@ func TestTenWritesAreOneSend(t *testing.T) {
 	}
 	var got []string
 	note := func(_ *tcp.Conn, b []byte) { got = append(got, string(b)) }
-	check := func(what string, sends int) {
+	check := func(what string, asked, answers int) {
 		t.Helper()
-		r.until(what+": the peers have it", func() bool { return len(got) >= sends })
+		r.until(what+": the peers have it", func() bool { return len(got) >= answers })
 		r.turns(3)
-		r.equal(what+": sends", p.sends+p.tries, sends)
+		r.equal(what+": sends", p.sends+p.tries, asked+answers)
 		for _, s := range got {
 			r.equal(what+": pieces in one chunk", strings.Count(s, ";"), 10)
 		}
@@ -283,27 +287,22 @@ func TestTenWritesAreOneSend(t *testing.T) {
 
 	server.OnRead = func(c *tcp.Conn, _ []byte) { ten(c) }
 	client.WriteString("go")
-	r.turns(1) // sends it
-	p.reset()
-	check("in OnRead", 1)
+	check("in OnRead", 1, 1)
 
 	server.OnRead = func(c *tcp.Conn, _ []byte) { ten(other); ten(c) }
 	client.WriteString("go")
-	r.turns(1)
-	p.reset()
-	check("to another connection", 2)
+	check("to another connection", 1, 2)
 
 	r.after(0, func() { ten(server); ten(other) })
-	check("in a timer", 2)
+	check("in a timer", 0, 2)
 	r.no(r.lp.Post(func() { ten(server); ten(other) }))
-	check("in a posted function", 2)
+	check("in a posted function", 0, 2)
 	ten(server)
-	check("before the loop runs", 1)
+	check("before the loop runs", 0, 1)
 
 	server.OnEOF = func(c *tcp.Conn) { ten(c) }
 	r.no(client.CloseWrite())
-	check("in OnEOF", 1)
-	r.equal("shutdowns", p.shutdowns, 0)
+	check("in OnEOF", 0, 1)
 
 	ln := r.listen(nil, func(c *tcp.Conn) { ten(c) })
 	_, err := tcp.Dial(r.lp, ln.Addr().String(), nil, func(c *tcp.Conn, err error) {
@@ -311,13 +310,13 @@ func TestTenWritesAreOneSend(t *testing.T) {
 		c.OnRead = note
 	})
 	r.no(err)
-	check("in OnAccept", 1)
+	check("in OnAccept", 0, 1)
 
 	ln.OnAccept = func(c *tcp.Conn) { c.OnRead = note }
 	d, err := tcp.Dial(r.lp, ln.Addr().String(), nil, func(c *tcp.Conn, err error) { fmt.Fprint(c, "6;7;8;9;10;") })
 	r.no(err)
 	fmt.Fprint(d, "1;2;3;4;5;") // before there is a connection
-	check("in the function given to Dial", 1)
+	check("in the function given to Dial", 0, 1)
 }
 
 // A large Write goes to the system at once as far as that takes it; the rest is
@@ -351,18 +350,16 @@ func TestLargeWriteGoesAtOnce(t *testing.T) {
 	r.until("all is read", func() bool { return got.at == pat.at })
 }
 
-// Ten thousand writers that are never quite done: what has been sent is let go
-// of although the queue never runs empty.
+// A queue that never runs empty lets go of what has been sent.
 func TestEndlessOutputKeepsNothing(t *testing.T) {
 	r := newRig(t)
 	client, server := r.pair()
 	client.OnRead = func(*tcp.Conn, []byte) {}
-	left := 200_000
+	left := 40_000
 	b := [][]byte{{1}}
 	var again func(error)
 	again = func(err error) {
-		r.no(err)
-		if left--; left > 0 {
+		if left--; err == nil && left > 0 {
 			r.no(server.WriteBuffers(b, again))
 		}
 	}
@@ -375,10 +372,12 @@ func TestEndlessOutputKeepsNothing(t *testing.T) {
 	for range 3 { // so that one is always queued behind those in flight
 		r.no(server.WriteBuffers(b, again))
 	}
-	r.until("it is under way", func() bool { return left < 190_000 })
+	r.until("it is under way", func() bool { return left < 39_000 })
 	before := live()
 	r.until("it is nearly over", func() bool { return left < 1000 })
-	if grown := live() - before; grown > mebibyte {
-		t.Errorf("%d bytes more are live after 190,000 writes", grown)
+	grown := live() - before
+	r.until("it is over", func() bool { return left <= 0 })
+	if grown > mebibyte/2 {
+		t.Errorf("%d bytes more are live after 38,000 writes", grown)
 	}
 }

@@ -81,10 +81,16 @@ func (c *Conn) attach(lp *loop.Loop, open func() (poller.Packet, error)) error {
 
 // LocalAddr is the address the socket is bound to; the zero AddrPort once it is
 // closed.
-func (c *Conn) LocalAddr() netip.AddrPort { return c.s.Addr().AddrPort }
+func (c *Conn) LocalAddr() netip.AddrPort {
+	c.Loop().Check("udp.Conn.LocalAddr")
+	return c.s.Addr().AddrPort
+}
 
 // RemoteAddr is the address the socket is connected to, or the zero AddrPort.
-func (c *Conn) RemoteAddr() netip.AddrPort { return c.s.Peer().AddrPort }
+func (c *Conn) RemoteAddr() netip.AddrPort {
+	c.Loop().Check("udp.Conn.RemoteAddr")
+	return c.s.Peer().AddrPort
+}
 
 // Connect fixes the peer, as Dial does; the zero AddrPort dissolves that.
 func (c *Conn) Connect(peer netip.AddrPort) error {
@@ -126,7 +132,8 @@ func (c *Conn) ResumeRead() error {
 }
 
 // Close sends what is queued, as soon as the system takes it, and closes the
-// socket; OnClose follows. Closing again is net.ErrClosed.
+// socket; OnClose follows, and until then no callback but the done functions of
+// WriteBuffer. Closing again is net.ErrClosed.
 func (c *Conn) Close() error {
 	c.Loop().Check("udp.Conn.Close")
 	if !c.Loop().BeginClose(c) {
@@ -228,7 +235,7 @@ func (c *Conn) deliver() {
 }
 
 func (c *Conn) tell(err error) {
-	if c.OnError == nil {
+	if c.OnError == nil || c.Closing() {
 		return
 	}
 	if c.Loop().Guarded() {
@@ -253,7 +260,7 @@ func (u *upcalls) Finished() {
 		return
 	}
 	if c.Loop().Guarded() {
-		defer c.Loop().Recover(nil)
+		defer c.Loop().Recover(c)
 	}
 	c.OnClose(c)
 }

@@ -127,6 +127,7 @@ func (c *Conn) member(op string, ifi *net.Interface, group, source netip.Addr, d
 // SyscallConn gives access to the descriptor, for options that have no method.
 // Only its Control works; reading and writing are the loop's.
 func (c *Conn) SyscallConn() (syscall.RawConn, error) {
+	c.Loop().Check("udp.Conn.SyscallConn")
 	d, ok := c.s.(poller.Descriptor)
 	switch {
 	case c.Closing():

@@ -1,0 +1,212 @@
+package tcp_test
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"example.com/pike/tcp"
+)
+
+// netPair is both ends of a connection of package net.
+func netPair(r *rig) (a, b net.Conn) {
+	r.Helper()
+	nl, err := net.Listen("tcp", loopback)
+	r.no(err)
+	defer nl.Close()
+	a, err = net.Dial("tcp", nl.Addr().String())
+	r.no(err)
+	b, err = nl.Accept()
+	r.no(err)
+	r.Cleanup(func() { a.Close(); b.Close() })
+	a.SetDeadline(time.Now().Add(patience))
+	return a, b
+}
+
+func (r *rig) adopt(nc net.Conn) *tcp.Conn {
+	r.Helper()
+	c, err := tcp.AdoptConn(r.lp, nc)
+	if errors.Is(err, errors.ErrUnsupported) {
+		r.Skip("this backend cannot adopt: ", err)
+	}
+	r.no(err)
+	return c
+}
+
+func TestAdoptConn(t *testing.T) {
+	r := newRig(t)
+	a, b := netPair(r)
+	remote := b.RemoteAddr().String()
+	io.WriteString(a, "sent before; ")
+	c := r.adopt(b)
+	_, err := b.Write([]byte("x"))
+	r.is(err, net.ErrClosed) // it is ours now
+	r.equal("RemoteAddr", c.RemoteAddr().String(), remote)
+	got, ended := "", false
+	c.OnRead = func(c *tcp.Conn, p []byte) { got += string(p); c.Write(p) }
+	c.OnClose = func(_ *tcp.Conn, err error) { ended = true; r.is(err, io.EOF) }
+	r.turns(3)
+	r.equal("read before ResumeRead", got, "")
+	r.no(c.ResumeRead())
+	io.WriteString(a, "sent after")
+	r.until("it is read", func() bool { return got == "sent before; sent after" })
+	r.turns(2)
+	echo := make([]byte, len(got))
+	_, err = io.ReadFull(a, echo)
+	r.no(err)
+	r.equal("echo", string(echo), got)
+	r.no(a.Close())
+	r.run()
+	r.equal("ended", ended, true)
+}
+
+// Out of the loop, through blocking code with deadlines, and back in: nothing
+// of the stream is lost and the peer notices nothing.
+func TestNetConnAndBack(t *testing.T) {
+	r := newRig(t)
+	peer, c := r.pair()
+	var got pattern
+	peer.OnRead = func(_ *tcp.Conn, p []byte) { r.no(got.check(p)) }
+	var p pattern
+	c.Write(p.next(100_000))
+	r.until("it is sent", func() bool { return c.Buffered() == 0 })
+	r.turns(2)
+
+	calls := 0
+	c.OnClose = func(_ *tcp.Conn, err error) { calls++; r.no(err) }
+	local, remote := c.LocalAddr().String(), c.RemoteAddr().String()
+	nc, err := c.NetConn()
+	r.no(err)
+	_, err = c.NetConn()
+	r.is(err, net.ErrClosed)
+	r.until("OnClose", func() bool { return calls == 1 })
+	r.equal("LocalAddr", nc.LocalAddr().String(), local)
+	r.equal("RemoteAddr", nc.RemoteAddr().String(), remote)
+	nc.SetDeadline(time.Now().Add(5 * time.Millisecond))
+	_, err = nc.Read(make([]byte, 1))
+	r.is(err, os.ErrDeadlineExceeded)
+	nc.SetDeadline(time.Now().Add(patience))
+	_, err = nc.Write(p.next(1000))
+	r.no(err)
+
+	c = r.adopt(nc)
+	c.Write(p.next(1000))
+	r.no(c.Close())
+	r.run()
+	r.equal("bytes", got.at, p.at)
+}
+
+// In a callback, with more to read: that stays for whoever has the connection
+// then.
+func TestNetConnInOnRead(t *testing.T) {
+	r := newRig(t)
+	peer, c := r.pair()
+	var p, got pattern
+	var nc net.Conn
+	c.OnRead = func(c *tcp.Conn, b []byte) {
+		r.no(got.check(b))
+		var err error
+		nc, err = c.NetConn()
+		r.no(err)
+	}
+	peer.Write(p.next(300_000))
+	r.no(peer.Close())
+	r.until("it is handed over", func() bool { return nc != nil })
+	defer nc.Close()
+	rest := make(chan []byte, 1)
+	go func() {
+		nc.SetDeadline(time.Now().Add(patience))
+		b, err := io.ReadAll(nc)
+		if err != nil {
+			b = nil
+		}
+		rest <- b
+	}()
+	r.run()
+	r.no(got.check(<-rest))
+	r.equal("bytes", got.at, p.at)
+}
+
+// What is written must be sent first.
+func TestNetConnBusy(t *testing.T) {
+	r := newRig(t)
+	peer, c := r.pair()
+	eof := false
+	peer.OnEOF = func(p *tcp.Conn) { eof = true; p.Close() }
+	c.OnEOF = func(*tcp.Conn) {}
+	c.WriteString("queued")
+	_, err := c.NetConn()
+	r.is(err, syscall.EBUSY)
+	r.until("it is sent", func() bool { return c.Buffered() == 0 })
+	r.turns(1)
+	r.no(c.CloseWrite())
+	_, err = c.NetConn()
+	r.is(err, syscall.EBUSY)
+	r.until("the end is sent", func() bool { return eof })
+	r.run()
+}
+
+func TestAdoptListener(t *testing.T) {
+	r := newRig(t)
+	nl, err := net.Listen("tcp", loopback)
+	r.no(err)
+	addr := nl.Addr().String()
+	ln, err := tcp.AdoptListener(r.lp, nl)
+	if errors.Is(err, errors.ErrUnsupported) {
+		t.Skip("this backend cannot adopt: ", err)
+	}
+	r.no(err)
+	_, err = nl.Accept()
+	r.is(err, net.ErrClosed)
+	r.equal("Addr", ln.Addr().String(), addr)
+	got := ""
+	ln.OnAccept = func(c *tcp.Conn) {
+		c.OnRead = func(c *tcp.Conn, p []byte) {
+			got += string(p)
+			r.no(c.Close())
+			r.no(ln.Close())
+		}
+	}
+	c := r.dial(ln, nil)
+	c.WriteString("hello")
+	r.run()
+	r.equal("read", got, "hello")
+}
+
+// What cannot be adopted stays its owner's.
+func TestAdoptRefused(t *testing.T) {
+	r := newRig(t)
+	pipe, far := net.Pipe()
+	defer pipe.Close()
+	defer far.Close()
+	_, err := tcp.AdoptConn(r.lp, pipe)
+	r.is(err, errors.ErrUnsupported)
+
+	udp, err := net.Dial("udp", "127.0.0.1:9")
+	r.no(err)
+	defer udp.Close()
+	_, err = tcp.AdoptConn(r.lp, udp)
+	if err == nil {
+		t.Error("a datagram socket was adopted")
+	}
+	_, err = udp.Write([]byte("x"))
+	r.no(err)
+
+	a, b := netPair(r)
+	r.no(b.Close())
+	_, err = tcp.AdoptConn(r.lp, b)
+	r.is(err, net.ErrClosed)
+	var op *net.OpError
+	r.equal("an *net.OpError", errors.As(err, &op) && op.Op == "adopt", true)
+	r.no(r.lp.Close())
+	_, err = tcp.AdoptConn(r.lp, a)
+	r.is(err, net.ErrClosed)
+	_, err = a.Write([]byte("x"))
+	if errors.Is(err, net.ErrClosed) {
+		t.Error("a connection that was not adopted was closed")
+	}
+}

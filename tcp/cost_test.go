@@ -1,0 +1,86 @@
+package tcp_test
+
+import (
+	"runtime"
+	"testing"
+	"unsafe"
+
+	"example.com/pike/tcp"
+)
+
+// An echo, both ends on one loop, takes no memory, whatever its size and however
+// it is written.
+func TestEchoAllocatesNothing(t *testing.T) {
+	if checked {
+		t.Skip("the checks of race and debug builds allocate")
+	}
+	for _, size := range []int{1, 64, 2000, 20_000, 300_000} {
+		for name, write := range map[string]func(c *tcp.Conn, p []byte){
+			"Write":        func(c *tcp.Conn, p []byte) { c.Write(p) },
+			"WriteBuffers": func(c *tcp.Conn, p []byte) { c.WriteBuffers([][]byte{p}, nil) },
+		} {
+			if name == "WriteBuffers" && size > 64 {
+				continue // OnRead's p may not be kept: see below for those
+			}
+			r := newRig(t)
+			client, server := r.pair()
+			back := 0
+			server.OnRead = func(c *tcp.Conn, p []byte) { c.Write(p) }
+			client.OnRead = func(_ *tcp.Conn, p []byte) { back += len(p) }
+			msg := make([]byte, size)
+			trip := func() {
+				write(client, msg)
+				for want := back + size; back < want; {
+					if _, err := r.lp.RunNoWait(); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			for range 100 { // until free lists and buffers have their sizes
+				trip()
+			}
+			if n := testing.AllocsPerRun(200, trip); n != 0 {
+				t.Errorf("%s of %d bytes: %v allocations a round trip", name, size, n)
+			}
+		}
+	}
+}
+
+// So that whoever makes a connection larger knows it: a million of them are idle
+// most of the time.
+func TestSizeOfConn(t *testing.T) {
+	const want = 112
+	if size := unsafe.Sizeof(tcp.Conn{}); unsafe.Sizeof(uintptr(0)) == 8 && size != want {
+		t.Errorf("a tcp.Conn is %d bytes, was %d", size, want)
+	}
+}
+
+// What an idle connection takes of the heap, its poller's part and its slot
+// included, both ends being in this process.
+func TestMemoryOfAnIdleConn(t *testing.T) {
+	if checked {
+		t.Skip("the checks of race and debug builds allocate")
+	}
+	r := newRig(t)
+	const pairs = 500
+	conns := make([]*tcp.Conn, 0, 2*pairs)
+	ln := r.listen(nil, func(c *tcp.Conn) { conns = append(conns, c) })
+	live := func() int {
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int(m.HeapAlloc)
+	}
+	before := live()
+	for range pairs {
+		r.dial(ln, nil)
+	}
+	r.until("all are accepted", func() bool { return len(conns) == pairs })
+	each := (live() - before) / pairs
+	t.Logf("%d bytes a pair", each)
+	if each > 2*300 {
+		t.Errorf("%d bytes of heap a pair of idle connections", each)
+	}
+	runtime.KeepAlive(conns)
+}
