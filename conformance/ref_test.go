@@ -13,8 +13,6 @@ var _ = add(line{id: "R3", name: "unref in prepare", run: func(e *env) {
 	lp := e.loop()
 	calls := 0
 	var prepare *loop.Hook
-	idle := e.hooked(lp.NewIdle(func() {})) // so that the one turn does not wait
-	idle.Unref()
 	prepare = e.hooked(lp.NewPrepare(func() {
 		calls++
 		prepare.Unref()
