@@ -47,6 +47,10 @@ func run(o options, out io.Writer) error {
 		return err
 	}
 	defer lp.Close()
+	// First, so that whoever reads that it listens may end it.
+	if _, err := signal.Notify(lp, func(os.Signal) { lp.Stop() }, os.Interrupt, syscall.SIGTERM); err != nil {
+		return err
+	}
 	s := &server{frame: o.frame}
 	s.read = s.echo
 	if o.tcp != "" {
@@ -65,7 +69,6 @@ func run(o options, out io.Writer) error {
 		c.OnRead = s.echoPacket
 		fmt.Fprintln(out, "listening udp", c.LocalAddr())
 	}
-	signal.Notify(lp, func(os.Signal) { lp.Stop() }, os.Interrupt, syscall.SIGTERM)
 	if err := lp.Run(); err != nil {
 		return err
 	}

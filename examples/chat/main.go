@@ -1,0 +1,79 @@
+// Chat is a chat server for terminals, and a terminal for it.
+//
+//	go run ./examples/chat                                   # serve on 127.0.0.1:7000
+//	go run ./examples/chat -connect 127.0.0.1:7000 -name ann # join; nc 127.0.0.1 7000 does as well
+//
+// What can be said is in the comment of package server, and in the answer to /help. On SIGINT or SIGTERM the server
+// tells everyone, sends what is queued and exits; a second signal does not wait.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"time"
+
+	"example.com/pike/examples/chat/server"
+)
+
+type options struct {
+	listen     string
+	connect    string
+	name       string
+	transcript string
+	idle       time.Duration
+	max        int
+	quiet      bool
+}
+
+func main() {
+	o, err := parse(os.Args[1:])
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return
+	case err != nil:
+		os.Exit(2)
+	case o.connect != "":
+		err = join(o, os.Stdin, os.Stdout, os.Stderr)
+	default:
+		err = serve(o, os.Stdout, os.Stderr)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "chat:", err)
+		os.Exit(1)
+	}
+}
+
+// parse reads the command line. It has said itself what is wrong with it.
+func parse(args []string) (options, error) {
+	var o options
+	f := flag.NewFlagSet("chat", flag.ContinueOnError)
+	f.StringVar(&o.listen, "listen", "127.0.0.1:7000", "serve on `ADDR`")
+	f.StringVar(&o.connect, "connect", "", "join the server at `ADDR` instead of serving")
+	f.StringVar(&o.name, "name", "", "with -connect: the `NAME` to take")
+	f.StringVar(&o.transcript, "transcript", "", "append every message, private ones too, to `FILE`")
+	f.DurationVar(&o.idle, "idle", server.DefaultIdle, "drop a client that sends no line for so long; 0 is never")
+	f.IntVar(&o.max, "max", server.DefaultMax, "how many clients there may be")
+	f.BoolVar(&o.quiet, "quiet", false, "log errors only")
+	if err := f.Parse(args); err != nil {
+		return o, err
+	}
+	wrong := ""
+	switch {
+	case f.NArg() > 0:
+		wrong = "there are no arguments, only flags"
+	case o.max < 1:
+		wrong = "-max is at least 1"
+	case o.idle < 0:
+		wrong = "-idle is not negative"
+	case o.name != "" && o.connect == "":
+		wrong = "-name goes with -connect"
+	}
+	if wrong != "" {
+		fmt.Fprintln(f.Output(), "chat:", wrong)
+		f.Usage()
+		return o, errors.New(wrong)
+	}
+	return o, nil
+}

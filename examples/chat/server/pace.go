@@ -1,0 +1,101 @@
+package server
+
+import "example.com/pike/timer"
+
+// What one turn of the loop may queue for sending, after which it must send. Without such a bound the lines that many
+// clients send at once would be more than readers are allowed to leave unread, before any reader had a chance.
+const (
+	eachPerTurn  = unreadMost / 4 // bytes for one reader, at most: all messages together
+	allPerTurn   = 4 << 20        // bytes for all readers
+	linesPerTurn = 64             // of one client, before others have their turn
+)
+
+// pace bounds what is done in a turn. What is left over waits in the order in which it came.
+type pace struct {
+	s       *Server
+	next    *timer.Timer // due at once, which is in the next turn
+	each    int
+	all     int
+	backlog []*client // with input that waits
+	slow    []*client // who had too much to read when it was written
+}
+
+func (p *pace) init(s *Server) {
+	p.s = s
+	p.next, _ = timer.New(s.lp, p.turn)
+}
+
+// spend accounts for a line of n bytes for so many readers.
+func (p *pace) spend(n, readers int) {
+	p.each += n
+	p.all += n * readers
+	p.wake()
+}
+
+// spent reports whether more must wait for the next turn.
+func (p *pace) spent() bool {
+	return p.each >= eachPerTurn || p.all >= allPerTurn || p.s.record.full()
+}
+
+// wake has turn called in the next turn, when what this one has queued was sent as far as readers took it.
+func (p *pace) wake() {
+	if !p.next.Active() {
+		p.next.Start(0, 0)
+	}
+}
+
+// later has a client's input wait.
+func (p *pace) later(c *client) {
+	p.backlog = append(p.backlog, c)
+	p.wake()
+}
+
+// suspect has turn look whether a client is slow. It is too early to tell: what was written to it in this turn may not
+// have been sent yet.
+func (p *pace) suspect(c *client) {
+	if !c.slow && !c.left {
+		c.slow = true
+		p.slow = append(p.slow, c)
+		p.wake()
+	}
+}
+
+func (p *pace) turn() {
+	p.each, p.all = 0, 0
+	p.dropSlow()
+	p.resume()
+}
+
+// dropSlow drops those who still have too much to read. Telling the others may make more of them suspects, for the
+// next turn.
+func (p *pace) dropSlow() {
+	slow := p.slow
+	p.slow = nil
+	for _, c := range slow {
+		c.slow = false
+		if !c.left && c.conn.Buffered() > unreadMost {
+			p.s.drop(c, "more than 1 MiB unread")
+			c.conn.Abort()
+		}
+	}
+}
+
+// resume goes on with the input that waits, one turn for each client.
+func (p *pace) resume() {
+	for n := len(p.backlog); n > 0 && !p.spent(); n-- {
+		c := p.backlog[0]
+		p.backlog[0] = nil
+		p.backlog = p.backlog[1:]
+		if c.left {
+			continue
+		}
+		if c.rest = p.s.obey(c, c.rest); len(c.rest) > 0 {
+			p.backlog = append(p.backlog, c)
+		} else if c.rest = nil; !c.left {
+			c.conn.ResumeRead()
+		}
+	}
+	if len(p.backlog) > 0 && !p.s.record.full() { // when the transcript has caught up it wakes us
+		p.wake()
+	}
+}

@@ -1,0 +1,231 @@
+// Package server is a chat server on a loop of pike's. It starts no goroutine, asks no clock but the loop's and decides
+// nothing by the order of a map, so that it runs unchanged on a simulated network.
+//
+//	srv, err := server.Listen(lp, "127.0.0.1:7000", server.Options{})
+//	...
+//	srv.Shutdown() // in a callback; the loop then runs out of things to do
+//
+// # The protocol
+//
+// Both sides send lines of UTF-8. Those of a client end in \n or \r\n and have at most 4096 bytes before that; what
+// follows the last end is no line, and is dropped when the client goes. A client begins as guest-N in #lobby. A line
+// that begins with / is a command; any other goes to the others in the client's room, and blank ones nowhere.
+//
+//	/nick NAME       take a name: 1 to 20 letters of ASCII, digits, - and _; guest-N is the server's to give
+//	/join #ROOM      go to another room, whose name after the # is made like those of clients
+//	/who             who is in the room
+//	/rooms           which rooms there are, and how many are in each
+//	/msg NAME TEXT   a message that only NAME gets, in whatever room
+//	/help            these commands
+//	/quit            end; so does the end of the stream, after everything before it was answered
+//
+// A line of the server is one of these:
+//
+//	[#room] NAME: TEXT      a message in the room, to everyone there but NAME
+//	[NAME -> OTHER] TEXT    a private message, to both
+//	* NAME joined #room     to everyone in the room, NAME included
+//	* NAME left #room       to those who stay, for whatever reason NAME left
+//	* OLD is now NEW        to everyone in the room, NEW included
+//	* ...                   an answer: "* in #lobby: ann, bob" (more such lines where it is long), "* rooms: #lobby (2)"
+//	! ...                   what was wrong with something the client sent, or why it is being closed
+//
+// Who joins a room is told its last 20 messages, after the notice that says so. Lines are obeyed in their order: an
+// answer means that everything sent before has been done. Names and rooms that differ only in case are the same.
+// TEXT never has control characters or others that a terminal would act upon.
+//
+// # What it defends
+//
+// A client that has more than 1 MiB to read is dropped, and one that sends no line for Options.Idle as well. No more is
+// obeyed in one turn of the loop than readers can be expected to take; what is left waits, and its sender is not read
+// from, so that a flood neither drowns those who do read nor delays the others. The same holds while the transcript
+// lags behind.
+package server
+
+import (
+	"fmt"
+	"io"
+	"net/netip"
+	"time"
+
+	"go.uber.org/zap"
+
+	"example.com/pike/loop"
+	"example.com/pike/tcp"
+	"example.com/pike/timer"
+)
+
+// Options are what a Server is made with. The zero value is all defaults.
+type Options struct {
+	// Idle is how long a client may go without sending a line; 0 is DefaultIdle,
+	// negative is for ever.
+	Idle time.Duration
+
+	// Max is how many clients there may be at a time; 0 is DefaultMax.
+	Max int
+
+	// Transcript, if set, is written every message, by jobs of loop.Work: off
+	// the loop, one at a time and in order.
+	Transcript io.Writer
+}
+
+// The defaults of Options.
+const (
+	DefaultIdle = 10 * time.Minute
+	DefaultMax  = 10_000
+)
+
+// Limits that have no option.
+const (
+	lineMost    = 4096             // bytes of a line that a client sends
+	unreadMost  = 1 << 20          // bytes that a client may leave unread
+	leaveTime   = 30 * time.Second // for a client to take what it is still sent, and to close
+	leavingMost = 1024             // connections that may be at it; of more, the one that began first is cut off
+)
+
+// How long a shutdown waits: for clients to close when they read that the server does, and then for what was written
+// to be sent.
+const (
+	courtesy = 300 * time.Millisecond
+	patience = 900 * time.Millisecond
+)
+
+// A Server is a chat server. Its methods belong to the loop's goroutine.
+type Server struct {
+	// OnClose, if set, is called once when the server has ended after Shutdown:
+	// its connections are closed, and the transcript is written.
+	OnClose func()
+
+	lp     *loop.Loop
+	log    *zap.Logger
+	ln     *tcp.Listener
+	max    int
+	idle   time.Duration
+	guests uint64             // so far
+	names  map[string]*client // by fold
+	rooms  map[string]*room   // by fold
+	lobby  *room
+	used   []*room // those with someone in, and the lobby
+	vacant []*room // the others, longest first
+
+	conns   int    // not closed yet
+	live    lineup // clients, by when they last sent a line
+	leaving lineup // connections that are to close, by when that began
+	most    int    // of those
+	full    bool   // clients have been refused since one was not
+	pace    pace
+	record  transcript
+
+	closing bool // Shutdown was called
+	ended   bool
+	last    *timer.Timer // of Shutdown
+
+	read func(*tcp.Conn, []byte) // one value for all connections; so are the next two
+	eof  func(*tcp.Conn)
+	gone func(*tcp.Conn, error)
+}
+
+// Listen starts a server on "host:port". It logs to the loop's logger.
+func Listen(lp *loop.Loop, addr string, o Options) (*Server, error) {
+	ln, err := tcp.Listen(lp, addr, nil)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{lp: lp, log: lp.Logger(), ln: ln, max: o.Max, most: leavingMost, idle: o.Idle}
+	if s.max == 0 {
+		s.max = DefaultMax
+	}
+	if s.idle == 0 {
+		s.idle = DefaultIdle
+	}
+	s.names, s.rooms = map[string]*client{}, map[string]*room{}
+	s.lobby = s.open("#lobby")
+	s.live.init(lp, max(s.idle, 0), s.idled)
+	s.leaving.init(lp, leaveTime, s.overdue)
+	s.pace.init(s)
+	s.record.init(lp, o.Transcript, s.recorded)
+	s.last, _ = timer.New(lp, s.hurry)
+	s.read, s.eof, s.gone = s.received, s.finished, s.closed
+	ln.OnAccept = s.accept
+	return s, nil
+}
+
+// Addr is the address listened on.
+func (s *Server) Addr() netip.AddrPort { return s.ln.Addr() }
+
+// Clients is how many clients there are.
+func (s *Server) Clients() int { return s.live.n }
+
+// Unwritten is how many bytes of the transcript have not been written yet.
+func (s *Server) Unwritten() int { return s.record.unwritten() }
+
+func (s *Server) accept(conn *tcp.Conn) {
+	c := &client{s: s, conn: conn}
+	c.lines.Max = lineMost
+	conn.Context, conn.OnRead, conn.OnEOF, conn.OnClose = c, s.read, s.eof, s.gone
+	s.conns++
+	if s.live.n >= s.max {
+		if !s.full {
+			s.log.Warn("full: clients are refused", zap.Int("max", s.max), zap.Stringer("addr", conn.RemoteAddr()))
+		}
+		s.full = true
+		c.left = true
+		s.see(c, fmt.Sprintf("! the server is full: it has %d clients", s.max))
+		return
+	}
+	s.full = false
+	s.guests++
+	c.name = fmt.Sprint(guestPrefix, s.guests)
+	s.names[fold(c.name)] = c
+	s.live.push(c)
+	s.log.Debug("connected", zap.String("name", c.name), zap.Stringer("addr", conn.RemoteAddr()))
+	c.tellf("* welcome, %s; /help lists the commands", c.name)
+	s.join(c, s.lobby)
+}
+
+// Shutdown tells every client that the server is going, sends what is queued and closes. It takes at most 1.2 s
+// and what the transcript still needs; clients that have not read by then are cut off. OnClose follows.
+func (s *Server) Shutdown() {
+	if s.closing {
+		return
+	}
+	s.closing = true
+	s.ln.Close()
+	s.log.Info("shutting down", zap.Int("clients", s.live.n))
+	for c := s.live.first; c != nil; c = s.live.first {
+		s.leave(c, "shutdown")
+		s.see(c, "* the server is shutting down")
+	}
+	s.last.Start(courtesy, patience)
+	s.settle()
+}
+
+// hurry closes what is left of a shutdown: first what has been sent all, whether the client closes or not, and when it
+// is called again everything.
+func (s *Server) hurry() {
+	if s.last.Period() > 0 {
+		s.last.SetPeriod(0)
+		for c := s.leaving.first; c != nil; c = c.next {
+			c.conn.Close()
+		}
+		return
+	}
+	if s.leaving.n > 0 {
+		s.log.Warn("clients that do not read were cut off", zap.Int("clients", s.leaving.n))
+	}
+	for c := s.leaving.first; c != nil; c = s.leaving.first {
+		s.cut(c)
+	}
+}
+
+// settle ends a shutdown when nothing is left to wait for.
+func (s *Server) settle() {
+	if !s.closing || s.ended || s.conns > 0 || s.record.unwritten() > 0 {
+		return
+	}
+	s.ended = true
+	s.last.Stop()
+	s.record.end()
+	if s.OnClose != nil {
+		s.OnClose()
+	}
+}
