@@ -248,9 +248,8 @@ func (l *Loop) Close() error {
 	}
 	l.owner.enter()
 	defer l.leave()
-	l.mail.close()
-	l.stop.Store(false)
 	l.shutHandles()
+	l.mail.close()
 	l.closed = true
 	return l.poller.Close()
 }
@@ -267,11 +266,10 @@ const (
 func (l *Loop) shutHandles() {
 	l.Walk(func(h Handle) { h.Close() })
 	for i := range closeTurns {
-		deadline := atOnce
-		if i > 0 && len(l.ended)+len(l.deferred) == 0 {
-			deadline = l.poller.Now().Add(closeWait)
+		if i > 0 && len(l.ended)+len(l.deferred) == 0 && l.poller.Poll(l.poller.Now().Add(closeWait)) != nil {
+			return
 		}
-		if l.poll(deadline) != nil || l.handles.n == 0 && l.closing == 0 {
+		if l.poll(atOnce) != nil || l.handles.n == 0 && l.closing == 0 {
 			return
 		}
 		l.Walk(func(h Handle) {

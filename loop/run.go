@@ -116,8 +116,9 @@ func (l *Loop) alive() bool {
 }
 
 // Timeout is how long the next turn may wait: 0 if there is something to do,
-// a negative value if only an event or a Post can end it. With Fd it lets
-// another event loop wait for this one.
+// a negative value if only an event or a Post can end it. A loop that is not
+// alive has nothing to wait for: 0. With Fd it lets another event loop wait for
+// this one.
 func (l *Loop) Timeout() time.Duration {
 	l.Check("loop.Loop.Timeout")
 	switch d := l.deadline(); d {

@@ -92,16 +92,14 @@ func (c *Conn) abandon(err error) {
 }
 
 // SetDrainTimeout sets Options.DrainTimeout for this connection: how long Close
-// waits for a peer that takes nothing. 0 is for ever.
+// waits for a peer that takes nothing. As there, 0 is the default and a negative
+// value no bound.
 func (c *Conn) SetDrainTimeout(d time.Duration) error {
 	c.Loop().Check("tcp.Conn.SetDrainTimeout")
-	if d < 0 {
-		return c.fail("set", errInvalid)
-	}
 	if c.is(finished) {
 		return c.fail("set", net.ErrClosed)
 	}
-	c.rare().drain = d
+	c.rare().drain = drainTimeout(d)
 	if c.is(draining) {
 		c.watchDrain()
 	}

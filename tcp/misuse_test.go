@@ -33,9 +33,9 @@ var connMethods = map[string]func(c *tcp.Conn) error{
 	"KeepAlive":          func(c *tcp.Conn) error { _, err := c.KeepAlive(); return err },
 	"SetKeepAlivePeriod": func(c *tcp.Conn) error { return c.SetKeepAlivePeriod(time.Second) },
 	"SetReadBuffer":      func(c *tcp.Conn) error { return c.SetReadBuffer(10_000) },
-	"ReadBuffer":         func(c *tcp.Conn) error { _, err := c.ReadBuffer(); return err },
+	"ReadBufferSize":     func(c *tcp.Conn) error { _, err := c.ReadBufferSize(); return err },
 	"SetWriteBuffer":     func(c *tcp.Conn) error { return c.SetWriteBuffer(10_000) },
-	"WriteBuffer":        func(c *tcp.Conn) error { _, err := c.WriteBuffer(); return err },
+	"WriteBufferSize":    func(c *tcp.Conn) error { _, err := c.WriteBufferSize(); return err },
 	"SetLinger":          func(c *tcp.Conn) error { return c.SetLinger(0) },
 	"SetTTL":             func(c *tcp.Conn) error { return c.SetTTL(5) },
 	"SetTrafficClass":    func(c *tcp.Conn) error { return c.SetTrafficClass(0) },
@@ -118,7 +118,6 @@ func TestArgumentsThatCannotBe(t *testing.T) {
 	r := newRig(t)
 	_, c := r.pair()
 	for name, err := range map[string]error{
-		"SetDrainTimeout(-1)":    c.SetDrainTimeout(-1),
 		"SetKeepAlivePeriod(0)":  c.SetKeepAlivePeriod(0),
 		"SetKeepAlivePeriod(-1)": c.SetKeepAlivePeriod(-time.Second),
 		"SetLinger(1)":           c.SetLinger(1),

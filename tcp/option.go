@@ -83,8 +83,10 @@ func (c *Conn) SetReadBuffer(bytes int) error {
 	return c.set("tcp.Conn.SetReadBuffer", poller.RecvBuffer, bytes)
 }
 
-// ReadBuffer is the size of the system's receive buffer.
-func (c *Conn) ReadBuffer() (int, error) { return c.get("tcp.Conn.ReadBuffer", poller.RecvBuffer) }
+// ReadBufferSize is the size of the system's receive buffer.
+func (c *Conn) ReadBufferSize() (int, error) {
+	return c.get("tcp.Conn.ReadBufferSize", poller.RecvBuffer)
+}
 
 // SetWriteBuffer sets the size of the system's send buffer, in bytes
 // (SO_SNDBUF).
@@ -92,8 +94,10 @@ func (c *Conn) SetWriteBuffer(bytes int) error {
 	return c.set("tcp.Conn.SetWriteBuffer", poller.SendBuffer, bytes)
 }
 
-// WriteBuffer is the size of the system's send buffer.
-func (c *Conn) WriteBuffer() (int, error) { return c.get("tcp.Conn.WriteBuffer", poller.SendBuffer) }
+// WriteBufferSize is the size of the system's send buffer.
+func (c *Conn) WriteBufferSize() (int, error) {
+	return c.get("tcp.Conn.WriteBufferSize", poller.SendBuffer)
+}
 
 // SetLinger sets what the system does with what it has not sent when the
 // connection is closed (SO_LINGER), as in package net: a negative value, the

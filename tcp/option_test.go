@@ -30,8 +30,8 @@ func TestOptions(t *testing.T) {
 			t.Errorf("%s: %d after it was set to 10000", name, got)
 		}
 	}
-	size("ReadBuffer", c.SetReadBuffer, c.ReadBuffer)
-	size("WriteBuffer", c.SetWriteBuffer, c.WriteBuffer)
+	size("ReadBuffer", c.SetReadBuffer, c.ReadBufferSize)
+	size("WriteBuffer", c.SetWriteBuffer, c.WriteBufferSize)
 	r.no(c.SetKeepAlivePeriod(1500 * time.Millisecond))
 	r.no(c.SetTTL(3))
 	r.no(c.SetTrafficClass(0x28))
@@ -61,10 +61,10 @@ func TestOptionsAtTheStart(t *testing.T) {
 				if name != "set" {
 					continue
 				}
-				n, err := c.ReadBuffer()
+				n, err := c.ReadBufferSize()
 				r.no(err)
 				r.equal(what+": ReadBuffer", n == 10_000 || n == 20_000, true)
-				n, err = c.WriteBuffer()
+				n, err = c.WriteBufferSize()
 				r.no(err)
 				r.equal(what+": WriteBuffer", n == 12_000 || n == 24_000, true)
 			}

@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"example.com/pike/loop"
-	"example.com/pike/poller/sim"
 	"example.com/pike/tcp"
 )
 
@@ -250,31 +248,5 @@ func TestDrainTimeout(t *testing.T) {
 			r.no(client.ResumeRead())
 			r.run()
 		})
-	}
-}
-
-// Each byte the peer takes starts the timeout afresh. The clock is a simulated
-// one, which nothing else on the machine can make late.
-func TestDrainTimeoutIsOfStandingStill(t *testing.T) {
-	r := newRig(t, loop.Options{Poller: sim.New(1, sim.Config{}).Host("host")})
-	small := &tcp.Options{DrainTimeout: 100 * time.Millisecond, WriteBuffer: 16 << 10, ReadBuffer: 16 << 10}
-	client, server := r.pairOf(small, small)
-	const total = 2 * mebibyte
-	read, rests := 0, 0
-	client.OnRead = func(c *tcp.Conn, p []byte) {
-		if read += len(p); read > (rests+1)*100_000 {
-			rests++
-			r.no(c.PauseRead())
-			r.after(90*time.Millisecond, func() { c.ResumeRead() })
-		}
-	}
-	server.OnClose = func(_ *tcp.Conn, err error) { r.no(err) }
-	server.Write(make([]byte, total))
-	began := r.lp.UpdateNow()
-	r.no(server.Close())
-	r.run()
-	r.equal("bytes", read, total)
-	if took := r.lp.Now().Sub(began); rests < 10 || took < time.Second {
-		t.Errorf("%d rests, %v in all, show nothing", rests, took)
 	}
 }

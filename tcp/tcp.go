@@ -80,18 +80,28 @@ type Options struct {
 	// but the system's.
 	Timeout time.Duration
 
-	// DrainTimeout bounds how long Close waits for a peer that takes nothing of what is
-	// queued; each byte it takes starts it afresh. 0 is 30 s, negative is no bound.
+	// DrainTimeout bounds how long Close waits for a peer that takes nothing of
+	// what is queued. It is looked at once in that time, so that it may be up to
+	// twice as long after the last byte that the peer took. 0 is 30 s, negative
+	// is no bound.
 	DrainTimeout time.Duration
 }
 
 const defaultDrainTimeout = 30 * time.Second
 
 func (o *Options) drainTimeout() time.Duration {
-	if o == nil || o.DrainTimeout == 0 {
+	if o == nil {
 		return defaultDrainTimeout
 	}
-	return max(o.DrainTimeout, 0)
+	return drainTimeout(o.DrainTimeout)
+}
+
+// drainTimeout turns what users say into a bound, or 0 for none.
+func drainTimeout(d time.Duration) time.Duration {
+	if d == 0 {
+		return defaultDrainTimeout
+	}
+	return max(d, 0)
 }
 
 // socket is the poller's part of o.

@@ -207,7 +207,7 @@ func TestMethodsAfterClose(t *testing.T) {
 		"ResumeRead":            (*udp.Conn).ResumeRead,
 		"Close":                 (*udp.Conn).Close,
 		"SetReadBuffer":         func(c *udp.Conn) error { return c.SetReadBuffer(1 << 16) },
-		"ReadBuffer":            func(c *udp.Conn) error { _, err := c.ReadBuffer(); return err },
+		"ReadBufferSize":        func(c *udp.Conn) error { _, err := c.ReadBufferSize(); return err },
 		"SetWriteBuffer":        func(c *udp.Conn) error { return c.SetWriteBuffer(1 << 16) },
 		"WriteBufferSize":       func(c *udp.Conn) error { _, err := c.WriteBufferSize(); return err },
 		"SetBroadcast":          func(c *udp.Conn) error { return c.SetBroadcast(true) },

@@ -45,8 +45,10 @@ func (c *Conn) SetReadBuffer(bytes int) error {
 	return c.set("udp.Conn.SetReadBuffer", poller.RecvBuffer, bytes)
 }
 
-// ReadBuffer is the size of the system's receive buffer.
-func (c *Conn) ReadBuffer() (int, error) { return c.get("udp.Conn.ReadBuffer", poller.RecvBuffer) }
+// ReadBufferSize is the size of the system's receive buffer.
+func (c *Conn) ReadBufferSize() (int, error) {
+	return c.get("udp.Conn.ReadBufferSize", poller.RecvBuffer)
+}
 
 // SetWriteBuffer sets the size of the system's send buffer, in bytes
 // (SO_SNDBUF).

@@ -63,7 +63,7 @@ func TestBufferSizes(t *testing.T) {
 			name string
 			get  func() (int, error)
 			want int
-		}{{"read", c.ReadBuffer, read}, {"write", c.WriteBufferSize, write}} {
+		}{{"read", c.ReadBufferSize, read}, {"write", c.WriteBufferSize, write}} {
 			got, err := o.get()
 			no(t, err)
 			if got != o.want && got != 2*o.want { // socket(7): Linux doubles it
@@ -76,7 +76,7 @@ func TestBufferSizes(t *testing.T) {
 	no(t, c.SetWriteBuffer(40000))
 	sizes("later", 30000, 40000)
 	d := listen(t, lp, anyV4, nil)
-	n, err := d.ReadBuffer()
+	n, err := d.ReadBufferSize()
 	no(t, err)
 	if n < 10000 {
 		t.Errorf("the system's own read buffer has %d bytes", n)

@@ -1,0 +1,62 @@
+//go:build race || pikedebug
+
+package tcp_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"example.com/pike/tcp"
+)
+
+// In race and debug builds a method that is called off the loop's goroutine says
+// so, by its name.
+func TestMethodsOffTheLoop(t *testing.T) {
+	r := newRig(t)
+	_, c := r.pair()
+	ln := r.listen(nil, nil)
+	calls := map[string]func(){
+		"tcp.Listen":              func() { tcp.Listen(r.lp, loopback, nil) },
+		"tcp.Dial":                func() { tcp.Dial(r.lp, loopback, nil, func(*tcp.Conn, error) {}) },
+		"tcp.Listener.Pause":      func() { ln.Pause() },
+		"tcp.Listener.Resume":     func() { ln.Resume() },
+		"tcp.Listener.SetBacklog": func() { ln.SetBacklog(1) },
+		"tcp.Listener.Close":      func() { ln.Close() },
+		"tcp.Conn.Buffered":       func() { c.Buffered() },
+	}
+	for name, call := range connMethods {
+		words := strings.Fields(name) // "large Write"
+		method := words[len(words)-1]
+		if method == "WriteString" { // it is Write
+			method = "Write"
+		}
+		calls["tcp.Conn."+method] = func() { call(c) }
+	}
+	said := make(chan string)
+	go func() {
+		for name, call := range calls {
+			if got := panicOf(call); !strings.Contains(got, name+" ") {
+				said <- fmt.Sprintf("%s: %q", name, got)
+			}
+		}
+		close(said)
+		r.lp.Stop()
+	}()
+	done := make(chan struct{})
+	go func() {
+		for s := range said {
+			t.Error(s)
+		}
+		close(done)
+	}()
+	r.until("it runs", func() bool { return true })
+	r.no(r.lp.Run())
+	<-done
+}
+
+func panicOf(call func()) (text string) {
+	defer func() { text = fmt.Sprint(recover()) }()
+	call()
+	return ""
+}
