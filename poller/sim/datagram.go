@@ -1,0 +1,237 @@
+package sim
+
+import (
+	"net/netip"
+
+	"example.com/pike/poller"
+)
+
+// A datagram is one on its way, or received and not yet told.
+type datagram struct {
+	w    *World
+	from *packet
+	to   *machine
+	src  netip.AddrPort
+	dst  netip.AddrPort
+	via  int // the interface it arrives by
+	many bool
+	data []byte
+}
+
+// The longest datagrams of IPv4 and IPv6 (RFC 768; jumbograms, RFC 2675, are not
+// modelled).
+const (
+	datagramMost4 = 65507
+	datagramMost6 = 65527
+)
+
+// transmit sends one message.
+func (s *packet) transmit(m poller.Message) errno {
+	if e := s.err; e != eOK { // whoever asks first is told (ip(7))
+		s.err = eOK
+		return e
+	}
+	peer := m.Peer
+	if !peer.IsValid() {
+		if peer = s.peer; !peer.IsValid() {
+			return eDESTADDRREQ
+		}
+	}
+	to, e := s.dest(peer)
+	most := datagramMost6
+	if to.Addr().Is4() {
+		most = datagramMost4
+	}
+	switch {
+	case e != eOK:
+		return e
+	case len(m.Data) > most:
+		return eMSGSIZE
+	case to.Port() == 0:
+		return eINVAL
+	case to.Addr().IsMulticast():
+		return s.multicast(to, m.Data)
+	case s.h.m.isBroadcast(to.Addr()):
+		return s.broadcast(to, m.Data)
+	}
+	machine, from := s.h.m.route(to.Addr())
+	if !from.IsValid() {
+		return eNETUNREACH
+	}
+	if machine != nil {
+		s.post(machine, datagram{src: s.source(from), dst: to, via: s.via(machine)}, m.Data)
+	}
+	return eOK
+}
+
+// source is the address that the receiver sees.
+func (s *packet) source(from netip.Addr) netip.AddrPort {
+	if own := s.local.Addr(); !own.IsUnspecified() && !own.IsMulticast() {
+		from = own
+	}
+	return netip.AddrPortFrom(from, s.local.Port())
+}
+
+func (s *packet) via(to *machine) int {
+	if to == s.h.m {
+		return loopbackInterface
+	}
+	return networkInterface
+}
+
+// broadcast sends to every machine, this one too.
+func (s *packet) broadcast(to netip.AddrPort, data []byte) errno {
+	if !s.opt.broadcast {
+		return eACCES
+	}
+	_, from := s.h.m.route(to.Addr())
+	if !from.IsValid() {
+		return eNETUNREACH
+	}
+	for _, m := range s.h.w.machines {
+		s.post(m, datagram{src: s.source(from), dst: to, via: networkInterface, many: true}, data)
+	}
+	return eOK
+}
+
+// post puts a datagram on the way to a machine, if it does not get lost.
+func (s *packet) post(to *machine, d datagram, data []byte) {
+	h := s.h
+	w := h.w
+	l := h.m.link(to)
+	l.mayPart(h, to, d.dst.Port())
+	if to.off || !l.up() {
+		return
+	}
+	dst := poller.AddrOf(d.dst)
+	for range max(1, (len(data)+l.MTU-1)/l.MTU) { // any fragment lost is all lost
+		if l.strikes(h, Drop, l.Loss, to, &dst) {
+			return
+		}
+	}
+	at := l.arrival(len(data))
+	if l.strikes(h, Reorder, l.Reorder, to, &dst) {
+		at += w.span(Reorder)
+	} else {
+		at = max(at, l.packet)
+		l.packet = at
+	}
+	d.from, d.to = s, to
+	w.queue.push(at, evDatagram, w.takeDatagram(d, data), 0)
+	if l.strikes(h, Duplicate, l.Duplicate, to, &dst) {
+		w.queue.push(at+w.span(Duplicate), evDatagram, w.takeDatagram(d, data), 0)
+	}
+}
+
+// strikes is for the faults that a link has of its own, too.
+func (l *link) strikes(h *Host, f Fault, ppm uint32, to *machine, dst *poller.Addr) bool {
+	if h.strikes(f, h.m, to, dst.Port(), dst) {
+		return true
+	}
+	if ppm == 0 || !l.w.dice.chance(die(f), ppm) {
+		return false
+	}
+	l.w.by = nil
+	h.struck(f, dst)
+	return true
+}
+
+// happen is the arrival.
+func (d *datagram) happen(kind, int64) {
+	m := d.to
+	if m.off {
+		d.w.giveDatagram(d)
+		return
+	}
+	p := m.ports[portKey{d.dst.Port(), true}]
+	switch {
+	case d.many && p != nil:
+		for _, s := range p.packets {
+			if s.hears(d) {
+				s.enqueue(d.w.takeDatagram(*d, d.data))
+			}
+		}
+		d.w.giveDatagram(d)
+	case d.many:
+		d.w.giveDatagram(d)
+	default:
+		if s := p.packetFor(d); s != nil {
+			s.enqueue(d)
+			return
+		}
+		d.unreachable()
+		d.w.giveDatagram(d)
+	}
+}
+
+// unreachable has ICMP tell the sender that nobody has the port (RFC 1122,
+// 4.1.3.1).
+func (d *datagram) unreachable() {
+	if back := d.to.link(d.from.h.m); back.up() {
+		d.w.queue.push(back.arrival(0), evUnreachable, d.from, int64(eCONNREFUSED))
+	}
+}
+
+// packetFor finds the socket that gets a datagram sent to it alone.
+func (p *port) packetFor(d *datagram) *packet {
+	if p == nil {
+		return nil
+	}
+	best, score, same := (*packet)(nil), 0, uint64(0)
+	for _, s := range p.packets {
+		n := 2 * fits(&s.socket, d.dst.Addr())
+		if s.peer.IsValid() {
+			if s.peer != d.src {
+				continue
+			}
+			n++
+		}
+		switch {
+		case n < 2 || n < score:
+		case n > score:
+			best, score, same = s, n, 1
+		case s.opt.reusePort:
+			// SO_REUSEPORT spreads flows: what comes from one address stays together.
+			same++
+			src := poller.AddrOf(d.src)
+			if mixAddr(fnvOffset, &src)>>7%same == 0 {
+				best = s
+			}
+		default: // SO_REUSEADDR: the one bound last
+			best = s
+		}
+	}
+	return best
+}
+
+// enqueue has the system keep d, if the socket has room.
+func (s *packet) enqueue(d *datagram) {
+	n := len(d.data) + packetOverhead
+	if s.queued+n > int(s.opt.recvBuffer) && len(s.queue) > 0 {
+		s.h.note(vOverflow, s.id, &s.local, int64(len(d.data)), eOK)
+		d.w.giveDatagram(d)
+		return
+	}
+	s.queued += n
+	s.queue = append(s.queue, d)
+	s.wake()
+}
+
+func (w *World) takeDatagram(of datagram, data []byte) *datagram {
+	var d *datagram
+	if n := len(w.packets); n > 0 {
+		d = w.packets[n-1]
+		w.packets = w.packets[:n-1]
+	} else {
+		d = new(datagram)
+	}
+	of.data = append(d.data[:0], data...)
+	*d = of
+	d.w = w
+	return d
+}
+
+func (w *World) giveDatagram(d *datagram) {
+	d.from, d.to = nil, nil
+	w.packets = append(w.packets, d)
+}

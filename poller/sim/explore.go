@@ -1,0 +1,247 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// T is what Test and Explore need of a *testing.T.
+type T interface {
+	Helper()
+	Name() string
+	Logf(format string, args ...any)
+	Fatalf(format string, args ...any)
+}
+
+// The environment variables of Test and Explore.
+const (
+	// EnvSeed replays one world: a seed and, after blanks, what Explore has found
+	// to be needless, as in "42 -drop -rule:0 clients=3".
+	EnvSeed = "PIKE_SEED"
+
+	// EnvSeeds has Explore run other worlds than its caller says: "5000" is how
+	// many, "70000:5000" the first seed and how many.
+	EnvSeeds = "PIKE_SEEDS"
+
+	// EnvTrace is a file to write the trace of a replayed world to.
+	EnvTrace = "PIKE_TRACE"
+)
+
+// Test runs f in one world, of seed 1 or PIKE_SEED, and fails t with the end of
+// the trace if f returns an error or the world has failed. Most often f makes hosts,
+// gives them programs and returns World.Run.
+func Test(t T, cfg Config, f func(w *World) error) {
+	t.Helper()
+	seed, cfg, _ := replayed(t, 1, cfg)
+	done := traced(t, &cfg)
+	_, err := Once(seed, cfg, f)
+	done()
+	if err != nil {
+		fail(t, &Failure{Seed: seed, Config: cfg, Err: err}, f)
+	}
+}
+
+// Explore runs f in n worlds, of the seeds from 1, over all cores. At the first
+// failure it makes the world smaller, by leaving out faults and rules and by making
+// Config.Params smaller, and fails t with the command that replays it and the
+// end of its trace. Now and then it runs a world twice, to see whether anything
+// decides that is not the seed.
+func Explore(t T, n int, cfg Config, f func(w *World) error) {
+	t.Helper()
+	seed, cfg, replay := replayed(t, 1, cfg)
+	if replay {
+		Test(t, cfg, f)
+		return
+	}
+	first, n := seedRange(t, seed, n)
+	r := Search(first, n, cfg, f)
+	if r.Failure != nil {
+		small := r.Failure.Shrink(f)
+		fail(t, small, f)
+		return
+	}
+	t.Logf("sim: %d worlds, %v of their time, faults: %v", r.Worlds, r.Time.Round(time.Millisecond), r.Hits)
+}
+
+// A Result is what Search has seen.
+type Result struct {
+	Worlds  int
+	Time    time.Duration // that passed in them
+	Steps   uint64
+	Hits    Hits
+	Failure *Failure // of the lowest seed that was seen to fail
+}
+
+// A Failure is a world that has failed.
+type Failure struct {
+	Seed   uint64
+	Config Config
+	Err    error
+	Hash   uint64
+	less   []string // what Shrink has taken away, as PIKE_SEED says it
+}
+
+// Replay is the value of PIKE_SEED that makes the world again.
+func (f *Failure) Replay() string {
+	return strings.Join(append([]string{strconv.FormatUint(f.Seed, 10)}, f.less...), " ")
+}
+
+// checkEvery is how often Search runs a world twice.
+const checkEvery = 100
+
+// Search runs f in n worlds, of the seeds from first, over all cores, and stops
+// at the first that fails. It has no use for Config.Trace.
+func Search(first uint64, n int, cfg Config, f func(w *World) error) Result {
+	cfg.Trace = nil
+	s := &search{end: first + uint64(n), next: first, cfg: cfg, run: f}
+	var wait sync.WaitGroup
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
+			s.work()
+		}()
+	}
+	wait.Wait()
+	return s.result
+}
+
+type search struct {
+	cfg Config
+	run func(w *World) error
+
+	mu        sync.Mutex
+	next, end uint64
+	result    Result
+}
+
+// errExited is what a world has done that called t.FailNow or the like.
+var errExited = errors.New("sim: the world ended its goroutine; use World.Errorf")
+
+// work runs one world after the other. Seeds are given out in order, so that all
+// below one that fails have been given out before it: the lowest to fail is the
+// same in every run.
+func (s *search) work() {
+	seed, running := uint64(0), false
+	defer func() {
+		if running {
+			s.add(seed, nil, errExited)
+		}
+	}()
+	for {
+		s.mu.Lock()
+		if seed = s.next; seed == s.end {
+			s.mu.Unlock()
+			return
+		}
+		s.next++
+		s.mu.Unlock()
+		running = true
+		w, err := Once(seed, s.cfg, s.run)
+		if err == nil && seed%checkEvery == 0 {
+			if v, err2 := Once(seed, s.cfg, s.run); err2 != nil || v.Hash() != w.Hash() {
+				err = fmt.Errorf("sim: seed %d is not the same twice: something decides that is not the seed (%v)", seed, err2)
+			}
+		}
+		s.add(seed, w, err)
+		running = false
+	}
+}
+
+func (s *search) add(seed uint64, w *World, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := &s.result
+	r.Worlds++
+	hash := uint64(0)
+	if w != nil {
+		r.Time += time.Duration(w.now)
+		r.Steps += w.steps
+		r.Hits.Add(w.hits)
+		hash = w.Hash()
+	}
+	if err != nil {
+		s.end = s.next
+		if r.Failure == nil || seed < r.Failure.Seed {
+			r.Failure = &Failure{Seed: seed, Config: s.cfg, Err: err, Hash: hash}
+		}
+	}
+}
+
+// Once runs f in one world. The error is that of f, of the world, or a panic of
+// either.
+func Once(seed uint64, cfg Config, f func(w *World) error) (w *World, err error) {
+	w = New(seed, cfg)
+	defer w.over()
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+		}
+	}()
+	err = f(w)
+	if err == nil {
+		err = w.err
+	}
+	return w, err
+}
+
+// replayed obeys PIKE_SEED.
+func replayed(t T, seed uint64, cfg Config) (uint64, Config, bool) {
+	t.Helper()
+	words := strings.Fields(os.Getenv(EnvSeed))
+	if len(words) == 0 {
+		return seed, cfg, false
+	}
+	seed, err := strconv.ParseUint(words[0], 10, 64)
+	for _, word := range words[1:] {
+		if err == nil {
+			cfg, err = cfg.without(word)
+		}
+	}
+	if err != nil {
+		t.Fatalf("sim: %s=%q: %v", EnvSeed, os.Getenv(EnvSeed), err)
+	}
+	return seed, cfg, true
+}
+
+// seedRange obeys PIKE_SEEDS.
+func seedRange(t T, first uint64, n int) (uint64, int) {
+	t.Helper()
+	text := os.Getenv(EnvSeeds)
+	if text == "" {
+		return first, n
+	}
+	var err error
+	from, count, both := strings.Cut(text, ":")
+	if !both {
+		count = from
+	} else if first, err = strconv.ParseUint(from, 10, 64); err != nil {
+		t.Fatalf("sim: %s=%q: %v", EnvSeeds, text, err)
+	}
+	if n, err = strconv.Atoi(count); err != nil {
+		t.Fatalf("sim: %s=%q: %v", EnvSeeds, text, err)
+	}
+	return first, n
+}
+
+// traced obeys PIKE_TRACE.
+func traced(t T, cfg *Config) (done func()) {
+	t.Helper()
+	name := os.Getenv(EnvTrace)
+	if name == "" || cfg.Trace != nil {
+		return func() {}
+	}
+	file, err := os.Create(name)
+	if err != nil {
+		t.Fatalf("sim: %s: %v", EnvTrace, err)
+	}
+	cfg.Trace = file
+	return func() { file.Close() }
+}

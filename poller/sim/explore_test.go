@@ -1,0 +1,206 @@
+package sim_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"example.com/pike/poller"
+	"example.com/pike/poller/sim"
+)
+
+// A fakeT records what Test and Explore say of a test.
+type fakeT struct {
+	logs, failure string
+}
+
+func (f *fakeT) Helper()                         {}
+func (f *fakeT) Name() string                    { return "TestX/sub" }
+func (f *fakeT) Logf(format string, args ...any) { f.logs += fmt.Sprintf(format, args...) }
+func (f *fakeT) Fatalf(format string, args ...any) {
+	f.failure = fmt.Sprintf(format, args...)
+	panic(f)
+}
+
+// catch runs f, which may call Fatalf.
+func (f *fakeT) catch(run func()) {
+	defer func() {
+		if v := recover(); v != nil && v != any(f) {
+			panic(v)
+		}
+	}()
+	run()
+}
+
+// lossy sends as many datagrams as there are clients, and fails if the seed is
+// one of the unlucky and any is lost.
+func lossy(w *sim.World) error {
+	a, b := w.Host("a"), w.Host("b")
+	got := 0
+	w.Daemon(a, func(h *sim.Host) error {
+		d := &box{on: func(poller.Message) { got++ }}
+		var err error
+		if d.s, err = h.Bind(at("0.0.0.0", port), nil, d); err != nil {
+			return err
+		}
+		d.s.Start()
+		return idle(h)
+	})
+	k := w.Param("clients")
+	w.Go(b, func(h *sim.Host) error {
+		h.Poll(h.Now().Add(time.Millisecond))
+		for range k {
+			d := new(box)
+			s, err := h.Bind(at("0.0.0.0", 0), nil, d)
+			if err != nil {
+				return err
+			}
+			s.Send([]poller.Message{message("10.0.0.1:7000", 10)})
+		}
+		return h.Poll(h.Now().Add(100 * time.Millisecond))
+	})
+	if err := w.Run(); err != nil {
+		return err
+	}
+	if got < k && w.Seed() >= 50 {
+		return fmt.Errorf("%d of %d arrived", got, k)
+	}
+	return nil
+}
+
+func lossyConfig() sim.Config {
+	f := sim.Light()
+	f[sim.Drop], f[sim.SplitRead], f[sim.LateSent], f[sim.Duplicate] = 200_000, 500_000, 0, 0
+	return sim.Config{
+		Faults: f,
+		Rules:  []sim.Rule{{Fault: sim.Stall, Nth: 1}, {Fault: sim.Reorder}},
+		Params: []sim.Param{{Name: "clients", Value: 20, Min: 1}},
+	}
+}
+
+// TestExplore finds the first seed that fails, makes the world small, and prints
+// a command that fails, too.
+func TestExplore(t *testing.T) {
+	f := new(fakeT)
+	f.catch(func() { sim.Explore(f, 200, lossyConfig(), lossy) })
+	for _, text := range []string{
+		"seed 50 fails: ", "the trace ends with\n", "a: begins\n", "! drop ",
+		" go test -count=1 -run '^TestX$/^sub$' example.com/pike/poller/sim",
+	} {
+		if !strings.Contains(f.failure, text) {
+			t.Errorf("the failure does not say %q:\n%s", text, f.failure)
+		}
+	}
+	_, command, _ := strings.Cut(f.failure, "replay: PIKE_SEED='")
+	replay, _, _ := strings.Cut(command, "'")
+	for _, word := range []string{"50 ", "-rule:0", "-rule:1", "-split-read", "-stall", "clients="} {
+		if !strings.Contains(replay, word) || strings.Contains(replay, "-drop") {
+			t.Errorf("the replay is %q; %q was to go", replay, word)
+		}
+	}
+	t.Log(replay)
+
+	t.Setenv(sim.EnvSeed, replay)
+	trace := filepath.Join(t.TempDir(), "trace")
+	t.Setenv(sim.EnvTrace, trace)
+	again := new(fakeT)
+	again.catch(func() { sim.Explore(again, 200, lossyConfig(), lossy) })
+	_, why, _ := strings.Cut(f.failure, "fails: ")
+	why, _, _ = strings.Cut(why, "\n")
+	if !strings.Contains(again.failure, why) {
+		t.Errorf("%q, and replayed:\n%s", why, again.failure)
+	}
+	if story, err := os.ReadFile(trace); err != nil || !strings.Contains(string(story), "! drop") {
+		t.Errorf("the trace: %v\n%s", err, story)
+	}
+	for _, bad := range []string{"x", "1 -nothing", "1 size=3", "1 clients=x", "1 -rule:7"} {
+		t.Setenv(sim.EnvSeed, bad)
+		f := new(fakeT)
+		f.catch(func() { sim.Test(f, lossyConfig(), lossy) })
+		if !strings.Contains(f.failure, sim.EnvSeed) {
+			t.Errorf("PIKE_SEED=%q: %q", bad, f.failure)
+		}
+	}
+}
+
+func TestExploreThatPasses(t *testing.T) {
+	f := new(fakeT)
+	var worlds atomic.Int64
+	f.catch(func() {
+		sim.Explore(f, 300, sim.Config{}, func(w *sim.World) error { worlds.Add(1); return nil })
+	})
+	if f.failure != "" || !strings.HasPrefix(f.logs, "sim: 300 worlds") || worlds.Load() != 303 { // three twice
+		t.Errorf("%d worlds; %s%s", worlds.Load(), f.failure, f.logs)
+	}
+	for _, c := range []struct {
+		env  string
+		want string
+	}{{"7", "sim: 7 worlds"}, {"5000:9", "sim: 9 worlds"}, {"x", "PIKE_SEEDS"}, {"x:1", "PIKE_SEEDS"}} {
+		t.Setenv(sim.EnvSeeds, c.env)
+		f := new(fakeT)
+		f.catch(func() { sim.Explore(f, 300, sim.Config{}, func(w *sim.World) error { return nil }) })
+		if !strings.Contains(f.logs+f.failure, c.want) {
+			t.Errorf("PIKE_SEEDS=%s: %s%s", c.env, f.logs, f.failure)
+		}
+	}
+}
+
+// TestSearchFailures has worlds fail in every way there is.
+func TestSearchFailures(t *testing.T) {
+	counter := 0
+	for what, run := range map[string]func(w *sim.World) error{
+		"the program says so": func(w *sim.World) error { return errors.New("the program says so") },
+		"said in a callback":  func(w *sim.World) error { w.Errorf("\n\tsaid in a %s\n", "callback"); return nil },
+		"panic: lost":         func(w *sim.World) error { panic("lost") },
+		"panic: in a program": func(w *sim.World) error {
+			w.Go(w.Host("a"), func(h *sim.Host) error { panic("in a program") })
+			return w.Run()
+		},
+		"ended its goroutine": func(w *sim.World) error {
+			runtime.Goexit()
+			return nil
+		},
+		"deadlock at": func(w *sim.World) error { w.Go(w.Host("a"), idle); return w.Run() },
+		"not the same twice": func(w *sim.World) error {
+			counter++
+			w.Go(w.Host("a"), func(h *sim.Host) error { return h.Poll(poller.Time(counter)) })
+			return w.Run()
+		},
+	} {
+		r := sim.Search(100, 1, sim.Config{}, run)
+		if r.Failure == nil || r.Failure.Seed != 100 || !strings.Contains(r.Failure.Err.Error(), what) {
+			t.Errorf("%s: %+v", what, r.Failure)
+			continue
+		}
+		if small := r.Failure.Shrink(run); !strings.HasPrefix(small.Replay(), "100") {
+			t.Errorf("%s: replayed by %q", what, small.Replay())
+		}
+	}
+}
+
+// TestSearchFindsTheLowest fails in many worlds, later ones sooner.
+func TestSearchFindsTheLowest(t *testing.T) {
+	for range 20 {
+		r := sim.Search(1, 1000, sim.Config{}, func(w *sim.World) error {
+			if w.Seed()%10 != 3 {
+				return nil
+			}
+			if w.Seed() == 13 {
+				time.Sleep(time.Millisecond)
+			}
+			if w.Seed() > 10 {
+				return errors.New("unlucky")
+			}
+			return nil
+		})
+		if r.Failure == nil || r.Failure.Seed != 13 {
+			t.Fatalf("found %+v", r.Failure)
+		}
+	}
+}

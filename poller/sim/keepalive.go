@@ -1,0 +1,40 @@
+package sim
+
+import "example.com/pike/poller"
+
+// probe has keep-alive find out that the peer does not answer, unless it will
+// again by until, when the first probe is due. Only connections in doubt are
+// probed; the probes of others would change nothing.
+func (s *stream) probe(until poller.Time) {
+	if s.h == nil || !s.opt.keepAlive || s.probing || s.gone || s.dead || !s.answered {
+		return
+	}
+	first := s.h.w.now + poller.Time(s.opt.idle)*second
+	if until < first {
+		return
+	}
+	s.probing, s.probes = true, 0
+	s.h.w.queue.push(first, evProbe, s, 0)
+}
+
+// probed is the time for the next probe.
+func (s *stream) probed() {
+	s.probing = false
+	if s.gone || s.dead {
+		return
+	}
+	peer := s.other()
+	l := s.h.m.link(peer.h.m)
+	if !peer.h.m.off && l.up() && l.back.up() {
+		if peer.aborted {
+			s.dies(eCONNRESET)
+		}
+		return
+	}
+	if s.probes++; s.probes > s.opt.count {
+		s.dies(eTIMEDOUT)
+		return
+	}
+	s.probing = true
+	s.h.w.queue.push(s.h.w.now+poller.Time(s.opt.interval)*second, evProbe, s, 0)
+}

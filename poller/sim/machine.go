@@ -1,0 +1,138 @@
+package sim
+
+import (
+	"net/netip"
+	"slices"
+
+	"example.com/pike/poller"
+)
+
+// A machine is what the processes of a host share: addresses, ports, links.
+type machine struct {
+	w     *World
+	name  string
+	id    uint16
+	off   bool // has no power
+	first *Host
+	hosts []*Host // its processes
+
+	addrs []netip.Addr // besides the loopback ones
+	links []*link      // by the id of the other machine
+	ports map[portKey]*port
+	paths map[string]*listener // unix-domain names; nil where only the file is left
+	next  uint16               // the next ephemeral port, less ephemeralFirst
+}
+
+// A portKey names a port: those of TCP and UDP are different ones.
+type portKey struct {
+	number uint16
+	udp    bool
+}
+
+// A port is whoever uses it.
+type port struct {
+	listeners []*listener
+	packets   []*packet
+	streams   int         // dialed or accepted and not closed
+	wait      poller.Time // until when connections are in TIME_WAIT
+}
+
+// The ephemeral ports of Linux (ip(7), ip_local_port_range).
+const (
+	ephemeralFirst = 32768
+	ephemeralCount = 60999 - ephemeralFirst + 1
+)
+
+// timeWait is how long the side that closed first keeps the port, twice the
+// longest life of a segment. Linux takes 60 s.
+const timeWait = 60 * second
+
+func (p *port) unused(now poller.Time) bool {
+	return len(p.listeners) == 0 && len(p.packets) == 0 && p.streams == 0 && p.wait <= now
+}
+
+// port finds a port, and makes it if nobody has used it yet.
+func (m *machine) port(k portKey) *port {
+	p := m.ports[k]
+	if p == nil {
+		p = new(port)
+		m.ports[k] = p
+	}
+	return p
+}
+
+// leave forgets a port that is not used any more.
+func (m *machine) leave(k portKey) {
+	if p := m.ports[k]; p != nil && p.unused(m.w.now) {
+		delete(m.ports, k)
+	}
+}
+
+// ephemeral finds a port that nobody uses; 0 means that there is none.
+func (m *machine) ephemeral(udp bool) uint16 {
+	for range ephemeralCount {
+		k := portKey{ephemeralFirst + m.next, udp}
+		m.next = (m.next + 1) % ephemeralCount
+		if p := m.ports[k]; p == nil || p.unused(m.w.now) {
+			return k.number
+		}
+	}
+	return 0
+}
+
+// isLocal reports whether a is an address of m.
+func (m *machine) isLocal(a netip.Addr) bool {
+	return a.IsLoopback() || slices.Contains(m.addrs, a.WithZone(""))
+}
+
+// canBind reports whether a socket of m can have the address: its own, a
+// wildcard, and to receive datagrams only, a group or a broadcast address.
+func (m *machine) canBind(a netip.Addr, datagrams bool) bool {
+	return a.IsUnspecified() || m.isLocal(a) || datagrams && (a.IsMulticast() || m.isBroadcast(a))
+}
+
+// isBroadcast reports whether a reaches every machine: 255.255.255.255 or the
+// last address of a network of m, whose networks are all of 256 addresses.
+func (m *machine) isBroadcast(a netip.Addr) bool {
+	if !a.Is4() {
+		return false
+	}
+	b := a.As4()
+	if b[3] != 255 {
+		return false
+	}
+	return b == [4]byte{255, 255, 255, 255} || slices.ContainsFunc(m.addrs, func(own netip.Addr) bool {
+		if !own.Is4() {
+			return false
+		}
+		o := own.As4()
+		return [3]byte(o[:3]) == [3]byte(b[:3])
+	})
+}
+
+// route finds the machine that has an address and the address of m that it
+// is reached from. A nil machine with a source is an address that nobody has,
+// where everything is lost; without a source there is no way there at all.
+func (m *machine) route(to netip.Addr) (*machine, netip.Addr) {
+	to = to.WithZone("")
+	if m.isLocal(to) {
+		return m, to
+	}
+	for _, own := range m.addrs {
+		if own.Is4() == to.Is4() {
+			return m.w.byAddr[to], own
+		}
+	}
+	return nil, netip.Addr{}
+}
+
+// self is what an unspecified destination means: this machine.
+func self(a netip.Addr) netip.Addr {
+	switch {
+	case !a.IsUnspecified():
+		return a
+	case a.Is4():
+		return netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	}
+	return netip.IPv6Loopback()
+}

@@ -1,0 +1,130 @@
+package sim
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+
+	"example.com/pike/poller"
+)
+
+// The interfaces of every machine, by index.
+const (
+	loopbackInterface = 1
+	networkInterface  = 2
+	interfaces        = networkInterface
+)
+
+// Join adds a group.
+func (s *packet) Join(m poller.Membership) error { return s.member(vJoin, m, s.join) }
+
+// Leave takes one away.
+func (s *packet) Leave(m poller.Membership) error { return s.member(vLeave, m, s.leave) }
+
+func (s *packet) member(v verb, m poller.Membership, change func(poller.Membership) errno) error {
+	if s.closed {
+		return net.ErrClosed
+	}
+	m.Group, m.Source = m.Group.Unmap().WithZone(""), m.Source.Unmap()
+	group := poller.AddrOf(netip.AddrPortFrom(m.Group, 0))
+	e := eOK
+	switch {
+	case !m.Group.IsMulticast() || m.Group.Is4() != (s.family == inet),
+		m.Source.IsValid() && m.Source.Is4() != m.Group.Is4():
+		e = eINVAL
+	case m.Interface < 0 || m.Interface > interfaces:
+		e = eNODEV
+	default:
+		if m.Interface == 0 {
+			m.Interface = s.h.m.interfaceFor(m.Group)
+		}
+		e = change(m)
+	}
+	s.h.note(v, s.id, &group, int64(m.Interface), e)
+	return e.of("setsockopt")
+}
+
+// interfaceFor is the system's choice for a group: the network, if there is one.
+func (m *machine) interfaceFor(group netip.Addr) int {
+	if slices.ContainsFunc(m.addrs, func(a netip.Addr) bool { return a.Is4() == group.Is4() }) {
+		return networkInterface
+	}
+	return loopbackInterface
+}
+
+// join is as Linux has it (ip(7)): a group from everybody, or from some sources,
+// and not both.
+func (s *packet) join(m poller.Membership) errno {
+	for _, g := range s.groups {
+		if g.Group != m.Group || g.Interface != m.Interface {
+			continue
+		}
+		switch {
+		case g == m:
+			return eADDRINUSE
+		case !g.Source.IsValid() || !m.Source.IsValid():
+			return eINVAL
+		}
+	}
+	s.groups = append(s.groups, m)
+	return eOK
+}
+
+// leave without a source drops every source.
+func (s *packet) leave(m poller.Membership) errno {
+	before := len(s.groups)
+	s.groups = slices.DeleteFunc(s.groups, func(g poller.Membership) bool {
+		return g.Group == m.Group && g.Interface == m.Interface && (!m.Source.IsValid() || g.Source == m.Source)
+	})
+	if len(s.groups) == before {
+		return eADDRNOTAVAIL
+	}
+	return eOK
+}
+
+// multicast sends to every machine in reach, where those sockets get it that
+// have joined.
+func (s *packet) multicast(to netip.AddrPort, data []byte) errno {
+	h := s.h
+	via := int(s.opt.multicastInterface)
+	if via == 0 {
+		via = h.m.interfaceFor(to.Addr())
+	}
+	from := self(netip.IPv6Unspecified())
+	if to.Addr().Is4() {
+		from = self(netip.IPv4Unspecified())
+	}
+	if via == networkInterface {
+		i := slices.IndexFunc(h.m.addrs, func(a netip.Addr) bool { return a.Is4() == to.Addr().Is4() })
+		if i < 0 {
+			return eNETUNREACH
+		}
+		from = h.m.addrs[i]
+	}
+	to = netip.AddrPortFrom(to.Addr().WithZone(""), to.Port())
+	d := datagram{src: s.source(from), dst: to, via: via, many: true}
+	for _, m := range h.w.machines {
+		here := m == h.m
+		if here && s.opt.multicastLoop || !here && via == networkInterface && s.opt.multicastTTL > 0 {
+			s.post(m, d, data)
+		}
+	}
+	return eOK
+}
+
+// hears reports whether s gets a datagram for many.
+func (s *packet) hears(d *datagram) bool {
+	if s.peer.IsValid() && s.peer != d.src {
+		return false
+	}
+	own, to := s.local.Addr(), d.dst.Addr()
+	if own != to && !(own.IsUnspecified() && fits(&s.socket, to) > 0) {
+		return false
+	}
+	if !to.IsMulticast() {
+		return true
+	}
+	return slices.ContainsFunc(s.groups, func(g poller.Membership) bool {
+		return g.Group == to && g.Interface == d.via && (!g.Source.IsValid() || g.Source == d.src.Addr())
+	})
+}

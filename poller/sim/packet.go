@@ -1,0 +1,352 @@
+package sim
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+
+	"example.com/pike/poller"
+)
+
+// A packet is a datagram socket.
+type packet struct {
+	socket
+	handler poller.PacketHandler
+	bound   poller.Addr    // as it was before Connect
+	peer    netip.AddrPort // if connected
+	groups  []poller.Membership
+	err     errno // an ICMP error that has not been told
+
+	queue  []*datagram // received by the system
+	queued int         // bytes of that, as the system counts them
+
+	busy    bool // a Send is in flight
+	late    bool // and nothing of it may be taken yet
+	held    []poller.Message
+	heldSum uint64
+	sent    int   // messages of held that went out
+	failed  errno // of the message after these
+}
+
+const (
+	packetBuffer   = bufferMost // SO_RCVBUF, unless Options say otherwise
+	packetOverhead = 256        // what Linux counts for a datagram besides its bytes
+	batchesPerPoll = 8
+	batchMost      = 32
+)
+
+// Bind opens a datagram socket on the host.
+func (h *Host) Bind(addr poller.Addr, o *poller.Options, handler poller.PacketHandler) (poller.Packet, error) {
+	if o == nil {
+		o = new(poller.Options)
+	}
+	addr = plain(addr)
+	f, e := familyOf(addr)
+	if e == eOK {
+		e = h.room()
+	}
+	switch {
+	case f == unixDomain:
+		return nil, eAFNOSUPPORT.of("bind")
+	case e != eOK:
+		return nil, e.of("socket")
+	case o.V6Only && f == inet:
+		return nil, eINVAL.of("setsockopt")
+	}
+	s := &packet{handler: handler}
+	s.kind, s.family = packetSocket, f
+	s.opt.from(o, &h.w.cfg)
+	s.opt.reuse = o.ReuseAddr
+	if o.RecvBuffer <= 0 {
+		s.opt.recvBuffer = packetBuffer
+	}
+	if e := h.bindPacket(s, addr); e != eOK {
+		return nil, e.of("bind")
+	}
+	h.open(s)
+	h.note(vBind, s.id, &s.local, int64(s.local.Port()), eOK)
+	return s, nil
+}
+
+func (h *Host) bindPacket(s *packet, addr poller.Addr) errno {
+	m := h.m
+	if !m.canBind(addr.Addr(), true) {
+		return eADDRNOTAVAIL
+	}
+	number := addr.Port()
+	if number == 0 {
+		if number = m.ephemeral(true); number == 0 {
+			return eADDRINUSE
+		}
+	}
+	p := m.port(portKey{number, true})
+	for _, other := range p.packets {
+		shared := s.opt.reuse && other.opt.reuse || s.opt.reusePort && other.opt.reusePort
+		if !shared && overlaps(&other.socket, addr.Addr(), s.opt.v6Only) {
+			return eADDRINUSE
+		}
+	}
+	s.local = poller.AddrOf(netip.AddrPortFrom(addr.Addr(), number))
+	s.bound = s.local
+	p.packets = append(p.packets, s)
+	return eOK
+}
+
+// Start begins delivery.
+func (s *packet) Start() {
+	if s.started || s.closed {
+		return
+	}
+	s.started = true
+	s.h.note(vStartOn, s.id, &s.local, 0, eOK)
+	s.wake()
+}
+
+// Stop suspends delivery.
+func (s *packet) Stop() {
+	if s.started {
+		s.started = false
+		s.h.note(vStopOn, s.id, &s.local, 0, eOK)
+	}
+}
+
+// Close closes the socket.
+func (s *packet) Close() {
+	if !s.closed {
+		s.retire(s, &s.local)
+	}
+}
+
+// Peer is the address the socket is connected to.
+func (s *packet) Peer() poller.Addr { return poller.AddrOf(s.peer) }
+
+// Connect fixes the peer, or dissolves that.
+func (s *packet) Connect(peer poller.Addr) error {
+	if s.closed {
+		return net.ErrClosed
+	}
+	peer = plain(peer)
+	s.h.note(vConnect, s.id, &peer, int64(peer.Port()), eOK)
+	if !peer.IsValid() {
+		s.peer, s.local = netip.AddrPort{}, s.bound
+		return nil
+	}
+	to, e := s.dest(peer.AddrPort)
+	if e != eOK {
+		return e.of("connect")
+	}
+	if to.Addr().IsMulticast() || s.h.m.isBroadcast(to.Addr()) {
+		s.peer = peer.AddrPort
+		return nil
+	}
+	_, from := s.h.m.route(to.Addr())
+	if !from.IsValid() {
+		return eNETUNREACH.of("connect")
+	}
+	s.peer = to
+	if s.bound.Addr().IsUnspecified() {
+		s.local.AddrPort = netip.AddrPortFrom(from, s.bound.Port())
+	}
+	return nil
+}
+
+// dest is a destination as this socket can reach it.
+func (s *packet) dest(to netip.AddrPort) (netip.AddrPort, errno) {
+	ip := to.Addr().Unmap()
+	switch {
+	case s.family == inet && !ip.Is4():
+		return to, eAFNOSUPPORT
+	case s.family == inet6 && ip.Is4() && (s.opt.v6Only || s.bound.Addr().Is6() && !s.bound.Addr().IsUnspecified()):
+		return to, eNETUNREACH
+	}
+	return netip.AddrPortFrom(self(ip), to.Port()), eOK
+}
+
+func (s *packet) readable() bool { return s.started && (s.err != eOK || len(s.queue) > 0) }
+func (s *packet) writable() bool { return s.busy && !s.late }
+
+func (s *packet) wake() {
+	if s.readable() || s.writable() {
+		s.h.tellSoon(s)
+	}
+}
+
+func (s *packet) tell() bool {
+	s.receive()
+	s.proceed()
+	return !s.closed && (s.readable() || s.writable())
+}
+
+func (s *packet) receive() {
+	h := s.h
+	for range batchesPerPoll {
+		if s.closed || !s.readable() {
+			return
+		}
+		if e := s.err; e != eOK {
+			s.err = eOK
+			h.note(vPacketError, s.id, &s.local, 0, e)
+			s.handler.Received(nil, e.of("recvmmsg"))
+			continue
+		}
+		n := min(len(s.queue), batchMost)
+		if n > 1 && h.strikes(SplitRead, h.m, h.m, s.local.Port(), &s.local) {
+			n = 1 + int(h.w.dice.below(die(SplitRead), int64(n)-1))
+		}
+		s.handOver(n)
+	}
+}
+
+// handOver tells of n datagrams. Their memory goes to the handler as it is.
+func (s *packet) handOver(n int) {
+	w := s.h.w
+	batch := slices.Clone(s.queue[:n])
+	s.queue = slices.Delete(s.queue, 0, n)
+	ms := w.messages[:0]
+	for _, d := range batch {
+		s.queued -= len(d.data) + packetOverhead
+		ms = append(ms, poller.Message{Data: d.data[:len(d.data):len(d.data)], Peer: d.src})
+		w.trace.hash = mixBytes(w.trace.hash, d.data)
+	}
+	w.messages = ms
+	s.h.note(vReceivedPackets, s.id, &s.local, int64(n), eOK)
+	s.handler.Received(ms, nil)
+	clear(ms)
+	for _, d := range batch {
+		wipe(d.data)
+		w.giveDatagram(d)
+	}
+}
+
+// Send gives the system messages.
+func (s *packet) Send(ms []poller.Message) bool {
+	if s.closed || len(ms) == 0 {
+		return true
+	}
+	if s.busy {
+		panic("sim: Send before Sent")
+	}
+	h := s.h
+	h.note(vSendPackets, s.id, &s.local, int64(len(ms)), eOK)
+	s.held, s.sent = ms, 0
+	if s.strikes(LateSent) {
+		s.late = true
+		h.w.queue.push(h.w.now+h.w.span(LateSent), evReady, s, 0)
+	} else if s.failed = s.take(); s.sent == len(ms) {
+		s.held = nil
+		return true
+	}
+	s.busy, s.heldSum = true, sumMessages(ms)
+	s.wake()
+	return false
+}
+
+func (s *packet) strikes(f Fault) bool {
+	return s.h.strikes(f, s.h.m, s.h.m, s.local.Port(), &s.local)
+}
+
+// take gives the system what it takes, and returns the error of the message
+// after that.
+func (s *packet) take() errno {
+	left := s.held[s.sent:]
+	if s.strikes(ShortSend) {
+		left = left[:s.h.w.dice.below(die(ShortSend), int64(len(left)))]
+	}
+	for _, m := range left {
+		if e := s.transmit(m); e != eOK {
+			return e
+		}
+		s.sent++
+	}
+	return eOK
+}
+
+func (s *packet) proceed() {
+	if s.closed || !s.writable() {
+		return
+	}
+	e := s.failed
+	if e == eOK {
+		e = s.take()
+	}
+	if e == eOK && s.sent < len(s.held) {
+		return
+	}
+	n := s.sent
+	s.returned()
+	s.h.note(vSentPackets, s.id, &s.local, int64(n), e)
+	s.handler.Sent(n, e.of("sendmmsg"))
+}
+
+// returned gives the messages back.
+func (s *packet) returned() {
+	if sumMessages(s.held) != s.heldSum {
+		s.h.w.fail(fmt.Errorf("sim: %s: the messages of a Send from %v were changed before Sent", s.h.name, s.local))
+	}
+	s.busy, s.held, s.sent, s.failed = false, nil, 0, eOK
+}
+
+func sumMessages(ms []poller.Message) uint64 {
+	h := uint64(fnvOffset)
+	for i := range ms {
+		a := poller.AddrOf(ms[i].Peer)
+		h = mixBytes(mixAddr(mix(h, uint64(len(ms[i].Data))), &a), ms[i].Data)
+	}
+	return h
+}
+
+func (s *packet) happen(k kind, arg int64) {
+	switch {
+	case !s.isOpen():
+	case k == evReady:
+		s.late = false
+		s.wake()
+	case k == evUnreachable:
+		// Of a socket that is not connected Linux tells only with IP_RECVERR (ip(7)).
+		if s.peer.IsValid() || s.opt.recvError {
+			s.err = errno(arg)
+			s.wake()
+		}
+	}
+}
+
+func (s *packet) end() {
+	n, busy := s.sent, s.busy
+	s.release()
+	if busy {
+		s.returned()
+		s.h.note(vSentPackets, s.id, &s.local, int64(n), eCLOSED)
+		s.handler.Sent(n, net.ErrClosed)
+	}
+	s.h.note(vClosed, s.id, &s.local, 0, eOK)
+	s.handler.Closed()
+}
+
+func (s *packet) abandon(bool) {
+	s.closed = true
+	s.release()
+}
+
+func (s *packet) release() {
+	s.remove()
+	k := portKey{s.local.Port(), true}
+	p := s.h.m.port(k)
+	p.packets = slices.DeleteFunc(p.packets, func(o *packet) bool { return o == s })
+	s.h.m.leave(k)
+	for _, d := range s.queue {
+		s.h.w.giveDatagram(d)
+	}
+	s.queue = nil
+}
+
+func (s *packet) String() string {
+	text := fmt.Sprintf("datagrams %v: %s, %d unread", s.local, receiving(&s.socket), len(s.queue))
+	if s.peer.IsValid() {
+		text += fmt.Sprintf(", connected to %v", s.peer)
+	}
+	if s.busy {
+		text += fmt.Sprintf(", Send in flight with %d messages left", len(s.held)-s.sent)
+	}
+	return text
+}

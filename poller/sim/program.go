@@ -1,0 +1,181 @@
+package sim
+
+import (
+	"fmt"
+	"iter"
+
+	"example.com/pike/poller"
+)
+
+// Go starts a program on a host, which is to be the poller of its loop. The
+// program runs when World.Run does, as a coroutine that gives way to others
+// while it waits in Poll, so no two programs ever run at once. What it returns
+// ends the world if it is an error; sockets it has left open are closed as those
+// of a process that exits are.
+//
+// A host has one program at a time; when it has returned, or the host has crashed,
+// Go may start another.
+func (w *World) Go(h *Host, program func(h *Host) error) {
+	h.start(program, false)
+}
+
+// Daemon is Go for a program that World.Run does not wait for. When the others
+// have returned its Poll returns ErrOver.
+func (w *World) Daemon(h *Host, program func(h *Host) error) {
+	h.start(program, true)
+}
+
+func (h *Host) start(program func(*Host) error, daemon bool) {
+	if h.program != nil {
+		panic("sim: " + h.name + " runs a program already")
+	}
+	h.program, h.daemon = program, daemon
+	if !daemon {
+		h.w.running++
+	}
+	h.beginAt(h.w.now)
+}
+
+func (h *Host) beginAt(at poller.Time) {
+	h.life++
+	h.w.queue.push(at, evBegin, h, h.life)
+}
+
+// begin makes the coroutine; its first turn comes with that.
+func (h *Host) begin(life int64) bool {
+	if life != h.life || h.program == nil || h.resumed != nil {
+		return false
+	}
+	h.m.powerOn()
+	h.closed, h.gone, h.futile, h.result = false, nil, 0, nil
+	h.woken.Store(false)
+	h.workers = nil
+	h.note(vBegin, 0, nil, 0, eOK)
+	h.resumed, _ = iter.Pull(func(yield func(struct{}) bool) {
+		h.yield = yield
+		h.result = h.program(h)
+	})
+	return true
+}
+
+// resume lets the program run until it waits again, or returns.
+func (h *Host) resume() {
+	next := h.resumed
+	h.resumed = nil // if it panics it is not to be resumed again
+	if _, alive := next(); alive {
+		h.resumed = next
+		return
+	}
+	h.yield = nil
+	h.returned()
+}
+
+// returned clears up after a program.
+func (h *Host) returned() {
+	h.note(vReturn, 0, nil, 0, eOK)
+	h.drop(false)
+	h.closed = true
+	if h.gone == ErrKilled && h.Restart > 0 {
+		return // it stays the program of h
+	}
+	h.program = nil
+	if !h.daemon {
+		h.w.running--
+	}
+	if h.result != nil && h.gone == nil {
+		h.w.fail(fmt.Errorf("sim: %s: %w", h.name, h.result))
+	}
+}
+
+// Kill ends the process at once, as SIGKILL does: its sockets are closed by the
+// system, which resets those with unread data. It takes effect when the code
+// that is running now waits.
+func (h *Host) Kill() { h.w.queue.push(h.w.now, evHalt, h, 0) }
+
+// Crash takes the power from the machine. Peers learn nothing until they send
+// something and the machine is on again (Restart, Boot, World.Go), or get no answer for too
+// long. It takes effect when the code that is running now waits.
+func (h *Host) Crash() { h.loses(0) }
+
+// Boot gives the machine its power back; its process is polled from outside.
+func (h *Host) Boot() {
+	h.m.powerOn()
+	if h.program == nil {
+		h.closed, h.gone, h.futile = false, nil, 0
+	}
+}
+
+// loses is Crash, and the power comes back after span if that is not 0.
+func (h *Host) loses(span poller.Time) { h.w.queue.push(h.w.now, evPowerOff, h, int64(span)) }
+
+func (m *machine) powerOff(span poller.Time) {
+	if m.off {
+		return
+	}
+	m.off = true
+	m.first.note(vOff, 0, nil, 0, eOK)
+	for _, h := range m.hosts {
+		if span == 0 {
+			span = poller.Time(h.Restart)
+		}
+		h.halt(true)
+	}
+	clear(m.ports)
+	clear(m.paths)
+	if span > 0 {
+		m.w.queue.push(m.w.now+span, evCall, call(m.powerOn), 0)
+	}
+}
+
+func (m *machine) powerOn() {
+	if !m.off {
+		return
+	}
+	m.off = false
+	m.first.note(vOn, 0, nil, 0, eOK)
+	for _, h := range m.hosts {
+		if h.program != nil && h.resumed == nil {
+			h.beginAt(m.w.now)
+		}
+	}
+}
+
+// halt ends the process. If vanish, its sockets do so without telling peers.
+func (h *Host) halt(vanish bool) {
+	if h.gone != nil || h.closed && h.program == nil {
+		return
+	}
+	h.note(vKilled, 0, nil, 0, eOK)
+	h.gone = ErrKilled
+	h.drop(vanish)
+	h.life++ // a program that was to begin does not
+	switch {
+	case h.resumed != nil:
+		h.resume()
+	case h.program != nil:
+		h.returned()
+	}
+	if h.program != nil && !vanish {
+		h.beginAt(h.w.now + poller.Time(h.Restart))
+	}
+}
+
+// over has the program return because the world has ended.
+func (h *Host) over() {
+	if h.gone == nil {
+		h.gone = ErrOver
+	}
+	h.drop(false)
+	if h.resumed != nil {
+		h.resume()
+	}
+	h.program = nil
+}
+
+// leaving is what Poll returns to a program that is to return.
+func (h *Host) leaving() error {
+	if h.futile++; h.futile > 1000 {
+		panic(fmt.Sprintf("sim: %s goes on polling after %v", h.name, h.gone))
+	}
+	return h.gone
+}

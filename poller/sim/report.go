@@ -1,0 +1,53 @@
+package sim
+
+import (
+	"fmt"
+	"strings"
+
+	"example.com/pike/poller"
+)
+
+// socketsShown bounds what a report says of one process.
+const socketsShown = 20
+
+// State describes every process of the world: what it waits for, and its
+// sockets.
+func (w *World) State() string {
+	var b strings.Builder
+	for _, h := range w.hosts {
+		fmt.Fprintf(&b, "  %s: %s\n", h.name, h.state())
+		for i, e := range h.sockets {
+			if i == socketsShown {
+				fmt.Fprintf(&b, "    and %d more sockets\n", len(h.sockets)-i)
+				break
+			}
+			fmt.Fprintf(&b, "    %v\n", e)
+		}
+	}
+	return strings.TrimRight(b.String(), "\n")
+}
+
+func (h *Host) state() string {
+	var parts []string
+	switch {
+	case h.m.off:
+		parts = append(parts, "has no power")
+	case h.gone != nil:
+		parts = append(parts, "was killed")
+	case h.closed && h.program == nil:
+		parts = append(parts, "has ended")
+	case h.waiting && h.deadline == poller.Never:
+		parts = append(parts, "polls without a deadline")
+	case h.waiting:
+		parts = append(parts, "polls until "+clock(h.deadline))
+	default:
+		parts = append(parts, "does not poll")
+	}
+	if n := len(h.ready) + len(h.closing) + len(h.signals); n > 0 {
+		parts = append(parts, fmt.Sprintf("%d things to tell", n))
+	}
+	if len(h.sockets) == 0 {
+		parts = append(parts, "no sockets")
+	}
+	return strings.Join(parts, ", ")
+}

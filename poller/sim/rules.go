@@ -1,0 +1,248 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"example.com/pike/poller"
+)
+
+// A Rule makes a fault strike where and when it says, whatever the
+// probabilities are:
+//
+//	sim.Rule{Fault: sim.Reset, To: "srv", Port: 7000, Nth: 3, After: 1 << 10}
+//
+// resets the third connection to port 7000 of srv after its first KiB, and
+//
+//	sim.Rule{Fault: sim.Partition, From: "a", To: "b", At: time.Second, For: time.Minute}
+//
+// separates two hosts for a minute. Zero fields match everything.
+type Rule struct {
+	Fault Fault
+
+	// From is the host that dials or sends, To the one that listens or receives,
+	// Port the port of To. Of a fault that concerns one host, that is To.
+	From, To string
+	Port     uint16
+
+	// Nth is which of the occasions that match it strikes, from 1; 0 is every
+	// one. Of Reset and Stall the occasions are not segments but connections, each
+	// of which they strike once.
+	Nth int
+
+	// After is how many bytes, both directions together, a connection carries
+	// before Reset or Stall strikes it.
+	After int64
+
+	// At is a time before which it does not strike. Partition and Crash without
+	// Nth strike at that time, once.
+	At time.Duration
+
+	// For is how long Stall, Pause, SlowJob, Partition and Crash last; 0 is as
+	// long as they do by chance.
+	For time.Duration
+}
+
+// String is the rule as a Go literal.
+func (r Rule) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "sim.Rule{Fault: sim.%s", r.Fault.identifier())
+	field := func(is bool, name string, v any) {
+		if is {
+			fmt.Fprintf(&b, ", %s: %#v", name, v)
+		}
+	}
+	field(r.From != "", "From", r.From)
+	field(r.To != "", "To", r.To)
+	field(r.Port != 0, "Port", int(r.Port))
+	field(r.Nth != 0, "Nth", r.Nth)
+	field(r.After != 0, "After", int(r.After))
+	field(r.At != 0, "At", int64(r.At))
+	field(r.For != 0, "For", int64(r.For))
+	b.WriteByte('}')
+	return b.String()
+}
+
+// A rule is a Rule in a world.
+type rule struct {
+	Rule
+	seen int    // occasions that matched
+	hits uint64 // of these, those it struck
+}
+
+// timed reports whether the rule waits for a time instead of an occasion.
+func (r *rule) timed() bool {
+	return r.Nth == 0 && (r.Fault == Partition || r.Fault == Crash)
+}
+
+// perConnection reports whether the rule is tied to a connection when that is
+// made, instead of looking at each occasion.
+func (r *rule) perConnection() bool { return r.Fault == Reset || r.Fault == Stall }
+
+func (r *rule) matches(now poller.Time, from, to *machine, port uint16) bool {
+	if r.From != "" && r.From != from.name || r.To != "" && r.To != to.name || r.Port != 0 && r.Port != port {
+		return false
+	}
+	return r.perConnection() || now >= poller.Time(r.At)
+}
+
+// counts reports whether this occasion, which matches, is the one.
+func (r *rule) counts() bool {
+	r.seen++
+	if r.Nth != 0 && r.seen != r.Nth {
+		return false
+	}
+	r.hits++
+	return true
+}
+
+// arm puts the rules where they will be looked for.
+func (w *World) arm(rules []Rule) {
+	w.rules = make([]rule, len(rules))
+	for i := range rules {
+		r := &w.rules[i]
+		r.Rule = rules[i]
+		switch {
+		case r.Fault == noFault:
+		case int(r.Fault) >= NumFaults:
+			panic("sim: a Rule has no fault")
+		case r.timed():
+			w.At(r.At, func() { w.strikeAtTime(r) })
+		default:
+			w.ruled[r.Fault] = append(w.ruled[r.Fault], r)
+		}
+	}
+}
+
+// strikeAtTime carries out a timed rule.
+func (w *World) strikeAtTime(r *rule) {
+	for _, m := range w.machines {
+		if r.To != "" && m.name != r.To {
+			continue
+		}
+		if r.Fault == Crash {
+			w.hits[Crash]++
+			r.hits++
+			m.first.loses(poller.Time(r.For))
+			continue
+		}
+		for _, o := range w.machines {
+			if o != m && (r.From == "" || o.name == r.From) {
+				w.hits[Partition]++
+				r.hits++
+				span := poller.Time(r.For)
+				if span == 0 {
+					span = w.span(Partition)
+				}
+				w.cut(o, m, w.now.Add(time.Duration(span)))
+			}
+		}
+	}
+}
+
+// strikes decides whether f strikes now; h is who notices, a what the trace
+// says it struck.
+func (h *Host) strikes(f Fault, from, to *machine, port uint16, a *poller.Addr) bool {
+	w := h.w
+	if w.rates[f] == 0 && w.ruled[f] == nil {
+		return false
+	}
+	if !w.decide(f, from, to, port) {
+		return false
+	}
+	h.struck(f, a)
+	return true
+}
+
+// struck counts and records that f has struck.
+func (h *Host) struck(f Fault, a *poller.Addr) {
+	h.w.hits[f]++
+	h.note(vFault, 0, a, int64(f), eOK)
+}
+
+func (w *World) decide(f Fault, from, to *machine, port uint16) (strikes bool) {
+	w.by = nil
+	for _, r := range w.ruled[f] {
+		if !r.perConnection() && r.matches(w.now, from, to, port) && r.counts() {
+			w.by, strikes = r, true
+		}
+	}
+	if strikes {
+		return true
+	}
+	if w.rates[f] == 0 || f >= Stall && f != Crash && from == to {
+		return false
+	}
+	return w.dice.chance(die(f), w.rates[f])
+}
+
+// spans are how long faults last, where they do.
+var spans = [NumFaults]struct{ lo, hi poller.Time }{
+	LateSent:  {1 * microsecond, 100 * microsecond},
+	LateClose: {1 * microsecond, 2 * millisecond},
+	SlowJob:   {10 * millisecond, 1000 * millisecond},
+	Pause:     {10 * millisecond, 500 * millisecond},
+	Stall:     {200 * millisecond, 3000 * millisecond},
+	Reorder:   {1 * millisecond, 20 * millisecond},
+	Duplicate: {0, 20 * millisecond},
+	Partition: {50 * millisecond, 5000 * millisecond},
+	Crash:     {10 * millisecond, 10_000 * millisecond},
+}
+
+const (
+	microsecond = poller.Time(time.Microsecond)
+	millisecond = poller.Time(time.Millisecond)
+	second      = poller.Time(time.Second)
+)
+
+// span is how long the fault that has just struck lasts.
+func (w *World) span(f Fault) poller.Time {
+	if w.by != nil && w.by.Fault == f && w.by.For > 0 {
+		return poller.Time(w.by.For)
+	}
+	return w.dice.between(die(f), spans[f].lo, spans[f].hi)
+}
+
+// fate ties the rules for connections to one that is being made.
+func (w *World) fate(c *conn) {
+	for _, f := range [...]Fault{Reset, Stall} {
+		for _, r := range w.ruled[f] {
+			if r.matches(w.now, c.ends[0].h.m, c.ends[1].h.m, c.port) {
+				if r.seen++; r.Nth == 0 || r.seen == r.Nth {
+					c.rules = append(c.rules, r)
+				}
+			}
+		}
+	}
+}
+
+// doomed reports whether a rule resets the connection now.
+func (c *conn) doomed() bool { return c.rules != nil && c.strikes(Reset) }
+
+// stalled reports whether a rule holds its next segment up.
+func (c *conn) stalled() bool { return c.rules != nil && c.strikes(Stall) }
+
+func (c *conn) strikes(f Fault) bool {
+	for i, r := range c.rules {
+		if r.Fault == f && c.carried >= r.After && c.w.now >= poller.Time(r.At) {
+			c.rules = slices.Delete(c.rules, i, i+1)
+			r.hits++
+			c.w.by = r
+			c.ends[0].h.struck(f, &c.ends[0].peer)
+			return true
+		}
+	}
+	return false
+}
+
+// limit cuts a segment of n bytes where a rule is to strike.
+func (c *conn) limit(n int) int {
+	for _, r := range c.rules {
+		if left := r.After - c.carried; left > 0 {
+			n = int(min(int64(n), left))
+		}
+	}
+	return n
+}

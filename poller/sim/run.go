@@ -1,0 +1,169 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+
+	"example.com/pike/poller"
+)
+
+// What ends a world or a Poll.
+var (
+	// ErrDeadlock ends a world in which nothing can happen any more although
+	// somebody waits.
+	ErrDeadlock = errors.New("deadlock")
+
+	// ErrLimit ends a world that has reached Config.Limit or Config.Steps.
+	ErrLimit = errors.New("limit reached")
+
+	// ErrKilled is what Poll returns on a host that has crashed or was killed. The
+	// program is to return: its sockets are gone.
+	ErrKilled = errors.New("sim: the process is gone")
+
+	// ErrOver is what Poll returns when the world has ended, by a failure or, for
+	// the program of Daemon, because there is nobody else left.
+	ErrOver = errors.New("sim: the world has ended")
+)
+
+// An Outcome is the error of a world that could not go on.
+type Outcome struct {
+	Err   error // ErrDeadlock or ErrLimit
+	Seed  uint64
+	At    poller.Time
+	State string // of every host, some lines each
+}
+
+// Error says what has happened, with State.
+func (o *Outcome) Error() string {
+	return fmt.Sprintf("sim: %v at %s (seed %d)\n%s", o.Err, clock(o.At), o.Seed, o.State)
+}
+
+// Unwrap lets errors.Is find ErrDeadlock and ErrLimit.
+func (o *Outcome) Unwrap() error { return o.Err }
+
+func (w *World) stuck(err error) {
+	w.fail(&Outcome{Err: err, Seed: w.seed, At: w.now, State: w.State()})
+}
+
+// Run lets the programs run until all that Go was given have returned. It
+// returns what has gone wrong: the error of a program, a deadlock, a limit.
+func (w *World) Run() error {
+	if w.rooted {
+		panic("sim: Run inside the world")
+	}
+	w.rooted = true
+	defer w.over()
+	for w.running > 0 && w.err == nil {
+		if h := w.next(); h != nil {
+			h.resume()
+		}
+	}
+	w.rooted = false
+	return w.err
+}
+
+// over makes every program that is left return.
+func (w *World) over() {
+	w.rooted = true
+	for _, h := range w.hosts {
+		if h.program != nil {
+			h.over()
+		}
+	}
+	w.rooted = false
+}
+
+// await is Poll's waiting, until it is the turn of h, whose program is no
+// coroutine: it is what the world runs on meanwhile.
+func (w *World) await(h *Host) {
+	w.rooted = true
+	defer func() { w.rooted = false }()
+	for w.err == nil {
+		switch g := w.next(); g {
+		case h:
+			return
+		case nil:
+		default:
+			g.resume()
+		}
+	}
+}
+
+// next is the root's: it runs the world until it is some host's turn, or until
+// it has ended, and then returns nil.
+func (w *World) next() *Host {
+	if h := w.chosen; h != nil {
+		w.chosen = nil
+		return h
+	}
+	for w.err == nil {
+		if h := w.advance(true); h != nil {
+			return h
+		}
+		if w.err == nil && w.queue.first() == poller.Never && !w.inbox.full.Load() {
+			w.stuck(ErrDeadlock)
+		}
+	}
+	return nil
+}
+
+// advance lets events happen until it is some host's turn, whom it returns. On
+// a coroutine it stops before an event that is the root's to run.
+func (w *World) advance(root bool) *Host {
+	q := &w.queue
+	for w.err == nil {
+		if w.inbox.full.Load() {
+			w.receive()
+		}
+		at := q.first()
+		if at == poller.Never || !root && q.peek().ofRoot() || !w.step(at) {
+			return nil
+		}
+		_, e := q.pop()
+		switch e.kind {
+		case evTurn, evDeadline, evBegin:
+			if h := e.who.(*Host); h.due(e.kind, e.arg) {
+				return h
+			}
+		default:
+			e.who.happen(e.kind, e.arg)
+		}
+	}
+	return nil
+}
+
+// step moves the clock and keeps the bounds.
+func (w *World) step(at poller.Time) bool {
+	w.now = max(w.now, at)
+	w.steps++
+	if w.now > w.limit || w.steps > w.cfg.Steps {
+		w.stuck(ErrLimit)
+		return false
+	}
+	return true
+}
+
+// receive takes what is in the inbox.
+func (w *World) receive() {
+	b := &w.inbox
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.full.Store(false)
+	for _, h := range b.wake {
+		h.rouse()
+	}
+	for _, j := range b.jobs {
+		j.h.work(j)
+	}
+	clear(b.wake)
+	clear(b.jobs)
+	b.wake, b.jobs = b.wake[:0], b.jobs[:0]
+}
+
+// put has f add to the inbox.
+func (b *inbox) put(f func(b *inbox)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	f(b)
+	b.full.Store(true)
+}

@@ -1,0 +1,158 @@
+package sim
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+
+	"example.com/pike/poller"
+)
+
+// A job is a function given to the Executor.
+type job struct {
+	h    *Host
+	life int64
+	run  func()
+	n    int64
+}
+
+// How long jobs take.
+const (
+	jobLeast = 10 * microsecond
+	jobMost  = 2 * millisecond
+)
+
+// Submit has job run at a time of the seed's, no more than Config.Workers of a
+// process at once. It takes that time first and then runs in an instant, not on
+// the coroutine of the program, whose loop gets the result by Post.
+func (h *Host) Submit(run func()) error {
+	h.w.inbox.put(func(b *inbox) { b.jobs = append(b.jobs, job{h: h, life: h.life, run: run}) })
+	return nil
+}
+
+// work finds the worker that is free first.
+func (h *Host) work(j job) {
+	if h.gone != nil || h.closed {
+		return
+	}
+	w := h.w
+	if h.workers == nil {
+		h.workers = make([]poller.Time, w.cfg.Workers)
+	}
+	first := 0
+	for i, free := range h.workers {
+		if free < h.workers[first] {
+			first = i
+		}
+	}
+	took := w.dice.between(dieJob, jobLeast, jobMost)
+	if h.strikes(SlowJob, h.m, h.m, 0, nil) {
+		took += w.span(SlowJob)
+	}
+	end := max(h.workers[first], w.now) + took
+	h.workers[first] = end
+	h.jobs++
+	j.n = h.jobs
+	h.note(vSubmit, 0, nil, j.n, eOK)
+	w.queue.push(end, evCall, &j, 0)
+}
+
+func (j *job) happen(kind, int64) {
+	if j.life != j.h.life || j.h.gone != nil || j.h.closed {
+		return // the process that wanted it is no more
+	}
+	j.h.note(vJob, 0, nil, j.n, eOK)
+	j.run()
+}
+
+// LookupNetIP answers with what World.Name and World.Host said, at once: it is
+// the job that looks up a name which takes time. It is to be called in one.
+func (h *Host) LookupNetIP(ctx context.Context, network, name string) ([]netip.Addr, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if ip, err := netip.ParseAddr(name); err == nil {
+		return []netip.Addr{ip}, nil
+	}
+	to, n := label(name)
+	if h.strikes(LookupFail, h.m, h.m, 0, to) {
+		return nil, &net.DNSError{Err: "server misbehaving", Name: name, IsTemporary: true}
+	}
+	var found []netip.Addr
+	for _, ip := range h.w.names[strings.ToLower(strings.TrimSuffix(name, "."))] {
+		if network == "ip" || ip.Is4() == (network == "ip4") {
+			found = append(found, ip)
+		}
+	}
+	h.w.trace.hash = mix(h.w.trace.hash, uint64(n))
+	h.note(vLookup, 0, to, int64(len(found)), eOK)
+	if len(found) == 0 {
+		return nil, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
+	}
+	return found, nil
+}
+
+// A subscription is one call of Signals.
+type subscription struct {
+	notify func(os.Signal)
+	sigs   []os.Signal
+	over   bool
+}
+
+// Signals has notify called for the signals that Host.Signal sends.
+func (h *Host) Signals(notify func(os.Signal), sigs ...os.Signal) (stop func()) {
+	s := &subscription{notify: notify, sigs: slices.Clone(sigs)}
+	h.subs = append(h.subs, s)
+	return func() {
+		s.over = true
+		h.subs = slices.DeleteFunc(slices.Clone(h.subs), func(o *subscription) bool { return o == s })
+	}
+}
+
+// Signal sends a signal to the process. With nobody listening an interrupt or
+// SIGTERM ends it; SIGKILL always does.
+func (h *Host) Signal(s os.Signal) {
+	if h.gone == nil && !h.closed {
+		h.w.queue.push(h.w.now, evSignal, arrival{h, s}, 0)
+	}
+}
+
+// An arrival is a signal on its way to a process.
+type arrival struct {
+	h *Host
+	s os.Signal
+}
+
+func (a arrival) happen(kind, int64) {
+	if a.h.gone == nil && !a.h.closed {
+		a.h.signals = append(a.h.signals, a.s)
+		a.h.rouse()
+	}
+}
+
+func (h *Host) deliverSignals() {
+	if len(h.signals) == 0 {
+		return
+	}
+	sigs := h.signals
+	h.signals = nil
+	for _, s := range sigs {
+		name, n := label(s.String())
+		h.note(vSignal, 0, name, n, eOK)
+		heard := false
+		for _, sub := range h.subs { // a copy, for stop makes a new one
+			if !sub.over && s != syscall.SIGKILL && (len(sub.sigs) == 0 || slices.Contains(sub.sigs, s)) {
+				heard = true
+				sub.notify(s)
+			}
+		}
+		if !heard && slices.Contains([]os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGKILL}, s) {
+			h.Kill()
+			return
+		}
+	}
+}

@@ -1,0 +1,212 @@
+package sim
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// triesMost bounds the worlds that Shrink runs.
+const triesMost = 400
+
+// Shrink looks for less that fails in the same way: without some of the faults
+// and rules, and with smaller Params. The seed stays.
+func (f *Failure) Shrink(run func(w *World) error) *Failure {
+	s := &shrinker{best: *f, run: run, tries: triesMost}
+	for s.pass() {
+	}
+	return &s.best
+}
+
+type shrinker struct {
+	best  Failure
+	run   func(w *World) error
+	tries int
+}
+
+// pass tries everything once and reports whether that changed anything.
+func (s *shrinker) pass() (changed bool) {
+	for i := len(s.best.Config.Rules) - 1; i >= 0; i-- {
+		if s.best.Config.Rules[i].Fault != noFault {
+			changed = s.try("-rule:"+strconv.Itoa(i)) || changed
+		}
+	}
+	for i, rate := range s.best.Config.Faults {
+		if rate > 0 {
+			changed = s.try("-"+Fault(i).String()) || changed
+		}
+	}
+	for _, p := range s.best.Config.Params {
+		for low := p.Min; low < p.Value; {
+			if s.try(fmt.Sprintf("%s=%d", p.Name, low)) {
+				changed = true
+				break
+			}
+			low += max(1, (p.Value-low)/2)
+		}
+	}
+	return changed
+}
+
+// try takes something away, and keeps to that if the world still fails.
+func (s *shrinker) try(word string) bool {
+	if s.tries--; s.tries < 0 {
+		return false
+	}
+	cfg, err := s.best.Config.without(word)
+	if err != nil {
+		return false
+	}
+	w, err := attempt(s.best.Seed, cfg, s.run)
+	if err == nil || !alike(err, s.best.Err) {
+		return false
+	}
+	name, _, isParam := strings.Cut(word, "=")
+	s.best.less = slices.DeleteFunc(slices.Clone(s.best.less), func(old string) bool {
+		return isParam && strings.HasPrefix(old, name+"=")
+	})
+	s.best.less = append(s.best.less, word)
+	s.best.Config, s.best.Err, s.best.Hash = cfg, err, 0
+	if w != nil {
+		s.best.Hash = w.Hash()
+	}
+	return true
+}
+
+// attempt is Once for worlds that may end their goroutine.
+func attempt(seed uint64, cfg Config, run func(w *World) error) (w *World, err error) {
+	done := make(chan struct{})
+	err = errExited
+	go func() {
+		defer close(done)
+		w, err = Once(seed, cfg, run)
+	}()
+	<-done
+	return w, err
+}
+
+// alike reports whether two errors are of one kind: it is no use to find a
+// deadlock where a wrong answer was to be explained.
+func alike(a, b error) bool {
+	for _, kind := range []error{ErrDeadlock, ErrLimit, errExited} {
+		if errors.Is(a, kind) != errors.Is(b, kind) {
+			return false
+		}
+	}
+	return strings.HasPrefix(a.Error(), "panic: ") == strings.HasPrefix(b.Error(), "panic: ")
+}
+
+// noFault stands in a list of rules for one that was taken out, so that the
+// others keep their numbers.
+const noFault = Fault(255)
+
+// without is c with something taken away: "-drop" is a fault, "-rule:2" a rule,
+// and "clients=3" sets a parameter.
+func (c Config) without(word string) (Config, error) {
+	if name, value, ok := strings.Cut(word, "="); ok {
+		n, err := strconv.Atoi(value)
+		if err != nil {
+			return c, err
+		}
+		c.Params = slices.Clone(c.Params)
+		for i := range c.Params {
+			if c.Params[i].Name == name {
+				c.Params[i].Value = n
+				return c, nil
+			}
+		}
+		return c, fmt.Errorf("no parameter %q", name)
+	}
+	name := strings.TrimPrefix(word, "-")
+	if number, ok := strings.CutPrefix(name, "rule:"); ok {
+		i, err := strconv.Atoi(number)
+		if err != nil || i < 0 || i >= len(c.Rules) {
+			return c, fmt.Errorf("no rule %q", number)
+		}
+		c.Rules = slices.Clone(c.Rules)
+		c.Rules[i] = Rule{Fault: noFault}
+		return c, nil
+	}
+	f, ok := faultNamed(name)
+	if !ok {
+		return c, fmt.Errorf("no fault %q", name)
+	}
+	c.Faults[f] = 0
+	return c, nil
+}
+
+// A tail keeps the last lines that are written to it.
+type tail struct {
+	lines [][]byte
+	next  int
+}
+
+// tailLines is how much of the trace a failing test shows.
+const tailLines = 40
+
+func (l *tail) Write(p []byte) (int, error) {
+	if len(l.lines) < tailLines {
+		l.lines = append(l.lines, bytes.Clone(p))
+		return len(p), nil
+	}
+	l.lines[l.next] = append(l.lines[l.next][:0], p...)
+	l.next = (l.next + 1) % tailLines
+	return len(p), nil
+}
+
+func (l *tail) String() string {
+	return string(bytes.Join(slices.Concat(l.lines[l.next:], l.lines[:l.next]), nil))
+}
+
+// fail reports a failure: it runs the world once more for its story.
+func fail(t T, f *Failure, run func(w *World) error) {
+	t.Helper()
+	cfg, end := f.Config, new(tail)
+	cfg.Trace = end
+	text := fmt.Sprintf("sim: seed %d fails: %v\n", f.Seed, f.Err)
+	if _, err := attempt(f.Seed, cfg, run); err == nil {
+		text += "and not when it is run again: something decides that is not the seed\n"
+	} else {
+		text += "the trace ends with\n" + end.String()
+	}
+	t.Fatalf("%sreplay: %s", text, f.command(t.Name()))
+}
+
+// command is what replays the failure of a test.
+func (f *Failure) command(test string) string {
+	parts := strings.Split(test, "/")
+	for i, p := range parts {
+		parts[i] = "^" + p + "$"
+	}
+	return fmt.Sprintf("%s='%s' go test -count=1 -run '%s' %s",
+		EnvSeed, f.Replay(), strings.Join(parts, "/"), callerPackage())
+}
+
+// callerPackage is the import path of the nearest caller that is not of this
+// package, "." if that cannot be told.
+func callerPackage() string {
+	pcs := make([]uintptr, 32)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])
+	own := ""
+	for {
+		frame, more := frames.Next()
+		dir, base := "", frame.Function
+		if i := strings.LastIndexByte(base, '/'); i >= 0 {
+			dir, base = base[:i+1], base[i+1:]
+		}
+		base, _, _ = strings.Cut(base, ".")
+		switch {
+		case own == "":
+			own = dir + base
+		case dir+base != own:
+			return strings.TrimSuffix(dir+base, "_test")
+		}
+		if !more {
+			return "."
+		}
+	}
+}

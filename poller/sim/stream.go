@@ -1,0 +1,310 @@
+package sim
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+
+	"example.com/pike/poller"
+)
+
+// A stream is one end of a connection, as its process and the system hold it.
+type stream struct {
+	socket
+	conn    *conn
+	side    uint8 // which of conn.ends
+	handler poller.StreamHandler
+	peer    poller.Addr
+
+	dialing   bool // Connected has not been called
+	answered  bool // the system knows how the dial ended
+	connected bool
+	ended     bool  // EOF or an error was received
+	dead      bool  // the system has given the connection up, for err
+	gone      bool  // the process has no part in it any more
+	aborted   bool  // nor has the system: it was reset, or the machine lost power
+	err       errno // not told yet
+	cause     errno // why it is dead
+
+	reset    bool // by Reset
+	shutting bool // Shutdown waits for the Send in flight
+	shut     bool // Shutdown is done
+	probing  bool
+	probes   int32
+	recvCap  int // bytes of the system's buffers
+	sendCap  int
+
+	busy    bool // a Send is in flight
+	late    bool // and nothing of it may be taken yet
+	held    [][]byte
+	heldSum uint64
+	bufs    [][]byte // of held, from the first that is not wholly taken
+	off     int      // bytes of bufs[0] that are
+}
+
+func (s *stream) other() *stream { return &s.conn.ends[1-s.side] }
+func (s *stream) out() *pipe     { return &s.conn.pipes[s.side] }
+func (s *stream) in() *pipe      { return &s.conn.pipes[1-s.side] }
+
+const (
+	recvsPerPoll   = 16       // of one stream
+	recvBufferSize = 64 << 10 // bytes an upcall gets at most
+	wiped          = 0xDB     // what memory is overwritten with that was lent to an upcall
+)
+
+// Peer is the address of the other end.
+func (s *stream) Peer() poller.Addr {
+	if s.family == unixDomain {
+		return poller.Addr{} // which seldom has a name; the other backends do not ask
+	}
+	return s.peer
+}
+
+// Start begins delivery.
+func (s *stream) Start() {
+	if s.started || s.ended || s.closed {
+		return
+	}
+	s.started = true
+	s.h.note(vStart, s.id, &s.peer, 0, eOK)
+	s.wake()
+}
+
+// Stop suspends delivery.
+func (s *stream) Stop() {
+	if s.started {
+		s.started = false
+		s.h.note(vStop, s.id, &s.peer, 0, eOK)
+	}
+}
+
+// Close ends the stream: what the system has taken is still delivered.
+func (s *stream) Close() {
+	if !s.closed {
+		s.retire(s, &s.peer)
+	}
+}
+
+// Reset ends it, and drops what the system has not sent.
+func (s *stream) Reset() {
+	if s.closed {
+		return
+	}
+	s.reset = true
+	s.h.note(vReset, s.id, &s.peer, 0, eOK)
+	s.retire(s, &s.peer)
+}
+
+// Shutdown ends the sending side.
+func (s *stream) Shutdown() {
+	switch {
+	case s.closed || s.shut:
+	case s.busy || s.dialing:
+		s.shutting = true
+	default:
+		s.shut = true
+		s.h.note(vShutdown, s.id, &s.peer, 0, eOK)
+		s.out().finish()
+	}
+}
+
+// readable reports whether there is something to receive.
+func (s *stream) readable() bool {
+	return s.started && s.connected && !s.ended && (s.in().arrived > 0 || s.in().fin == finArrived || s.dead)
+}
+
+// writable reports whether the Send in flight can go on.
+func (s *stream) writable() bool {
+	return s.busy && !s.late && !s.dialing && (s.dead || s.shut || s.room() > 0)
+}
+
+// wake has Poll look at s if there is something to do.
+func (s *stream) wake() {
+	if s.dialing && s.answered || s.readable() || s.writable() {
+		s.h.tellSoon(s)
+	}
+}
+
+func (s *stream) tell() bool {
+	if s.dialing {
+		if s.answered {
+			s.tellConnected()
+		}
+		return !s.closed && !s.dialing && (s.readable() || s.writable())
+	}
+	sendFirst := s.h.w.dice.below(dieOrder, 2) == 0
+	if sendFirst {
+		s.proceed()
+	}
+	s.receive()
+	if !sendFirst {
+		s.proceed()
+	}
+	return !s.closed && (s.readable() || s.writable())
+}
+
+func (s *stream) tellConnected() {
+	s.dialing = false
+	s.h.note(vConnected, s.id, &s.peer, 0, s.err)
+	if s.err == eOK {
+		s.connected = true
+		if s.shutting && !s.busy {
+			s.shutting = false
+			s.Shutdown()
+		}
+		s.handler.Connected(nil)
+		return
+	}
+	e := s.err
+	s.err, s.ended, s.dead, s.cause = eOK, true, true, e
+	s.handler.Connected(e.of("connect"))
+}
+
+// receive hands over what has arrived, in pieces of the seed's choosing.
+func (s *stream) receive() {
+	h := s.h
+	for range recvsPerPoll {
+		if s.closed || !s.readable() {
+			return
+		}
+		in := s.in()
+		if in.arrived == 0 {
+			s.receiveEnd(in)
+			return
+		}
+		n := min(in.arrived, recvBufferSize)
+		if n > 1 && h.strikes(SplitRead, s.other().h.m, h.m, s.conn.port, &s.peer) {
+			n = 1 + int(h.w.dice.below(die(SplitRead), int64(n)-1))
+		}
+		p := h.w.lend(n)
+		in.read(p)
+		t := &h.w.trace
+		t.hash = mixBytes(t.hash, p)
+		h.note(vReceived, s.id, &s.peer, int64(n), eOK)
+		s.handler.Received(p, nil)
+		wipe(p)
+		if h.w.dice.below(dieBatch, 4) == 0 {
+			return
+		}
+	}
+}
+
+func (s *stream) receiveEnd(in *pipe) {
+	s.ended, s.started = true, false
+	if in.fin == finArrived {
+		s.h.note(vEnded, s.id, &s.peer, 0, eOK)
+		s.handler.Received(nil, io.EOF)
+		return
+	}
+	s.err = eOK
+	s.h.note(vReceived, s.id, &s.peer, 0, s.cause)
+	s.handler.Received(nil, s.cause.of("recv"))
+}
+
+// lend is memory for an upcall.
+func (w *World) lend(n int) []byte {
+	if n > len(w.buf) {
+		w.buf = make([]byte, max(n, 4<<10))
+	}
+	return w.buf[:n:n]
+}
+
+// wipe makes memory useless that was lent to an upcall, so that whoever has
+// kept it will notice.
+func wipe(p []byte) {
+	for len(p) > 0 {
+		p = p[copy(p, wipedBytes):]
+	}
+}
+
+var wipedBytes = bytes.Repeat([]byte{wiped}, 4<<10)
+
+// dies has the system give the connection up. What has arrived can still be
+// received; nothing more will.
+func (s *stream) dies(e errno) {
+	if s.dead || s.gone {
+		return
+	}
+	s.dead, s.err, s.cause = true, e, e
+	s.out().stop()
+	s.in().discard()
+	s.wake()
+}
+
+func (s *stream) happen(k kind, arg int64) {
+	switch k {
+	case evAnswer:
+		s.answer(errno(arg))
+	case evReset:
+		if s.in().fin == finArrived { // the peer had closed: Linux calls that EPIPE (tcp_reset)
+			s.dies(ePIPE)
+		} else {
+			s.dies(eCONNRESET)
+		}
+	case evProbe:
+		s.probed()
+	case evReady:
+		s.late = false
+		if !s.closed {
+			s.wake()
+		}
+	}
+}
+
+func (s *stream) end() {
+	s.drop(false, s.reset || s.opt.linger == 0)
+	h := s.h
+	if s.busy {
+		s.busy = false
+		s.returned()
+		h.note(vSent, s.id, &s.peer, 0, eCLOSED)
+		if s.handler != nil {
+			s.handler.Sent(net.ErrClosed)
+		}
+	}
+	h.note(vClosed, s.id, &s.peer, 0, eOK)
+	if s.handler != nil {
+		s.handler.Closed()
+	}
+}
+
+func (s *stream) abandon(vanish bool) {
+	s.closed = true
+	s.busy, s.held, s.bufs = false, nil, nil
+	// The system answers a close that leaves bytes unread with a reset (RFC 1122,
+	// 4.2.2.13). The backends read them first when a handler calls Close; nobody
+	// does for a process that ends.
+	s.drop(vanish, s.in().arrived > 0)
+}
+
+func (s *stream) String() string {
+	text := fmt.Sprintf("stream %v -> %v: ", s.local, s.peer)
+	switch {
+	case s.dialing:
+		text += "dialing"
+	case s.dead:
+		text += "dead by " + s.cause.String()
+	default:
+		text += receiving(&s.socket)
+	}
+	if n := s.in().arrived; n > 0 {
+		text += fmt.Sprintf(", %d bytes unread", n)
+	}
+	if s.in().fin == finArrived && !s.ended {
+		text += ", the end unread"
+	}
+	if s.busy {
+		text += fmt.Sprintf(", Send in flight with %d bytes left", s.Unsent())
+	}
+	return text + s.out().state()
+}
+
+// SetOption also changes the sizes of the buffers.
+func (s *stream) SetOption(o poller.Option, v int) error {
+	err := s.socket.SetOption(o, v)
+	if err == nil && (o == poller.RecvBuffer || o == poller.SendBuffer) {
+		s.recvCap, s.sendCap = int(s.opt.recvBuffer), int(s.opt.sendBuffer)
+	}
+	return err
+}
