@@ -196,9 +196,9 @@ func bufferSizes(s *streams) {
 		set func(int) error
 		get func() (int, error)
 	}{
-		"tcp receive": {c.SetReadBuffer, c.ReadBuffer},
-		"tcp send":    {c.SetWriteBuffer, c.WriteBuffer},
-		"udp receive": {u.SetReadBuffer, u.ReadBuffer},
+		"tcp receive": {c.SetReadBuffer, c.ReadBufferSize},
+		"tcp send":    {c.SetWriteBuffer, c.WriteBufferSize},
+		"udp receive": {u.SetReadBuffer, u.ReadBufferSize},
 		"udp send":    {u.SetWriteBuffer, u.WriteBufferSize},
 	} {
 		s.Run(name, func(t *testing.T) {

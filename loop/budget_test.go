@@ -2,6 +2,8 @@ package loop_test
 
 import (
 	"net/netip"
+	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,10 +38,18 @@ func TestFloodsStarveNobody(t *testing.T) {
 		},
 		"posts of other goroutines": func(t *testing.T, lp *loop.Loop) {
 			done := make(chan struct{})
-			t.Cleanup(func() { <-done })
+			var enough atomic.Bool
+			t.Cleanup(func() { enough.Store(true); <-done })
+			var waiting atomic.Int32 // never few, but not all there is memory for
 			go func() {
 				defer close(done)
-				for lp.Post(func() {}) == nil {
+				for !enough.Load() {
+					if waiting.Load() > 100_000 {
+						runtime.Gosched()
+						continue
+					}
+					waiting.Add(1)
+					lp.Post(func() { waiting.Add(-1) })
 				}
 			}()
 		},

@@ -273,3 +273,18 @@ func TestDescriptorClosedUnderneath(t *testing.T) {
 	r.run()
 	r.equal("OnClose", calls, 1)
 }
+
+// settled waits for goroutines of earlier tests to end and returns how many are
+// left.
+func settled() int {
+	n := runtime.NumGoroutine()
+	for range 50 {
+		time.Sleep(2 * time.Millisecond)
+		m := runtime.NumGoroutine()
+		if m == n {
+			return n
+		}
+		n = m
+	}
+	return n
+}

@@ -13,50 +13,84 @@ import (
 	"example.com/pike/tcp"
 )
 
-// How a connection can end, and what OnClose is told of it: the documented
-// reason, once, and last.
+// An ending is how a connection can end, and the reason that is documented.
+type ending struct {
+	end  func(r *rig, peer, c *tcp.Conn)
+	want error
+}
+
+var much = make([]byte, 64*mebibyte) // more than the system ever takes
+
+// full has c send to a peer that takes nothing.
+func full(r *rig, peer, c *tcp.Conn) {
+	r.no(peer.PauseRead())
+	c.Write(much)
+}
+
+var endings = map[string]ending{
+	"Close":        {func(_ *rig, _, c *tcp.Conn) { c.Close() }, nil},
+	"Close, drain": {func(_ *rig, _, c *tcp.Conn) { c.Write(much[:4*mebibyte]); c.Close() }, nil},
+	"both sides ended, the peer first": {func(_ *rig, peer, c *tcp.Conn) {
+		c.OnEOF = func(c *tcp.Conn) { c.CloseWrite() }
+		peer.CloseWrite()
+	}, nil},
+	"both sides ended, the peer last": {func(_ *rig, peer, c *tcp.Conn) {
+		c.OnEOF = func(c *tcp.Conn) {}
+		peer.OnEOF = func(p *tcp.Conn) { p.CloseWrite() }
+		c.CloseWrite()
+	}, nil},
+	"Close in OnEOF": {func(_ *rig, peer, c *tcp.Conn) {
+		c.OnEOF = func(c *tcp.Conn) { c.Close() }
+		peer.Close()
+	}, nil},
+	"NetConn": {func(r *rig, _, c *tcp.Conn) {
+		nc, err := c.NetConn()
+		r.no(err)
+		nc.Close()
+	}, nil},
+	"the loop is closed": {func(r *rig, _, c *tcp.Conn) { r.no(r.lp.Close()) }, nil},
+
+	"the peer ended, no OnEOF":        {func(_ *rig, peer, _ *tcp.Conn) { peer.Close() }, io.EOF},
+	"the peer half-closed, no OnEOF":  {func(_ *rig, peer, _ *tcp.Conn) { peer.CloseWrite() }, io.EOF},
+	"CloseWrite, then the peer ended": {func(_ *rig, peer, c *tcp.Conn) { c.CloseWrite(); peer.Close() }, io.EOF},
+
+	"Abort":                            {func(_ *rig, _, c *tcp.Conn) { c.Abort() }, tcp.ErrAborted},
+	"Abort while it drains":            {func(r *rig, peer, c *tcp.Conn) { full(r, peer, c); c.Close(); c.Abort() }, tcp.ErrAborted},
+	"the loop is closed, much to send": {func(r *rig, peer, c *tcp.Conn) { full(r, peer, c); r.no(r.lp.Close()) }, tcp.ErrAborted},
+
+	"the peer takes nothing": {func(r *rig, peer, c *tcp.Conn) {
+		full(r, peer, c)
+		r.no(c.SetDrainTimeout(1))
+		c.Close()
+	}, os.ErrDeadlineExceeded},
+
+	"the peer reset": {func(_ *rig, peer, _ *tcp.Conn) { peer.Abort() }, syscall.ECONNRESET},
+	"the peer reset, SO_LINGER 0": {func(r *rig, peer, _ *tcp.Conn) {
+		r.no(peer.SetLinger(0))
+		peer.Close()
+	}, syscall.ECONNRESET},
+	"the peer reset while it drains": {func(r *rig, peer, c *tcp.Conn) {
+		full(r, peer, c)
+		c.Close()
+		r.turns(3)
+		peer.Abort()
+	}, syscall.ECONNRESET},
+	"the peer reset while it is full": {func(r *rig, peer, c *tcp.Conn) {
+		full(r, peer, c)
+		r.turns(3)
+		peer.Abort()
+	}, syscall.ECONNRESET},
+	"the peer reset a paused one": {func(r *rig, peer, c *tcp.Conn) {
+		r.no(c.PauseRead())
+		full(r, peer, c)
+		r.turns(3)
+		peer.Abort()
+	}, syscall.ECONNRESET},
+}
+
+// What OnClose is told of each: the documented reason, once, and last.
 func TestReasonOfOnClose(t *testing.T) {
-	much := make([]byte, 64*mebibyte)
-	for name, e := range map[string]struct {
-		end  func(r *rig, peer, c *tcp.Conn)
-		want error
-	}{
-		"Close":        {func(r *rig, _, c *tcp.Conn) { c.Close() }, nil},
-		"Close, drain": {func(r *rig, _, c *tcp.Conn) { c.Write(much[:4*mebibyte]); c.Close() }, nil},
-		"both sides ended, the peer first": {func(r *rig, peer, c *tcp.Conn) {
-			c.OnEOF = func(c *tcp.Conn) { c.CloseWrite() }
-			peer.CloseWrite()
-		}, nil},
-		"both sides ended, the peer last": {func(r *rig, peer, c *tcp.Conn) {
-			c.OnEOF = func(c *tcp.Conn) {}
-			peer.OnEOF = func(p *tcp.Conn) { p.CloseWrite() }
-			c.CloseWrite()
-		}, nil},
-		"Close in OnEOF": {func(r *rig, peer, c *tcp.Conn) {
-			c.OnEOF = func(c *tcp.Conn) { c.Close() }
-			peer.Close()
-		}, nil},
-		"the peer ended, no OnEOF":        {func(r *rig, peer, _ *tcp.Conn) { peer.Close() }, io.EOF},
-		"the peer half-closed, no OnEOF":  {func(r *rig, peer, _ *tcp.Conn) { peer.CloseWrite() }, io.EOF},
-		"CloseWrite, then the peer ended": {func(r *rig, peer, c *tcp.Conn) { c.CloseWrite(); peer.Close() }, io.EOF},
-		"Abort":                           {func(r *rig, _, c *tcp.Conn) { c.Abort() }, tcp.ErrAborted},
-		"Abort while it drains":           {func(r *rig, peer, c *tcp.Conn) { peer.PauseRead(); c.Write(much); c.Close(); c.Abort() }, tcp.ErrAborted},
-		"the peer reset":                  {func(r *rig, peer, _ *tcp.Conn) { peer.Abort() }, syscall.ECONNRESET},
-		"the peer reset, SO_LINGER 0":     {func(r *rig, peer, _ *tcp.Conn) { r.no(peer.SetLinger(0)); peer.Close() }, syscall.ECONNRESET},
-		"the peer reset while it drains":  {func(r *rig, peer, c *tcp.Conn) { peer.PauseRead(); c.Write(much); c.Close(); r.turns(3); peer.Abort() }, syscall.ECONNRESET},
-		"the peer reset while it is full": {func(r *rig, peer, c *tcp.Conn) { peer.PauseRead(); c.Write(much); r.turns(3); peer.Abort() }, syscall.ECONNRESET},
-		"the peer reset a paused one": {func(r *rig, peer, c *tcp.Conn) {
-			c.PauseRead()
-			c.Write(much)
-			peer.PauseRead()
-			r.turns(3)
-			peer.Abort()
-		}, syscall.ECONNRESET},
-		"the peer takes nothing":           {func(r *rig, peer, c *tcp.Conn) { peer.PauseRead(); c.Write(much); c.SetDrainTimeout(1); c.Close() }, os.ErrDeadlineExceeded},
-		"NetConn":                          {func(r *rig, _, c *tcp.Conn) { nc, err := c.NetConn(); r.no(err); nc.Close() }, nil},
-		"the loop is closed":               {func(r *rig, _, c *tcp.Conn) { r.no(r.lp.Close()) }, nil},
-		"the loop is closed, much to send": {func(r *rig, peer, c *tcp.Conn) { peer.PauseRead(); c.Write(much); r.no(r.lp.Close()) }, tcp.ErrAborted},
-	} {
+	for name, e := range endings {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
 			peer, c := r.pair()

@@ -33,26 +33,21 @@ func TestMethodsOffTheLoop(t *testing.T) {
 		}
 		calls["tcp.Conn."+method] = func() { call(c) }
 	}
-	said := make(chan string)
-	go func() {
-		for name, call := range calls {
-			if got := panicOf(call); !strings.Contains(got, name+" ") {
-				said <- fmt.Sprintf("%s: %q", name, got)
+	var said []string
+	r.no(r.lp.Post(func() { // the loop runs now
+		go func() {
+			for name, call := range calls {
+				if got := panicOf(call); !strings.Contains(got, name+" ") {
+					said = append(said, fmt.Sprintf("%s: %q", name, got))
+				}
 			}
-		}
-		close(said)
-		r.lp.Stop()
-	}()
-	done := make(chan struct{})
-	go func() {
-		for s := range said {
-			t.Error(s)
-		}
-		close(done)
-	}()
-	r.until("it runs", func() bool { return true })
-	r.no(r.lp.Run())
-	<-done
+			r.lp.Stop()
+		}()
+	}))
+	r.run()
+	for _, s := range said {
+		t.Error(s)
+	}
 }
 
 func panicOf(call func()) (text string) {

@@ -72,7 +72,9 @@ func TestPauseReadInOnAccept(t *testing.T) {
 // Turns of the loop while nothing can be done about a peer that hung up: a
 // readiness system reports a hang-up again and again to whoever listens.
 func TestPeerHangsUpCostsNothing(t *testing.T) {
-	hangUps := map[string]func(peer *tcp.Conn) error{"closes": (*tcp.Conn).Close, "resets": (*tcp.Conn).Abort, "half-closes": (*tcp.Conn).CloseWrite}
+	hangUps := map[string]func(peer *tcp.Conn) error{
+		"closes": (*tcp.Conn).Close, "resets": (*tcp.Conn).Abort, "half-closes": (*tcp.Conn).CloseWrite,
+	}
 	states := map[string]func(c *tcp.Conn){
 		"paused":             func(c *tcp.Conn) { c.PauseRead() },
 		"paused, unread":     func(c *tcp.Conn) { c.PauseRead() },

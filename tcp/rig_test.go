@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"runtime"
 	"testing"
 	"time"
 
@@ -268,19 +267,4 @@ func (s *countedStream) TrySend(p []byte) int {
 func (s *countedStream) Shutdown() {
 	s.p.shutdowns++
 	s.Stream.Shutdown()
-}
-
-// settled waits for goroutines of earlier tests to end and returns how many are
-// left.
-func settled() int {
-	n := runtime.NumGoroutine()
-	for range 50 {
-		time.Sleep(2 * time.Millisecond)
-		m := runtime.NumGoroutine()
-		if m == n {
-			return n
-		}
-		n = m
-	}
-	return n
 }

@@ -92,10 +92,13 @@ func TestDoneTellsWhatWasLost(t *testing.T) {
 		end  func(r *rig, peer, c *tcp.Conn)
 		want error
 	}{
-		"Abort":         {func(r *rig, _, c *tcp.Conn) { r.no(c.Abort()) }, tcp.ErrAborted},
-		"drain timeout": {func(r *rig, _, c *tcp.Conn) { r.no(c.SetDrainTimeout(time.Millisecond)); r.no(c.Close()) }, os.ErrDeadlineExceeded},
-		"peer reset":    {func(r *rig, peer, _ *tcp.Conn) { r.no(peer.Abort()) }, syscall.ECONNRESET},
-		"loop closed":   {func(r *rig, _, c *tcp.Conn) { r.no(r.lp.Close()) }, net.ErrClosed},
+		"Abort": {func(r *rig, _, c *tcp.Conn) { r.no(c.Abort()) }, tcp.ErrAborted},
+		"drain timeout": {func(r *rig, _, c *tcp.Conn) {
+			r.no(c.SetDrainTimeout(time.Millisecond))
+			r.no(c.Close())
+		}, os.ErrDeadlineExceeded},
+		"peer reset":  {func(r *rig, peer, _ *tcp.Conn) { r.no(peer.Abort()) }, syscall.ECONNRESET},
+		"loop closed": {func(r *rig, _, c *tcp.Conn) { r.no(r.lp.Close()) }, net.ErrClosed},
 	}
 	for name, e := range ends {
 		t.Run(name, func(t *testing.T) {
