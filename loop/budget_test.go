@@ -27,61 +27,62 @@ func pingPong(t *testing.T, lp *loop.Loop, arrived func()) *udp.Conn {
 	return c
 }
 
-// Each flood goes on for ever: only if I/O and timers get their share does the
-// loop end.
-func TestFloodsStarveNobody(t *testing.T) {
-	floods := map[string]func(t *testing.T, lp *loop.Loop){
-		"a post that posts itself": func(t *testing.T, lp *loop.Loop) {
-			var again func()
-			again = func() { no(t, lp.Post(again)) }
-			again()
-		},
-		"posts of other goroutines": func(t *testing.T, lp *loop.Loop) {
-			done := make(chan struct{})
-			var enough atomic.Bool
-			t.Cleanup(func() { enough.Store(true); <-done })
-			var waiting atomic.Int32 // never few, but not all there is memory for
-			go func() {
-				defer close(done)
-				for !enough.Load() {
-					if waiting.Load() > 100_000 {
-						runtime.Gosched()
-						continue
-					}
-					waiting.Add(1)
-					lp.Post(func() { waiting.Add(-1) })
+// floods are what keeps a loop busy for ever.
+var floods = map[string]func(t *testing.T, lp *loop.Loop){
+	"a post that posts itself": func(t *testing.T, lp *loop.Loop) {
+		var again func()
+		again = func() { no(t, lp.Post(again)) }
+		again()
+	},
+	"posts of other goroutines": func(t *testing.T, lp *loop.Loop) {
+		done := make(chan struct{})
+		var enough atomic.Bool
+		t.Cleanup(func() { enough.Store(true); <-done })
+		var waiting atomic.Int32 // never few, but not all there is memory for
+		go func() {
+			defer close(done)
+			for !enough.Load() {
+				if waiting.Load() > 100_000 {
+					runtime.Gosched()
+					continue
 				}
-			}()
-		},
-		"timers that are due at once": func(t *testing.T, lp *loop.Loop) {
-			for range 500 {
-				var tm *timer.Timer
-				tm, err := timer.New(lp, func() { no(t, tm.Reset(0)) })
-				no(t, err)
-				no(t, tm.Start(0, 0))
+				waiting.Add(1)
+				lp.Post(func() { waiting.Add(-1) })
 			}
-		},
-		"deferred work that defers itself": func(t *testing.T, lp *loop.Loop) {
-			var again deferred
-			again = func() { lp.Defer(again) }
-			again()
-		},
-		"close callbacks that close": func(t *testing.T, lp *loop.Loop) {
-			var again func()
-			again = func() {
-				h, err := lp.NewIdle(func() {})
-				no(t, err)
-				h.OnClose = again
-				no(t, h.Close())
-			}
-			again()
-		},
-		"idle": func(t *testing.T, lp *loop.Loop) {
+		}()
+	},
+	"timers that are due at once": func(t *testing.T, lp *loop.Loop) {
+		for range 500 {
+			var tm *timer.Timer
+			tm, err := timer.New(lp, func() { no(t, tm.Reset(0)) })
+			no(t, err)
+			no(t, tm.Start(0, 0))
+		}
+	},
+	"deferred work that defers itself": func(t *testing.T, lp *loop.Loop) {
+		var again deferred
+		again = func() { lp.Defer(again) }
+		again()
+	},
+	"close callbacks that close": func(t *testing.T, lp *loop.Loop) {
+		var again func()
+		again = func() {
 			h, err := lp.NewIdle(func() {})
 			no(t, err)
-			no(t, h.Start())
-		},
-	}
+			h.OnClose = again
+			no(t, h.Close())
+		}
+		again()
+	},
+	"idle": func(t *testing.T, lp *loop.Loop) {
+		h, err := lp.NewIdle(func() {})
+		no(t, err)
+		no(t, h.Start())
+	},
+}
+
+// Only if I/O and timers get their share does the loop end.
+func TestFloodsStarveNobody(t *testing.T) {
 	for name, flood := range floods {
 		t.Run(name, func(t *testing.T) {
 			lp := newLoop(t, loop.Options{})

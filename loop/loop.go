@@ -272,13 +272,22 @@ func (l *Loop) shutHandles() {
 		if l.poll(atOnce) != nil || l.handles.n == 0 && l.closing == 0 {
 			return
 		}
-		l.Walk(func(h Handle) {
-			if a, ok := h.(interface{ Abort() error }); ok && h.base().flags&ended == 0 {
-				a.Abort()
-			} else {
-				h.Close()
-			}
-		})
+		l.Walk(endNow)
+	}
+}
+
+// endNow closes a handle that may be closing already, but waits for its peer.
+func endNow(h Handle) {
+	if h.base().flags&ended != 0 {
+		return
+	}
+	switch h := h.(type) {
+	case interface{ CloseNow() error }:
+		h.CloseNow()
+	case interface{ Abort() error }:
+		h.Abort()
+	default:
+		h.Close()
 	}
 }
 

@@ -9,7 +9,8 @@ import (
 
 type listener struct {
 	source
-	a Acceptor
+	a   Acceptor
+	err errno // how Start failed
 }
 
 // maxBacklog is cut by the system to net.core.somaxconn (listen(2)).
@@ -61,7 +62,7 @@ func (l *listener) Start() {
 		return
 	}
 	l.started = true
-	if l.arm(Readable) != 0 {
+	if l.err = l.arm(Readable); l.err != 0 {
 		l.failing = true
 		l.p.failed = append(l.p.failed, l)
 	}
@@ -126,7 +127,7 @@ func (l *listener) fail() {
 	l.failing = false
 	if l.started {
 		l.started = false
-		l.a.Failed(os.NewSyscallError("epoll_ctl", unix.ENOSPC))
+		l.a.Failed(os.NewSyscallError("epoll_ctl", l.err))
 	}
 }
 

@@ -65,6 +65,13 @@ type Waiter interface {
 	MeasureWaits(d *time.Duration)
 }
 
+// An Acker is a stream that knows what its peer has acknowledged.
+type Acker interface {
+	// Unacked is how many of the bytes that the system has taken the peer's
+	// system has not acknowledged, an end that was sent (Shutdown) included.
+	Unacked() int
+}
+
 // A Meter counts the events that a poller has taken from the system.
 type Meter interface {
 	Events() uint64

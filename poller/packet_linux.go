@@ -235,17 +235,18 @@ func (s *packet) Send(ms []Message) bool {
 func (s *packet) write(ms []Message) (done int, e errno) {
 	b := s.p.packets
 	for done < len(ms) {
-		k := min(len(ms)-done, sendBatch)
+		k, total := min(len(ms)-done, sendBatch), 0
 		for i, m := range ms[done:][:k] {
 			if e = b.prepare(i, m, s); e != 0 {
 				k = i
 				break
 			}
+			total += len(m.Data)
 		}
 		if k == 0 {
 			return done, e
 		}
-		n, sendErr := sendmmsg(s.fd, b.sendHdrs[:k])
+		n, sendErr := sendmmsg(s.fd, b.sendHdrs[:k], total)
 		clear(b.sendIovs[:k]) // or the poller would keep the caller's memory alive
 		switch {
 		case sendErr == unix.EINTR:

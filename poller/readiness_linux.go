@@ -9,16 +9,17 @@ import (
 
 // Limits of one Poll, so that no socket starves the others.
 const (
-	recvBufferSize = 64 << 10
-	recvsPerPoll   = 16      // of one stream, up to recvBufferSize each
-	bytesPerSend   = 1 << 20 // of one stream, before others have their turn
-	acceptsPerPoll = 64      // of one listener
-	discardOnClose = 1 << 20 // bytes, so that a close is no reset
-	errorsPerPoll  = 16      // of one datagram socket's error queue
-	batchesPerPoll = 8       // of one datagram socket, recvBatch messages each
-	recvBatch      = 32
-	sendBatch      = 64
-	iovecsPerSend  = 64
+	recvBufferSize  = 64 << 10
+	recvsPerPoll    = 16      // of one stream, up to recvBufferSize each
+	bytesPerSend    = 1 << 20 // of one stream, before others have their turn
+	acceptsPerPoll  = 64      // of one listener
+	discardOnClose  = 1 << 20 // bytes at a time, so that a close is no reset
+	discardsOnClose = 64      // times, twice the largest receive buffer that Linux allows by default
+	errorsPerPoll   = 16      // of one datagram socket's error queue
+	batchesPerPoll  = 8       // of one datagram socket, recvBatch messages each
+	recvBatch       = 32
+	sendBatch       = 64
+	iovecsPerSend   = 64
 )
 
 // readiness is the core that readiness backends share: sockets that are told
@@ -71,10 +72,15 @@ func (p *readiness) Poll(deadline Time) error {
 		return err
 	}
 	p.seen += uint64(n)
+	if n > 0 && p.woken.Load() {
+		// Before any handler: one that panics out of Poll takes the rest of the
+		// batch with it, and with the wake-up in it nobody could wake us again. A
+		// wake-up that is still to come costs a turn, no more.
+		p.woken.Store(false)
+	}
 	for i := range n {
 		at, gen, ev := p.event(i)
 		if at == wakeSlot {
-			p.woken.Store(false)
 			continue
 		}
 		// A slot freed in this batch has a new generation, and one given out

@@ -216,6 +216,11 @@ func (s *stream) Send(bufs [][]byte) bool {
 		o.busy, o.bufs = true, bufs
 		return false
 	}
+	if s.out != nil && s.out.err != 0 && len(bufs) > 0 { // TrySend's
+		s.out.busy, s.out.bufs = true, bufs
+		s.failLater()
+		return false
+	}
 	i, off, e := s.write(bufs, 0)
 	if i == len(bufs) {
 		return true
@@ -242,6 +247,9 @@ func (s *stream) TrySend(p []byte) int {
 		n, e := send(s.fd, b)
 		if e != 0 {
 			s.reset = s.reset || e == unix.ECONNRESET
+			if e != unix.EAGAIN && e != unix.EINTR {
+				s.pending().err = e // the system tells it once: Send must still know
+			}
 			break
 		}
 		if done += n; n < len(b) {
@@ -249,6 +257,14 @@ func (s *stream) TrySend(p []byte) int {
 		}
 	}
 	return done
+}
+
+// Unacked is for those who want to know that the peer has it.
+func (s *stream) Unacked() int {
+	if s.fd < 0 {
+		return 0
+	}
+	return outq(s.fd)
 }
 
 func (s *stream) Unsent() int {
@@ -322,8 +338,8 @@ func (s *stream) fail() {
 		s.connected(e)
 		return
 	}
-	if e := s.out.recvErr; e != 0 && s.started {
-		s.out.recvErr = 0
+	e := s.out.recvErr
+	if s.out.recvErr = 0; e != 0 && s.started {
 		s.finish(os.NewSyscallError("epoll_ctl", e))
 	}
 	if s.closed || s.out == nil {
@@ -341,7 +357,11 @@ func (s *stream) end() {
 		// The system answers a close that leaves bytes unread with a reset, which
 		// may destroy what we sent before the peer has read it (RFC 1122,
 		// 4.2.2.13).
-		discard(s.fd, discardOnClose)
+		for range discardsOnClose {
+			if n, _ := discard(s.fd, discardOnClose); n < discardOnClose {
+				break
+			}
+		}
 	}
 	s.release()
 	busy := s.out != nil && s.out.busy

@@ -31,6 +31,16 @@ func discard(fd int32, n int) (int, errno) {
 	return int(r), e
 }
 
+// outq is what a TCP socket has sent, or is to send, that is not acknowledged
+// (tcp(7), SIOCOUTQ).
+func outq(fd int32) int {
+	var n int32
+	if _, _, e := unix.RawSyscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCOUTQ, uintptr(unsafe.Pointer(&n))); e != 0 {
+		return 0
+	}
+	return int(n)
+}
+
 func send(fd int32, b []byte) (int, errno) {
 	p, n := uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b))
 	if len(b) > rawMost {
@@ -58,16 +68,23 @@ type mmsghdr struct {
 	n uint32 // bytes of this message
 }
 
+// recvmmsg is raw although it may copy recvBatch of the largest datagrams: which
+// it will be is not known before.
 func recvmmsg(fd int32, ms []mmsghdr) (int, errno) {
 	r, _, e := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd),
 		uintptr(unsafe.Pointer(unsafe.SliceData(ms))), uintptr(len(ms)), unix.MSG_DONTWAIT, 0, 0)
 	return int(r), e
 }
 
-func sendmmsg(fd int32, ms []mmsghdr) (int, errno) {
-	r, _, e := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(fd),
-		uintptr(unsafe.Pointer(unsafe.SliceData(ms))), uintptr(len(ms)),
-		unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT, 0, 0)
+// sendmmsg sends ms, total bytes in all.
+func sendmmsg(fd int32, ms []mmsghdr, total int) (int, errno) {
+	const flags = unix.MSG_NOSIGNAL | unix.MSG_DONTWAIT
+	p, n := uintptr(unsafe.Pointer(unsafe.SliceData(ms))), uintptr(len(ms))
+	if total > rawMost {
+		r, _, e := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(fd), p, n, flags, 0, 0)
+		return int(r), e
+	}
+	r, _, e := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(fd), p, n, flags, 0, 0)
 	return int(r), e
 }
 

@@ -87,3 +87,34 @@ func TestWakeWhileClosing(t *testing.T) {
 		})
 	}
 }
+
+// TestWakeAfterAPanic has a handler panic out of Poll while a wake-up is in the
+// same batch: later ones must not be taken for this one.
+func TestWakeAfterAPanic(t *testing.T) {
+	each(t, func(t *testing.T, p poller.Poller) {
+		a, b := pair(t, p, local)
+		b.received = func([]byte, error) { panic("of the handler") }
+		for range 5 {
+			a.TrySend([]byte("x"))
+			pause(t, p, time.Millisecond)
+			b.Start()
+			p.Wake()
+			func() {
+				defer func() {
+					if recover() == nil {
+						t.Error("nothing was received")
+					}
+				}()
+				until(t, p, "the handler panics", func() bool { return false })
+			}()
+			b.Stop()
+			pause(t, p, time.Millisecond)
+			p.Wake()
+			start := p.Now()
+			p.Poll(start.Add(10 * time.Second))
+			if d := p.Now().Sub(start); d > 5*time.Second {
+				t.Fatalf("a Wake after the panic took %v", d)
+			}
+		}
+	})
+}

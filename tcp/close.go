@@ -2,15 +2,14 @@ package tcp
 
 import (
 	"net"
-	"os"
 	"time"
-
-	"example.com/pike/loop"
 )
 
 // Close sends what is queued and then closes the connection; OnClose follows.
-// Until then what arrives is dropped. A peer that takes nothing for
-// Options.DrainTimeout is reset, and the reason is os.ErrDeadlineExceeded. On a
+// Until then what arrives is dropped. A peer that takes nothing of what is
+// queued for Options.DrainTimeout is reset, and the reason is
+// os.ErrDeadlineExceeded. When all is sent, a connection whose peer is not done
+// stays until the peer has acknowledged everything, or has ended too. On a
 // connection that is still being dialed it gives up: the function given to Dial
 // is called with net.ErrClosed. Closing again is net.ErrClosed.
 func (c *Conn) Close() error {
@@ -49,13 +48,47 @@ func (c *Conn) drain() {
 	c.watchDrain()
 }
 
-// finish has the poller close the connection.
+// finish ends a connection whose output the system has.
 func (c *Conn) finish() {
 	c.Loop().BeginClose(c)
+	switch {
+	case c.is(finished | lingering):
+	case c.mustLinger():
+		c.linger()
+	default:
+		c.leave()
+	}
+}
+
+// leave has the poller close the connection.
+func (c *Conn) leave() {
 	if !c.is(finished) {
 		c.state |= finished
 		c.s.Close()
 	}
+}
+
+// CloseNow closes the connection without waiting for its peer: what the system
+// has taken it still sends, what is queued is dropped, and the reason is then
+// ErrAborted. It may follow Close, to stop waiting; on a connection that is
+// wholly closed it is net.ErrClosed.
+func (c *Conn) CloseNow() error {
+	c.Loop().Check("tcp.Conn.CloseNow")
+	switch {
+	case c.is(finished):
+		return c.fail("close", net.ErrClosed)
+	case c.is(connecting):
+		c.close()
+		return nil
+	case c.out != nil:
+		c.rare().err = c.fail("close", ErrAborted)
+		if c.out.flight > 0 {
+			c.out.giveUp(c.s.Unsent())
+		}
+	}
+	c.Loop().BeginClose(c)
+	c.leave()
+	return nil
 }
 
 // Abort closes the connection at once; what is queued is dropped and the peer sees a reset
@@ -115,17 +148,3 @@ func (c *Conn) watchDrain() {
 		lp.SetTimeout(&m.linger, lp.Poller().Now().Add(m.drain))
 	}
 }
-
-// Expired looks whether the peer has taken anything since the last time.
-func (m *rarely) Expired(*loop.Timeout) {
-	c := m.c
-	switch {
-	case c.is(finished):
-	case c.Buffered() < m.unsent:
-		c.watchDrain()
-	default:
-		c.abandon(c.fail("close", os.ErrDeadlineExceeded))
-	}
-}
-
-func (m *rarely) stop() { m.c.Loop().StopTimeout(&m.linger) }

@@ -39,11 +39,12 @@ type Conn struct {
 	// system: the time to write more.
 	OnWrite func(c *Conn)
 
-	// OnClose is called once and last. err is nil after Close and after both
-	// sides have ended; io.EOF where the peer ended and OnEOF is not set;
-	// ErrAborted after Abort; and else what went wrong: errors.Is(err,
-	// syscall.ECONNRESET) where the peer reset the connection, os.ErrDeadlineExceeded where Close
-	// could not send everything in time.
+	// OnClose is called once and last. err is io.EOF where the peer ended and
+	// OnEOF is not set; nil after Close, and where OnEOF is set and both sides
+	// have ended; ErrAborted after Abort, or where CloseNow dropped something; and
+	// else what went wrong: errors.Is(err, syscall.ECONNRESET) where the peer
+	// reset the connection, os.ErrDeadlineExceeded where Close could not send
+	// everything in time.
 	OnClose func(c *Conn, err error)
 
 	// Context is the user's own.
@@ -75,6 +76,8 @@ const (
 	deferred          // output is flushed by the loop
 	holding           // the loop is held until out is empty
 	wrote             // OnWrite is owed
+	spoken            // something was written
+	lingering         // all is sent, and the peer not done; see linger
 	endedByPeer       // the reason of OnClose is io.EOF
 )
 
@@ -83,7 +86,9 @@ type rarely struct {
 	drain   time.Duration // of this connection, instead of the default
 	err     error         // the reason of OnClose, where it is not the peer's end
 	linger  loop.Timeout
-	unsent  int // when linger was armed last
+	unsent  int           // when linger was armed last
+	moved   poller.Time   // when the peer last acknowledged something, while lingering
+	wait    time.Duration // between looks, while lingering
 	dialing *dialing
 	c       *Conn
 }
@@ -235,6 +240,8 @@ func (c *Conn) endRead(err error) {
 	c.state |= readEnded
 	switch {
 	case c.is(finished):
+	case c.is(lingering):
+		c.endLinger(err)
 	case err != io.EOF:
 		c.abandon(c.fail("read", err))
 	case c.is(sendFailed):

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"syscall"
+	"time"
 
 	"example.com/pike/loop"
 	"example.com/pike/poller"
@@ -20,7 +21,8 @@ type dialing struct {
 	port    uint16
 	ips     []netip.Addr // still to be tried
 	options *poller.Options
-	timeout loop.Timeout
+	timeout loop.Timeout  // of the whole
+	share   loop.Timeout  // of the address that is being tried
 	stop    []func() bool // forget the contexts
 	cancel  context.CancelFunc
 	job     *loop.Job // that resolves the name
@@ -32,8 +34,8 @@ type dialing struct {
 // returns is the same one, for Close to give up, and for Write, whose output
 // waits. fn should set the callbacks; reading begins when it returns.
 //
-// A host that is a name is resolved off the loop, and its addresses are tried in order; no
-// host, or an unspecified address, is this machine. After an error the connection is closed: it needs no
+// A host that is a name is resolved off the loop, and its addresses are tried in
+// order, each but the last with its share of the time; no host, or an unspecified address, is this machine. After an error the connection is closed: it needs no
 // Close, and OnClose, where it was set, follows. errors.Is tells os.ErrDeadlineExceeded
 // (Options.Timeout), net.ErrClosed (Close), syscall.ECONNREFUSED and the like.
 //
@@ -77,6 +79,7 @@ func DialContext(ctx context.Context, lp *loop.Loop, addr string, o *Options, fn
 func (d *dialing) bound(ctx context.Context, o *Options) {
 	lp := d.c.Loop()
 	d.timeout.Init(d)
+	d.share.Init((*turn)(d))
 	if o != nil && o.Timeout > 0 {
 		lp.SetTimeout(&d.timeout, lp.Poller().Now().Add(o.Timeout))
 	}
@@ -146,11 +149,54 @@ func (d *dialing) Flush() {
 		if err == nil {
 			c.s = s
 			c.streams++
+			d.boundTry()
 			return
 		}
 		d.note(opError("dial", netip.AddrPort{}, ap, err))
 	}
 	d.fail(d.err)
+}
+
+// A try that is not the last has its share of the time that is left, but this
+// at least; without Options.Timeout it has tryTime.
+const (
+	leastTry = 2 * time.Second
+	tryTime  = 10 * time.Second
+)
+
+// boundTry keeps an address that does not answer from using up the time of
+// those behind it.
+func (d *dialing) boundTry() {
+	lp := d.c.Loop()
+	lp.StopTimeout(&d.share)
+	if len(d.ips) == 0 {
+		return
+	}
+	now, wait := lp.Poller().Now(), tryTime
+	if d.timeout.Armed() {
+		wait = max(leastTry, d.timeout.Due().Sub(now)/time.Duration(len(d.ips)+1))
+	}
+	lp.SetTimeout(&d.share, now.Add(wait))
+}
+
+// turn is a dialing when its present address has had its time.
+type turn dialing
+
+func (t *turn) Expired(*loop.Timeout) {
+	d := (*dialing)(t)
+	d.next(os.ErrDeadlineExceeded)
+}
+
+// next gives up on the present address.
+func (d *dialing) next(err error) {
+	c := d.c
+	d.note(opError("dial", netip.AddrPort{}, c.RemoteAddr(), err))
+	if len(d.ips) == 0 {
+		d.fail(d.err)
+		return
+	}
+	c.s.Close()
+	d.Flush()
 }
 
 func (d *dialing) note(err error) {
@@ -192,6 +238,7 @@ func (c *Conn) cancelDial() {
 // release lets go of what would interrupt the dial.
 func (d *dialing) release() {
 	d.c.Loop().StopTimeout(&d.timeout)
+	d.c.Loop().StopTimeout(&d.share)
 	for _, stop := range d.stop {
 		stop()
 	}
@@ -215,14 +262,7 @@ func (u *upcalls) Connected(err error) {
 		c.connected(nil)
 		return
 	}
-	d.note(opError("dial", netip.AddrPort{}, c.RemoteAddr(), err))
-	s := c.s
-	if len(d.ips) == 0 {
-		d.fail(d.err)
-		return
-	}
-	s.Close()
-	d.Flush()
+	d.next(err)
 }
 
 // connected tells how a dial ended, once.

@@ -1,5 +1,8 @@
 package tcp
 
+// The options of a connection can be set and read from the function given to
+// Dial on; before that the answer is syscall.ENOTCONN.
+
 import (
 	"net"
 	"syscall"
@@ -8,11 +11,23 @@ import (
 	"example.com/pike/poller"
 )
 
+// optionable is why the socket has no options to set or read, or nil. While a
+// name is resolved there is none yet, and each address tried has its own.
+func (c *Conn) optionable() error {
+	switch {
+	case c.is(finished):
+		return net.ErrClosed
+	case c.is(connecting):
+		return syscall.ENOTCONN
+	}
+	return nil
+}
+
 // set sets an option of the socket.
 func (c *Conn) set(method string, o poller.Option, v int) error {
 	c.Loop().Check(method)
-	if c.s == nil || c.is(finished) {
-		return c.fail("set", net.ErrClosed)
+	if err := c.optionable(); err != nil {
+		return c.fail("set", err)
 	}
 	if err := c.s.SetOption(o, v); err != nil {
 		return c.fail("set", err)
@@ -22,8 +37,8 @@ func (c *Conn) set(method string, o poller.Option, v int) error {
 
 func (c *Conn) get(method string, o poller.Option) (int, error) {
 	c.Loop().Check(method)
-	if c.s == nil || c.is(finished) {
-		return 0, c.fail("get", net.ErrClosed)
+	if err := c.optionable(); err != nil {
+		return 0, c.fail("get", err)
 	}
 	v, err := c.s.Option(o)
 	if err != nil {
@@ -124,8 +139,8 @@ func (c *Conn) SetTrafficClass(class int) error {
 // Only its Control works; reading and writing are the loop's.
 func (c *Conn) SyscallConn() (syscall.RawConn, error) {
 	c.Loop().Check("tcp.Conn.SyscallConn")
-	if c.s == nil || c.is(finished) {
-		return nil, c.fail("raw", net.ErrClosed)
+	if err := c.optionable(); err != nil {
+		return nil, c.fail("raw", err)
 	}
 	return rawConn(c.s)
 }

@@ -104,6 +104,7 @@ func (c *Conn) output() *output {
 // hold keeps the loop running until what was written is sent, be the connection
 // referenced or not.
 func (c *Conn) hold() {
+	c.state |= spoken
 	if !c.is(holding) {
 		c.state |= holding
 		c.Loop().Hold()

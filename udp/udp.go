@@ -85,7 +85,7 @@ func Listen(lp *loop.Loop, addr string, o *Options) (*Conn, error) {
 	for _, ip := range ips {
 		var c *Conn
 		c, err = open(lp, "listen", netip.AddrPortFrom(ip.Unmap(), port), o)
-		if err == nil || errors.Is(err, syscall.EADDRINUSE) {
+		if err == nil || !errors.Is(err, syscall.EAFNOSUPPORT) && !errors.Is(err, syscall.EADDRNOTAVAIL) {
 			return c, err
 		}
 	}
@@ -108,7 +108,17 @@ func Dial(lp *loop.Loop, addr string, o *Options) (*Conn, error) {
 			return nil, addrError("dial", addr, err)
 		}
 	}
-	peer := netip.AddrPortFrom(ips[0].Unmap(), port)
+	var c *Conn
+	for _, ip := range ips { // the next one where this cannot be reached from here
+		if c, err = connect(lp, netip.AddrPortFrom(ip.Unmap(), port), o); err == nil {
+			return c, nil
+		}
+	}
+	return nil, err
+}
+
+// connect opens a socket of the peer's family and connects it.
+func connect(lp *loop.Loop, peer netip.AddrPort, o *Options) (*Conn, error) {
 	local := netip.AddrPortFrom(netip.IPv6Unspecified(), 0)
 	if peer.Addr().Is4() {
 		local = netip.AddrPortFrom(netip.IPv4Unspecified(), 0)

@@ -38,7 +38,7 @@ var chapters = [][]clause{
 	receiveClauses, halfCloseClauses, closedClauses, stopClauses, hangUpClauses,
 	budgetClauses, staleClauses, churnClauses,
 	packetClauses, packetErrorClauses, connectClauses, multicastClauses,
-	optionClauses, inheritClauses, adoptClauses, endClauses,
+	optionClauses, inheritClauses, adoptClauses, capabilityClauses, endClauses,
 }
 
 // Run runs the suite as sub-tests of t. Each opens a poller of its own, which it

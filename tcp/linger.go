@@ -1,0 +1,93 @@
+package tcp
+
+import (
+	"io"
+	"os"
+	"time"
+
+	"example.com/pike/loop"
+	"example.com/pike/poller"
+)
+
+// How often a lingering connection is looked at: at first after about the time
+// that an acknowledgement takes, then less and less.
+const (
+	firstLook = 5 * time.Millisecond
+	lastLook  = time.Second
+)
+
+// mustLinger reports whether closing the descriptor could destroy what we sent:
+// the system answers whatever arrives after that by a reset, and drops what it
+// has not sent, or the peer what it has not read (RFC 1122, 4.2.2.13). Not if the
+// peer has ended, or has acknowledged all.
+func (c *Conn) mustLinger() bool {
+	return c.is(spoken) && !c.is(readEnded|sendFailed) && c.unacked() > 0
+}
+
+// unacked is how many bytes the peer has not acknowledged; 0 where the backend
+// cannot tell.
+func (c *Conn) unacked() int {
+	if a, ok := c.s.(poller.Acker); ok {
+		return a.Unacked()
+	}
+	return 0
+}
+
+// linger ends our side and reads into nothing until the peer has acknowledged
+// that, or ended too.
+func (c *Conn) linger() {
+	c.state |= lingering
+	if !c.is(finSent) {
+		c.state |= finSent
+		c.s.Shutdown()
+	}
+	c.s.Start()
+	m := c.rare()
+	lp := c.Loop()
+	m.unsent, m.moved, m.wait = c.unacked(), lp.Poller().Now(), firstLook
+	lp.SetTimeout(&m.linger, m.moved.Add(m.wait))
+}
+
+// endLinger is the peer's end, or its reset: of what it had not acknowledged
+// then nobody knows whether it was read.
+func (c *Conn) endLinger(err error) {
+	if err != io.EOF && c.unacked() > 0 {
+		c.abandon(c.fail("close", err))
+		return
+	}
+	c.leave()
+}
+
+// Expired is the time to look at a connection that drains or lingers.
+func (m *rarely) Expired(*loop.Timeout) {
+	c := m.c
+	switch {
+	case c.is(finished):
+	case c.is(lingering):
+		m.look()
+	case c.Buffered() < m.unsent:
+		c.watchDrain()
+	default:
+		c.abandon(c.fail("close", os.ErrDeadlineExceeded))
+	}
+}
+
+// look leaves once everything is acknowledged, and also when nothing has been
+// for as long as a drain may stall: what is left is with the system, which goes
+// on trying by itself.
+func (m *rarely) look() {
+	c := m.c
+	lp := c.Loop()
+	now, left := lp.Poller().Now(), c.unacked()
+	if left < m.unsent {
+		m.unsent, m.moved = left, now
+	}
+	if left == 0 || m.drain > 0 && now.Sub(m.moved) >= m.drain {
+		c.leave()
+		return
+	}
+	m.wait = min(2*m.wait, lastLook)
+	lp.SetTimeout(&m.linger, now.Add(m.wait))
+}
+
+func (m *rarely) stop() { m.c.Loop().StopTimeout(&m.linger) }
