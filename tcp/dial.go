@@ -30,14 +30,17 @@ type dialing struct {
 }
 
 // Dial connects to "host:port" and calls fn once, from the loop: with a
-// connection that can be read from and written to, or with the error. The connection it
-// returns is the same one, for Close to give up, and for Write, whose output
-// waits. fn should set the callbacks; reading begins when it returns.
+// connection that can be read from and written to, or with the error. The
+// connection it returns is the same one, for Close to give up, and for Write,
+// whose output waits. fn should set the callbacks; reading begins when it
+// returns.
 //
-// A host that is a name is resolved off the loop, and its addresses are tried in
-// order, each but the last with its share of the time; no host, or an unspecified address, is this machine. After an error the connection is closed: it needs no
-// Close, and OnClose, where it was set, follows. errors.Is tells os.ErrDeadlineExceeded
-// (Options.Timeout), net.ErrClosed (Close), syscall.ECONNREFUSED and the like.
+// A host that is a name is resolved off the loop, and its addresses are tried
+// in order, each but the last with its share of the time; no host, or an
+// unspecified address, is this machine. After an error the connection is
+// closed: it needs no Close, and OnClose, where it was set, follows. errors.Is
+// tells os.ErrDeadlineExceeded (Options.Timeout), net.ErrClosed (Close),
+// syscall.ECONNREFUSED and the like.
 //
 // The error returned is of the call itself (an address that cannot be, a nil
 // fn, a closed loop): fn is then not called.
