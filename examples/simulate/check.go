@@ -1,0 +1,85 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+// check looks at a whole world when it is over. What a connection must not be told it has checked by itself.
+func (p *party) check() error {
+	for _, s := range p.sessions {
+		if s.crashed {
+			continue
+		}
+		if s.dialed != 1 || s.closed != 1 {
+			return fmt.Errorf("%s: %d results of its dial and %d closes", s.name, s.dialed, s.closed)
+		}
+	}
+	for _, s := range p.sessions {
+		for _, t := range s.stays {
+			if err := p.complete(s, t); err != nil {
+				return err
+			}
+		}
+	}
+	if err := p.checkWhispers(); err != nil {
+		return err
+	}
+	return p.checkTranscript()
+}
+
+// complete holds that a stay has every message that was acknowledged while it lasted: sent after the notice of joining
+// had come, and obeyed before something was sent that was answered in the stay.
+func (p *party) complete(s *session, t *stay) error {
+	for _, m := range p.messages {
+		if m.to != nil || m.room != t.room || m.at < t.from || m.ackedAt > t.until || m.from == s {
+			continue
+		}
+		if p.owed++; !t.has(m) {
+			return fmt.Errorf("lost: %s, in %s from %v to %v, never got %s of %s, sent at %v and acknowledged at %v",
+				s.name, t.room, t.from.Sub(0), t.until.Sub(0), brief(m.text), m.from.name, m.at.Sub(0), m.ackedAt.Sub(0))
+		}
+	}
+	return nil
+}
+
+func (p *party) checkWhispers() error {
+	for _, m := range p.messages {
+		switch {
+		case m.to == nil:
+		case m.got && m.refused:
+			return fmt.Errorf("%s got %s, of which %s was told that it did not", m.to.name, brief(m.text), m.from.name)
+		case m.refused || m.ackedAt > m.to.answered:
+		default:
+			if p.owed++; !m.got {
+				return fmt.Errorf("lost: %s never got %s of %s, acknowledged at %v",
+					m.to.name, brief(m.text), m.from.name, m.ackedAt.Sub(0))
+			}
+		}
+	}
+	return nil
+}
+
+// checkTranscript holds the transcript to the same: everything acknowledged, once, in the sender's order. What a crash
+// has left of it may lack some.
+func (p *party) checkTranscript() error {
+	last := make([]int, len(p.sessions))
+	for line := range strings.Lines(p.page.String()) {
+		line = strings.TrimSuffix(line, "\n")
+		_, text, _ := strings.Cut(line, "] ")
+		if strings.HasPrefix(line, "[#") {
+			_, text, _ = strings.Cut(text, ": ")
+		}
+		m := p.find(text)
+		if m == nil || m.logged || m.id < last[m.from.id] {
+			return fmt.Errorf("the transcript has %s, which was not said or stands there out of order", brief(line))
+		}
+		m.logged, last[m.from.id] = true, m.id
+	}
+	for _, m := range p.messages {
+		if !m.logged && !m.refused && !p.crashed && m.ackedAt < p.shutdown {
+			return fmt.Errorf("lost: the transcript lacks %s of %s, acknowledged at %v", brief(m.text), m.from.name, m.ackedAt.Sub(0))
+		}
+	}
+	return nil
+}
