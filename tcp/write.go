@@ -19,7 +19,8 @@ func (c *Conn) writable() error {
 
 // Write queues p to be sent, after what was written before; it keeps nothing of
 // p. It never waits and always takes all of p or nothing: the error is
-// net.ErrClosed after Close and syscall.EPIPE after CloseWrite. What goes wrong
+// net.ErrClosed after Close and syscall.EPIPE after CloseWrite, or once sending has
+// failed and what the peer sent before that is still being read. What goes wrong
 // later is the reason of OnClose. Before a dialed connection is made it queues.
 func (c *Conn) Write(p []byte) (int, error) {
 	c.Loop().Check("tcp.Conn.Write")
