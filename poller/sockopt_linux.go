@@ -205,6 +205,7 @@ func applyPacket(fd int32, family int, o *Options) error {
 	if err := applyBuffers(fd, o); err != nil {
 		return err
 	}
+	onlyJoined(fd, family)
 	if o.Broadcast {
 		if err := setOption(fd, family, Broadcast, 1); err != nil {
 			return err
@@ -220,6 +221,16 @@ func applyPacket(fd int32, family int, o *Options) error {
 	}
 	// Also for IPv6: what a dual-stack socket sends to IPv4 has the errors of IPv4.
 	return os.NewSyscallError("setsockopt", unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_RECVERR, 1))
+}
+
+// onlyJoined keeps out the groups that other sockets of the machine have joined,
+// which Linux lets in unless it is told not to (IP_MULTICAST_ALL, ip(7)). A kernel
+// that does not know the option for IPv6 (before 4.20) lets them in still.
+func onlyJoined(fd int32, family int) {
+	unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_MULTICAST_ALL, 0)
+	if family == unix.AF_INET6 {
+		unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_ALL, 0)
+	}
 }
 
 func flag(b bool) int {

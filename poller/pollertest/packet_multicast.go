@@ -11,6 +11,7 @@ import (
 var multicastClauses = []clause{
 	{name: "Multicast_join_and_leave", test: multicastJoin, both: true},
 	{name: "Multicast_of_one_source", test: multicastSource, both: true},
+	{name: "Multicast_group_of_another_socket", test: multicastAnother, both: true},
 	{name: "Multicast_errors", test: multicastErrors, both: true},
 	{name: "Broadcast_must_be_allowed", test: broadcast},
 }
@@ -147,6 +148,20 @@ func multicastJoin(r *rig) {
 		c.receivesNothing("it has left the group")
 		r.noError("Join", c.join(c.m))
 	}
+}
+
+// multicastAnother holds that a socket receives the groups that it has joined, and
+// not those that any socket of the machine has: Linux has to be told.
+func multicastAnother(r *rig) {
+	c := r.club()
+	other := r.bindAt(r.addr(0), nil)
+	r.noError("Join of another socket", other.s.Join(c.m))
+	c.leave(c.m)
+	c.receivesNothing("only another socket has joined")
+	r.noError("Join", c.join(c.m))
+	one := c.next()
+	c.sender.deliver(one)
+	c.receives(one)
 }
 
 func multicastSource(r *rig) {

@@ -48,8 +48,7 @@ func (s *stream) TrySend(p []byte) int {
 		return 0
 	}
 	if s.dead || s.shut {
-		s.err = eOK // the system has told; the next Send will hear that the pipe is broken
-		return 0
+		return 0 // the next Send will hear why
 	}
 	n := s.short(min(len(p), s.room()))
 	s.h.note(vTrySend, s.id, &s.peer, int64(n), eOK)
