@@ -216,11 +216,6 @@ func (s *stream) Send(bufs [][]byte) bool {
 		o.busy, o.bufs = true, bufs
 		return false
 	}
-	if s.out != nil && s.out.err != 0 && len(bufs) > 0 { // TrySend's
-		s.out.busy, s.out.bufs = true, bufs
-		s.failLater()
-		return false
-	}
 	i, off, e := s.write(bufs, 0)
 	if i == len(bufs) {
 		return true
@@ -247,9 +242,6 @@ func (s *stream) TrySend(p []byte) int {
 		n, e := send(s.fd, b)
 		if e != 0 {
 			s.reset = s.reset || e == unix.ECONNRESET
-			if e != unix.EAGAIN && e != unix.EINTR {
-				s.pending().err = e // the system tells it once: Send must still know
-			}
 			break
 		}
 		if done += n; n < len(b) {

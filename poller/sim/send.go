@@ -48,7 +48,8 @@ func (s *stream) TrySend(p []byte) int {
 		return 0
 	}
 	if s.dead || s.shut {
-		return 0 // the next Send will hear why
+		s.err = eOK // the system has told; the next Send will hear that the pipe is broken
+		return 0
 	}
 	n := s.short(min(len(p), s.room()))
 	s.h.note(vTrySend, s.id, &s.peer, int64(n), eOK)
