@@ -1,3 +1,5 @@
+//go:build linux
+
 package poller
 
 // slotsPerPage is a power of two, so that finding a slot is a shift and a mask.

@@ -1,43 +1,16 @@
+//go:build linux
+
 package poller
 
 import (
 	"net"
-	"net/netip"
 	"os"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
 // A datagram is at most 64 KiB, whatever the family.
 const maxDatagram = 64 << 10
-
-// packetBuffers serve all datagram sockets of a poller, one batch at a time.
-// The slab is large but untouched pages of it cost nothing.
-type packetBuffers struct {
-	recvHdrs  [recvBatch]mmsghdr
-	recvIovs  [recvBatch]unix.Iovec
-	recvNames [recvBatch]sockaddrIn6
-	messages  [recvBatch]Message
-	slab      []byte
-	sendHdrs  [sendBatch]mmsghdr
-	sendIovs  [sendBatch]unix.Iovec
-	sendNames [sendBatch]sockaddrIn6
-}
-
-func newPacketBuffers() *packetBuffers {
-	b := &packetBuffers{slab: make([]byte, recvBatch*maxDatagram)}
-	for i := range b.recvHdrs {
-		b.recvIovs[i].Base = &b.slab[i*maxDatagram]
-		b.recvIovs[i].SetLen(maxDatagram)
-		h := &b.recvHdrs[i].Msghdr
-		h.Name = (*byte)(unsafe.Pointer(&b.recvNames[i]))
-		h.Namelen = uint32(unsafe.Sizeof(b.recvNames[i]))
-		h.Iov = &b.recvIovs[i]
-		h.SetIovlen(1)
-	}
-	return b
-}
 
 type packet struct {
 	source
@@ -126,27 +99,20 @@ func (s *packet) Connect(peer Addr) error {
 	if s.closed {
 		return net.ErrClosed
 	}
-	port := s.port()
-	sa := &s.p.sa
 	if !peer.IsValid() {
-		sa.raw = unix.RawSockaddrAny{Addr: unix.RawSockaddr{Family: unix.AF_UNSPEC}}
-		sa.n = unix.SizeofSockaddrInet6
-	} else if e := sa.set(peer, int(s.family)); e != 0 {
+		return s.disconnect()
+	}
+	sa := &s.p.sa
+	e := sa.set(peer, int(s.family))
+	if e == 0 {
+		e = connect(s.fd, sa)
+	}
+	if e != 0 {
 		return os.NewSyscallError("connect", e)
 	}
-	if e := connect(s.fd, sa); e != 0 {
-		return os.NewSyscallError("connect", e)
-	}
-	s.peer = *(*sockaddrIn6)(unsafe.Pointer(&sa.raw))
-	if peer.IsValid() || port == s.port() {
-		return nil
-	}
-	// Linux takes a port that it had chosen away with the peer (udp_disconnect in
-	// net/ipv4/udp.c): without one the socket would receive nothing more.
-	return bindTo(s.fd, int(s.family), AddrOf(netip.AddrPortFrom(s.Addr().Addr(), port)), sa)
+	s.peer = s.p.peerOf(int(s.family))
+	return nil
 }
-
-func (s *packet) port() uint16 { return s.Addr().Port() }
 
 func (s *packet) Join(m Membership) error  { return s.member(m, true) }
 func (s *packet) Leave(m Membership) error { return s.member(m, false) }
@@ -166,43 +132,25 @@ func (s *packet) ready(ev Events) {
 		s.proceed()
 	}
 	if ev&Failed != 0 && !s.closed {
-		s.drainErrors()
+		drainErrors(s.fd)
 	}
 }
 
 func (s *packet) receive() {
-	b := s.p.packets
 	for range batchesPerPoll {
 		if !s.started {
 			return
 		}
-		n, e := recvmmsg(s.fd, b.recvHdrs[:])
+		ms, full, e := s.p.packets.receive(s)
 		switch {
 		case e == unix.EAGAIN || e == unix.EINTR:
 			return
 		case e != 0:
-			s.h.Received(nil, os.NewSyscallError("recvmmsg", e))
+			s.h.Received(nil, os.NewSyscallError(recvPacketsCall, e))
 			return // level-triggered: what is behind the error comes with the next Poll
 		}
-		for i := range n {
-			h := &b.recvHdrs[i]
-			b.messages[i] = Message{Data: b.slab[i*maxDatagram:][:h.n:maxDatagram], Peer: b.recvNames[i].addrPort()}
-			h.Namelen = uint32(unsafe.Sizeof(b.recvNames[i]))
-		}
-		s.h.Received(b.messages[:n], nil)
-		if n < recvBatch {
-			return
-		}
-	}
-}
-
-// drainErrors empties the queue that IP_RECVERR fills (ip(7)): a socket is in
-// error as long as there is something in it, and would spin the loop. The error
-// itself has been told by the call that failed.
-func (s *packet) drainErrors() {
-	var m unix.Msghdr
-	for range errorsPerPoll {
-		if recverr(s.fd, &m) != 0 {
+		s.h.Received(ms, nil)
+		if !full {
 			return
 		}
 	}
@@ -233,48 +181,14 @@ func (s *packet) Send(ms []Message) bool {
 // write returns how many messages went out, and EAGAIN or the error of the one
 // after them.
 func (s *packet) write(ms []Message) (done int, e errno) {
-	b := s.p.packets
 	for done < len(ms) {
-		k, total := min(len(ms)-done, sendBatch), 0
-		for i, m := range ms[done:][:k] {
-			if e = b.prepare(i, m, s); e != 0 {
-				k = i
-				break
-			}
-			total += len(m.Data)
-		}
-		if k == 0 {
+		n, e := s.p.packets.send(s, ms[done:])
+		done += n
+		if e != 0 && e != unix.EINTR {
 			return done, e
 		}
-		n, sendErr := sendmmsg(s.fd, b.sendHdrs[:k], total)
-		clear(b.sendIovs[:k]) // or the poller would keep the caller's memory alive
-		switch {
-		case sendErr == unix.EINTR:
-			continue
-		case sendErr != 0:
-			return done, sendErr
-		}
-		done += n
 	}
 	return done, 0
-}
-
-// prepare fills header i with m.
-func (b *packetBuffers) prepare(i int, m Message, s *packet) errno {
-	h := &b.sendHdrs[i]
-	*h = mmsghdr{}
-	if m.Peer.IsValid() || s.peer.Family == 0 {
-		name := &b.sendNames[i]
-		if e := name.setFor(m.Peer, int(s.family), &h.Namelen); e != 0 {
-			return e
-		}
-		h.Name = (*byte)(unsafe.Pointer(name))
-	}
-	b.sendIovs[i].Base = unsafe.SliceData(m.Data)
-	b.sendIovs[i].SetLen(len(m.Data))
-	h.Iov = &b.sendIovs[i]
-	h.SetIovlen(1)
-	return 0
 }
 
 func (s *packet) proceed() {
@@ -291,7 +205,7 @@ func (s *packet) complete(e errno) {
 	n := s.sent
 	s.busy, s.out, s.sent, s.err = false, nil, 0, 0
 	if e != 0 {
-		s.h.Sent(n, os.NewSyscallError("sendmmsg", e))
+		s.h.Sent(n, os.NewSyscallError(sendPacketsCall, e))
 	} else {
 		s.h.Sent(n, nil)
 	}
