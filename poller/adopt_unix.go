@@ -1,4 +1,4 @@
-//go:build linux
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
 package poller
 
@@ -58,7 +58,7 @@ func adopt(fd uintptr, kind int) (dup int32, family int, err error) {
 		err = unix.EPROTOTYPE
 	}
 	if err == nil {
-		family, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_DOMAIN)
+		family, err = familyOf(int(fd))
 	}
 	if err != nil {
 		return -1, 0, os.NewSyscallError("getsockopt", err)
@@ -71,5 +71,6 @@ func adopt(fd uintptr, kind int) (dup int32, family int, err error) {
 		unix.Close(n)
 		return -1, 0, os.NewSyscallError("fcntl", err)
 	}
+	quiet(n)
 	return int32(n), family, nil
 }

@@ -1,4 +1,4 @@
-//go:build linux
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
 package poller
 
@@ -19,7 +19,7 @@ func socket(addr Addr, kind int) (fd int32, family int, err error) {
 	case addr.Addr().Unmap().Is4():
 		family = unix.AF_INET
 	}
-	n, err := unix.Socket(family, kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	n, err := newSocket(family, kind)
 	return int32(n), family, os.NewSyscallError("socket", err)
 }
 
@@ -68,9 +68,7 @@ func (p *readiness) prepareDial(s *stream, addr Addr, o *Options) error {
 	}
 	if o.Local.IsValid() {
 		if o.Local.Path == "" && o.Local.Port() == 0 {
-			// The port is chosen by connect, when the peer is known, or all dialed
-			// connections of an address would share 28,000 ports (ip(7)).
-			unix.SetsockoptInt(int(s.fd), unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
+			bindLate(s.fd)
 		}
 		if err := bindTo(s.fd, family, o.Local, &p.sa); err != nil {
 			return err

@@ -1,3 +1,5 @@
+//go:build !kqfake
+
 package poller_test
 
 import (

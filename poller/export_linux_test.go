@@ -1,3 +1,5 @@
+//go:build !kqfake
+
 package poller
 
 // NewCoarse is NewEpoll on a system that has no epoll_pwait2 (before Linux 5.11,

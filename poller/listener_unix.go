@@ -1,4 +1,4 @@
-//go:build linux
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
 package poller
 
@@ -65,9 +65,21 @@ func (l *listener) Start() {
 	}
 	l.started = true
 	if l.err = l.arm(Readable); l.err != 0 {
+		l.failLater()
+	}
+}
+
+func (l *listener) failLater() {
+	if !l.failing {
 		l.failing = true
 		l.p.failed = append(l.p.failed, l)
 	}
+}
+
+func (l *listener) refused(lost Events, e errno) {
+	l.mask &^= lost
+	l.err = e
+	l.failLater()
 }
 
 func (l *listener) Stop() {
@@ -86,10 +98,7 @@ func (l *listener) Release() (uintptr, error) {
 	if l.closed {
 		return 0, net.ErrClosed
 	}
-	fd := l.fd
-	l.shut(l)
-	l.fd = -1
-	return uintptr(fd), nil
+	return l.give(l), nil
 }
 
 func (l *listener) ready(Events) {
@@ -97,18 +106,15 @@ func (l *listener) ready(Events) {
 		if !l.started {
 			return
 		}
-		fd, e := accept4(l.fd, &l.p.sa)
-		switch e {
-		case 0:
+		fd, e := accept(l.fd, &l.p.sa)
+		switch {
+		case e == 0:
 			l.accepted(fd)
-		case unix.EAGAIN:
+		case e == unix.EAGAIN:
 			return
-		case unix.EINTR, unix.ECONNABORTED, unix.ENETDOWN, unix.EPROTO, unix.ENOPROTOOPT, unix.EHOSTDOWN,
-			unix.ENONET, unix.EHOSTUNREACH, unix.EOPNOTSUPP, unix.ENETUNREACH:
-			// An error of the connection, not of the listener (accept(2)): next.
-		default:
+		case !spoilt(e):
 			l.Stop()
-			l.a.Failed(os.NewSyscallError("accept4", e))
+			l.a.Failed(os.NewSyscallError(acceptCall, e))
 			return
 		}
 	}
@@ -118,6 +124,7 @@ func (l *listener) accepted(fd int32) {
 	s := new(stream)
 	s.fd, s.family = fd, l.family
 	s.peer = l.p.peerOf(int(l.family))
+	inherit(fd, l.fd, int(l.family))
 	l.p.add(s, &s.source)
 	if s.h = l.a.Accepted(s); s.h == nil {
 		s.Close()
@@ -129,7 +136,7 @@ func (l *listener) fail() {
 	l.failing = false
 	if l.started {
 		l.started = false
-		l.a.Failed(os.NewSyscallError("epoll_ctl", l.err))
+		l.a.Failed(os.NewSyscallError(armCall, l.err))
 	}
 }
 

@@ -1,3 +1,5 @@
+//go:build !kqfake
+
 package poller
 
 var backends = []backend{{"epoll", NewEpoll}}

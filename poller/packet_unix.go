@@ -1,4 +1,4 @@
-//go:build linux
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
 package poller
 
@@ -20,7 +20,7 @@ type packet struct {
 	sent int         // messages of that Send that went out
 	busy bool
 	err  errno // how it ended
-	recv errno // how Start failed
+	late error // of receiving, to be told
 }
 
 func (p *readiness) Bind(addr Addr, o *Options, h PacketHandler) (Packet, error) {
@@ -63,7 +63,10 @@ func (s *packet) Start() {
 		return
 	}
 	s.started = true
-	if s.recv = s.arm(s.mask | Readable); s.recv != 0 {
+	if e := s.arm(s.mask | Readable); e != 0 {
+		s.late = os.NewSyscallError(armCall, e)
+	}
+	if s.late != nil {
 		s.failLater()
 	}
 }
@@ -87,10 +90,7 @@ func (s *packet) Release() (uintptr, error) {
 	if s.busy {
 		return 0, os.NewSyscallError("release", unix.EBUSY)
 	}
-	fd := s.fd
-	s.shut(s)
-	s.fd = -1
-	return uintptr(fd), nil
+	return s.give(s), nil
 }
 
 func (s *packet) Peer() Addr { return AddrOf(s.peer.addrPort()) }
@@ -142,17 +142,26 @@ func (s *packet) receive() {
 			return
 		}
 		ms, full, e := s.p.packets.receive(s)
-		switch {
-		case e == unix.EAGAIN || e == unix.EINTR:
-			return
-		case e != 0:
-			s.h.Received(nil, os.NewSyscallError(recvPacketsCall, e))
+		if len(ms) > 0 {
+			s.h.Received(ms, nil)
+		}
+		if e != 0 && e != unix.EAGAIN && e != unix.EINTR {
+			s.receiveFailed(os.NewSyscallError(recvPacketsCall, e))
 			return // level-triggered: what is behind the error comes with the next Poll
 		}
-		s.h.Received(ms, nil)
-		if !full {
+		if e != 0 || !full {
 			return
 		}
+	}
+}
+
+// receiveFailed tells an error that the system has told us, and will not tell
+// again: of a socket that was stopped meanwhile, when it starts.
+func (s *packet) receiveFailed(err error) {
+	if s.started {
+		s.h.Received(nil, err)
+	} else if !s.closed {
+		s.late = err
 	}
 }
 
@@ -211,6 +220,17 @@ func (s *packet) complete(e errno) {
 	}
 }
 
+func (s *packet) refused(lost Events, e errno) {
+	s.mask &^= lost
+	if lost&Readable != 0 && s.started {
+		s.late = os.NewSyscallError(armCall, e)
+	}
+	if lost&Writable != 0 && s.busy {
+		s.err = e
+	}
+	s.failLater()
+}
+
 func (s *packet) failLater() {
 	if !s.failing {
 		s.failing = true
@@ -220,9 +240,9 @@ func (s *packet) failLater() {
 
 func (s *packet) fail() {
 	s.failing = false
-	if e := s.recv; e != 0 && !s.closed {
-		s.recv = 0
-		s.h.Received(nil, os.NewSyscallError("epoll_ctl", e))
+	if err := s.late; err != nil && s.started {
+		s.late = nil
+		s.h.Received(nil, err)
 	}
 	if s.busy && s.err != 0 && !s.closed {
 		s.complete(s.err)

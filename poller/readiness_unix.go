@@ -1,4 +1,4 @@
-//go:build linux
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
 package poller
 
@@ -48,7 +48,14 @@ type endpoint interface {
 	ready(ev Events)
 	end()     // gives the descriptor back and makes the last upcalls
 	abandon() // gives the descriptor back, nothing else
+
+	// refused says that the system would not watch for some of what it was asked
+	// to; fail is to tell that. Only queues that take changes late call it.
+	refused(lost Events, e errno)
 }
+
+// wakeSlot is the slot number of wake-ups; it is never given to a socket.
+const wakeSlot = 0
 
 // A failer has an error to tell that arose in a call.
 type failer interface{ fail() }
@@ -62,11 +69,13 @@ func (p *readiness) open() {
 func (p *readiness) Events() uint64 { return p.seen }
 
 // Pending reports whether something is to be told that the system knows
-// nothing of.
-func (p *readiness) Pending() bool { return len(p.failed)+len(p.closing) > 0 }
+// nothing of. What it is to watch, it knows from here on.
+func (p *readiness) Pending() bool {
+	return p.queue.submit() || len(p.failed)+len(p.closing) > 0
+}
 
 func (p *readiness) Poll(deadline Time) error {
-	if p.Pending() {
+	if len(p.failed)+len(p.closing) > 0 {
 		deadline = 0
 	}
 	n, err := p.wait(deadline)
@@ -87,7 +96,13 @@ func (p *readiness) Poll(deadline Time) error {
 		}
 		// A slot freed in this batch has a new generation, and one given out
 		// again has been so since the system reported this.
-		if s := p.slots.at(at); s.gen == gen && s.end != nil {
+		s := p.slots.at(at)
+		if s.gen != gen || s.end == nil {
+			continue
+		}
+		if e := p.refusal(i); e != 0 {
+			s.end.refused(ev, e)
+		} else {
 			s.end.ready(ev)
 		}
 	}
@@ -190,8 +205,19 @@ func (s *source) abandon() {
 // release closes the descriptor.
 func (s *source) release() {
 	s.p.remove(s)
-	unix.Close(int(s.fd))
+	if s.fd >= 0 {
+		s.p.queue.closeFd(s.fd)
+		s.fd = -1
+	}
+}
+
+// give takes s out of the poller with its descriptor open.
+func (s *source) give(e endpoint) uintptr {
+	fd := s.fd
+	s.shut(e)
+	s.p.queue.sync(fd)
 	s.fd = -1
+	return uintptr(fd)
 }
 
 func (s *source) SetOption(o Option, v int) error {

@@ -1,4 +1,4 @@
-//go:build linux
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
 package poller
 
@@ -30,23 +30,6 @@ func (sa *sockaddr) set(a Addr, family int) errno {
 	return (*sockaddrIn6)(unsafe.Pointer(&sa.raw)).setFor(a.AddrPort, family, &sa.n)
 }
 
-func (sa *sockaddr) setUnix(path string) errno {
-	un := (*unix.RawSockaddrUnix)(unsafe.Pointer(&sa.raw))
-	*un = unix.RawSockaddrUnix{Family: unix.AF_UNIX}
-	if len(path) >= len(un.Path) {
-		return unix.ENAMETOOLONG
-	}
-	for i := range len(path) {
-		un.Path[i] = int8(path[i])
-	}
-	sa.n = uint32(2 + len(path) + 1)
-	if path[0] == '@' { // an abstract name (unix(7)): no terminator, a zero byte first
-		un.Path[0] = 0
-		sa.n--
-	}
-	return 0
-}
-
 func (sa *sockaddr) addr() Addr {
 	switch sa.raw.Addr.Family {
 	case unix.AF_INET, unix.AF_INET6:
@@ -58,21 +41,6 @@ func (sa *sockaddr) addr() Addr {
 	return Addr{}
 }
 
-func unixPath(un *unix.RawSockaddrUnix, n int) string {
-	var b []byte
-	for i := range min(max(n, 0), len(un.Path)) { // n counts the terminator that may be missing (unix(7), BUGS)
-		c := byte(un.Path[i])
-		if c == 0 && i > 0 {
-			break
-		}
-		b = append(b, c)
-	}
-	if len(b) > 0 && b[0] == 0 {
-		b[0] = '@'
-	}
-	return string(b)
-}
-
 // A sockaddrIn6 has room for either family of IP and no more: datagrams and
 // connections keep one each.
 type sockaddrIn6 struct{ unix.RawSockaddrInet6 }
@@ -80,6 +48,7 @@ type sockaddrIn6 struct{ unix.RawSockaddrInet6 }
 // set fills sa as an IPv6 address; an IPv4 one is mapped (RFC 4291, 2.5.5.2).
 func (sa *sockaddrIn6) set(ap netip.AddrPort, n *uint32) errno {
 	sa.RawSockaddrInet6 = unix.RawSockaddrInet6{Family: unix.AF_INET6, Port: netPort(ap.Port()), Addr: ap.Addr().As16()}
+	sa.sized(unix.SizeofSockaddrInet6)
 	*n = unix.SizeofSockaddrInet6
 	if z := ap.Addr().Zone(); z != "" {
 		i, err := zoneIndex(z)
@@ -105,6 +74,7 @@ func (sa *sockaddrIn6) setFor(ap netip.AddrPort, family int, n *uint32) errno {
 	}
 	in := (*unix.RawSockaddrInet4)(unsafe.Pointer(sa))
 	*in = unix.RawSockaddrInet4{Family: unix.AF_INET, Port: netPort(ap.Port()), Addr: ip.As4()}
+	sa.sized(unix.SizeofSockaddrInet4)
 	*n = unix.SizeofSockaddrInet4
 	return 0
 }

@@ -1,13 +1,11 @@
-//go:build linux
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
 package poller
 
 import (
 	"errors"
-	"net/netip"
 	"os"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,11 +22,11 @@ func sockoptOf(o Option, family int) (sockopt, bool) {
 	case KeepAlive:
 		return sockopt{unix.SOL_SOCKET, unix.SO_KEEPALIVE}, true
 	case KeepAliveIdle:
-		return sockopt{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE}, true
+		return sockopt{unix.IPPROTO_TCP, tcpKeepIdle}, tcpKeepIdle != 0
 	case KeepAliveInterval:
-		return sockopt{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL}, true
+		return sockopt{unix.IPPROTO_TCP, tcpKeepInterval}, tcpKeepInterval != 0
 	case KeepAliveCount:
-		return sockopt{unix.IPPROTO_TCP, unix.TCP_KEEPCNT}, true
+		return sockopt{unix.IPPROTO_TCP, tcpKeepCount}, tcpKeepCount != 0
 	case RecvBuffer:
 		return sockopt{unix.SOL_SOCKET, unix.SO_RCVBUF}, true
 	case SendBuffer:
@@ -66,6 +64,8 @@ func checkOption(o Option, v int) bool {
 		return v >= 0 && v <= 255
 	case NoDelay, KeepAlive, Broadcast, MulticastLoop:
 		return v == 0 || v == 1
+	case KeepAliveIdle, KeepAliveInterval, KeepAliveCount:
+		return v >= 1
 	case Linger:
 		return v >= -1
 	}
@@ -83,7 +83,7 @@ func setOption(fd int32, family int, o Option, v int) error {
 		if v < 0 {
 			l = unix.Linger{}
 		}
-		err = unix.SetsockoptLinger(int(fd), unix.SOL_SOCKET, unix.SO_LINGER, &l)
+		err = unix.SetsockoptLinger(int(fd), unix.SOL_SOCKET, soLinger, &l)
 	case MulticastInterface:
 		err = setMulticastInterface(fd, family, v)
 	case BacklogSize:
@@ -95,28 +95,16 @@ func setOption(fd int32, family int, o Option, v int) error {
 		if !ok {
 			return errors.ErrUnsupported
 		}
-		err = unix.SetsockoptInt(int(fd), so.level, so.name, v)
+		err = setsockopt(fd, so, v)
 	}
-	return optionError("setsockopt", o, err)
-}
-
-// optionError names the ways in which Linux says that a kind of socket does not
-// have an option. EINVAL is one where the value has been checked.
-func optionError(call string, o Option, err error) error {
-	if err == unix.ENOPROTOOPT || err == unix.EINVAL && (o == BacklogSize || o == MulticastTTL) {
-		return errors.ErrUnsupported
-	}
-	return os.NewSyscallError(call, err)
+	return optionError("setsockopt", fd, family, o, err)
 }
 
 func getOption(fd int32, family int, o Option) (int, error) {
 	if o == Linger {
-		var l unix.Linger
-		n := uint32(unsafe.Sizeof(l))
-		_, _, e := unix.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_LINGER,
-			uintptr(unsafe.Pointer(&l)), uintptr(unsafe.Pointer(&n)), 0)
-		if e != 0 {
-			return 0, os.NewSyscallError("getsockopt", e)
+		l, err := unix.GetsockoptLinger(int(fd), unix.SOL_SOCKET, soLinger)
+		if err != nil {
+			return 0, os.NewSyscallError("getsockopt", err)
 		}
 		if l.Onoff == 0 {
 			return -1, nil
@@ -127,20 +115,16 @@ func getOption(fd int32, family int, o Option) (int, error) {
 	if !ok {
 		return 0, errors.ErrUnsupported
 	}
-	v, err := unix.GetsockoptInt(int(fd), so.level, so.name)
-	return v, optionError("getsockopt", o, err)
-}
-
-func setMulticastInterface(fd int32, family, index int) error {
-	if family == unix.AF_INET6 {
-		return unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_IF, index)
+	v, err := getsockopt(fd, so)
+	switch o {
+	case NoDelay, KeepAlive, Broadcast, MulticastLoop, V6Only:
+		v = flag(v != 0) // the BSDs answer with the bit that it is in the kernel
 	}
-	return unix.SetsockoptIPMreqn(int(fd), unix.IPPROTO_IP, unix.IP_MULTICAST_IF, &unix.IPMreqn{Ifindex: int32(index)})
+	return v, optionError("getsockopt", fd, family, o, err)
 }
 
-// applyStream sets what o asks of a stream socket before it connects or
-// listens. Linux hands all of it on from a listener to what it accepts, so that
-// accepting costs no setsockopt.
+// applyStream sets what o asks of a stream socket before it connects or listens.
+// The system, or inherit, hands all of it on from a listener to what it accepts.
 func applyStream(fd int32, family int, o *Options) error {
 	if err := applyBuffers(fd, o); err != nil {
 		return err
@@ -158,6 +142,9 @@ func applyStream(fd int32, family int, o *Options) error {
 		return nil
 	}
 	seconds := int((d + time.Second - 1) / time.Second)
+	if tcpKeepIdle == 0 { // the times are the system's own
+		return setOption(fd, family, KeepAlive, 1)
+	}
 	for _, s := range []struct {
 		o Option
 		v int
@@ -189,50 +176,21 @@ func applyShare(fd int32, family int, o *Options, reuse bool) error {
 		}
 	}
 	if o.ReusePort {
-		if err := unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
+		if soReusePort == 0 {
+			return errors.ErrUnsupported
+		}
+		if err := unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, soReusePort, 1); err != nil {
 			return os.NewSyscallError("setsockopt", err)
 		}
 	}
 	switch {
-	case family == unix.AF_INET6: // not left to net.ipv6.bindv6only
+	case family == unix.AF_INET6 && (o.V6Only || mapsIPv4): // not left to the system's default
 		err := unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, flag(o.V6Only))
 		return os.NewSyscallError("setsockopt", err)
-	case o.V6Only:
+	case o.V6Only && family != unix.AF_INET6:
 		return os.NewSyscallError("setsockopt", unix.EINVAL)
 	}
 	return nil
-}
-
-func applyPacket(fd int32, family int, o *Options) error {
-	if err := applyBuffers(fd, o); err != nil {
-		return err
-	}
-	onlyJoined(fd, family)
-	if o.Broadcast {
-		if err := setOption(fd, family, Broadcast, 1); err != nil {
-			return err
-		}
-	}
-	if !o.RecvError {
-		return nil
-	}
-	if family == unix.AF_INET6 {
-		if err := unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_RECVERR, 1); err != nil {
-			return os.NewSyscallError("setsockopt", err)
-		}
-	}
-	// Also for IPv6: what a dual-stack socket sends to IPv4 has the errors of IPv4.
-	return os.NewSyscallError("setsockopt", unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_RECVERR, 1))
-}
-
-// onlyJoined keeps out the groups that other sockets of the machine have joined,
-// which Linux lets in unless it is told not to (IP_MULTICAST_ALL, ip(7)). A kernel
-// that does not know the option for IPv6 (before 4.20) lets them in still.
-func onlyJoined(fd int32, family int) {
-	unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_MULTICAST_ALL, 0)
-	if family == unix.AF_INET6 {
-		unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_ALL, 0)
-	}
 }
 
 func flag(b bool) int {
@@ -240,51 +198,4 @@ func flag(b bool) int {
 		return 1
 	}
 	return 0
-}
-
-// membership joins or leaves; RFC 3678's protocol-independent calls serve both
-// families.
-func membership(fd int32, family int, m Membership, join bool) error {
-	v4 := family == unix.AF_INET
-	if !m.Group.IsMulticast() || m.Group.Is4() != v4 || m.Source.IsValid() && m.Source.Is4() != v4 {
-		return os.NewSyscallError("setsockopt", unix.EINVAL)
-	}
-	level := unix.IPPROTO_IP
-	if family == unix.AF_INET6 {
-		level = unix.IPPROTO_IPV6
-	}
-	name := unix.MCAST_LEAVE_GROUP
-	if join {
-		name = unix.MCAST_JOIN_GROUP
-	}
-	// struct group_source_req; group_req is its beginning. Both align the
-	// addresses as a pointer.
-	var req struct {
-		index  uint32
-		_      [unsafe.Sizeof(uintptr(0)) - 4]byte
-		group  [128]byte
-		source [128]byte
-	}
-	req.index = uint32(m.Interface)
-	fillStorage(&req.group, m.Group, family)
-	size := unsafe.Offsetof(req.source)
-	if m.Source.IsValid() {
-		name = unix.MCAST_LEAVE_SOURCE_GROUP
-		if join {
-			name = unix.MCAST_JOIN_SOURCE_GROUP
-		}
-		fillStorage(&req.source, m.Source, family)
-		size = unsafe.Sizeof(req)
-	}
-	_, _, e := unix.RawSyscall6(unix.SYS_SETSOCKOPT, uintptr(fd), uintptr(level), uintptr(name),
-		uintptr(unsafe.Pointer(&req)), size, 0)
-	if e != 0 {
-		return os.NewSyscallError("setsockopt", e)
-	}
-	return nil
-}
-
-func fillStorage(b *[128]byte, ip netip.Addr, family int) {
-	var n uint32
-	(*sockaddrIn6)(unsafe.Pointer(b)).setFor(netip.AddrPortFrom(ip, 0), family, &n)
 }

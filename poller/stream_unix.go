@@ -1,4 +1,4 @@
-//go:build linux
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
 package poller
 
@@ -105,10 +105,7 @@ func (s *stream) Release() (uintptr, error) {
 	if s.out != nil {
 		return 0, os.NewSyscallError("release", unix.EBUSY)
 	}
-	fd := s.fd
-	s.shut(s)
-	s.fd = -1
-	return uintptr(fd), nil
+	return s.give(s), nil
 }
 
 // ready receives before it sends: what arrived before a reset comes first, and
@@ -253,14 +250,6 @@ func (s *stream) TrySend(p []byte) int {
 	return done
 }
 
-// Unacked is for those who want to know that the peer has it.
-func (s *stream) Unacked() int {
-	if s.fd < 0 {
-		return 0
-	}
-	return outq(s.fd)
-}
-
 func (s *stream) Unsent() int {
 	if s.out == nil {
 		return 0
@@ -309,6 +298,23 @@ func (s *stream) putOut() {
 	s.out = nil
 }
 
+func (s *stream) refused(lost Events, e errno) {
+	s.mask &^= lost
+	o := s.pending()
+	switch {
+	case s.dialing:
+		o.err = e
+	default:
+		if lost&Readable != 0 && s.started {
+			o.recvErr = e
+		}
+		if lost&Writable != 0 && o.busy {
+			o.err = e
+		}
+	}
+	s.failLater()
+}
+
 // failLater has fail called by Poll.
 func (s *stream) failLater() {
 	if !s.failing {
@@ -334,7 +340,7 @@ func (s *stream) fail() {
 	}
 	e := s.out.recvErr
 	if s.out.recvErr = 0; e != 0 && s.started {
-		s.finish(os.NewSyscallError("epoll_ctl", e))
+		s.finish(os.NewSyscallError(armCall, e))
 	}
 	if s.closed || s.out == nil {
 		return
@@ -348,14 +354,7 @@ func (s *stream) fail() {
 
 func (s *stream) end() {
 	if !s.ended && !s.reset && s.fd >= 0 {
-		// The system answers a close that leaves bytes unread with a reset, which
-		// may destroy what we sent before the peer has read it (RFC 1122,
-		// 4.2.2.13).
-		for range discardsOnClose {
-			if n, _ := discard(s.fd, discardOnClose); n < discardOnClose {
-				break
-			}
-		}
+		discard(s.fd)
 	}
 	s.release()
 	busy := s.out != nil && s.out.busy

@@ -23,9 +23,9 @@ func recv(fd int32, b []byte) (int, errno) {
 	return int(n), e
 }
 
-// discard drops up to n bytes that have arrived on a TCP socket (tcp(7),
+// skip drops up to n bytes that have arrived on a TCP socket (tcp(7),
 // MSG_TRUNC).
-func discard(fd int32, n int) (int, errno) {
+func skip(fd int32, n int) (int, errno) {
 	r, _, e := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), 0, uintptr(n),
 		unix.MSG_DONTWAIT|unix.MSG_TRUNC, 0, 0)
 	return int(r), e
@@ -95,13 +95,35 @@ func recverr(fd int32, m *unix.Msghdr) errno {
 	return e
 }
 
-// accept4 fills sa with the peer's address.
-func accept4(fd int32, sa *sockaddr) (int32, errno) {
+const acceptCall = "accept4"
+
+// accept fills sa with the peer's address.
+func accept(fd int32, sa *sockaddr) (int32, errno) {
 	sa.n = uint32(unsafe.Sizeof(sa.raw))
 	r, _, e := unix.RawSyscall6(unix.SYS_ACCEPT4, uintptr(fd), uintptr(unsafe.Pointer(&sa.raw)),
 		uintptr(unsafe.Pointer(&sa.n)), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
 	return int32(r), e
 }
+
+// spoilt reports whether accept failed for want of a good connection and not of
+// anything of the listener (accept(2)): the next may be better.
+func spoilt(e errno) bool {
+	switch e {
+	case unix.EINTR, unix.ECONNABORTED, unix.ENETDOWN, unix.EPROTO, unix.ENOPROTOOPT, unix.EHOSTDOWN,
+		unix.ENONET, unix.EHOSTUNREACH, unix.EOPNOTSUPP, unix.ENETUNREACH:
+		return true
+	}
+	return false
+}
+
+func newSocket(family, kind int) (int, error) {
+	return unix.Socket(family, kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+}
+
+func familyOf(fd int) (int, error) { return unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN) }
+
+// quiet does nothing: it is each send that asks for no SIGPIPE.
+func quiet(fd int) {}
 
 func connect(fd int32, sa *sockaddr) errno {
 	_, _, e := unix.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&sa.raw)), uintptr(sa.n))

@@ -1,10 +1,12 @@
-//go:build linux
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
 package poller
 
 import (
 	"net"
 	"os"
+
+	"golang.org/x/sys/unix"
 )
 
 // A watch borrows its descriptor: it is never closed here.
@@ -17,9 +19,13 @@ func (p *readiness) Watch(fd uintptr, ev Events, h WatchHandler) (Watch, error) 
 	w := &watch{h: h}
 	w.fd = int32(fd)
 	p.add(w, &w.source)
-	if e := w.arm(ev); e != 0 { // EEXIST: watched already; EPERM: a file or directory (epoll_ctl(2))
+	e := p.queue.watchable(w.fd, w.slot, p.slots.at(w.slot).gen)
+	if e == 0 {
+		e = w.armNow(ev)
+	}
+	if e != 0 { // EEXIST: watched already; EPERM: a file or directory (epoll_ctl(2))
 		w.abandon()
-		return nil, os.NewSyscallError("epoll_ctl", e)
+		return nil, watchError(e)
 	}
 	return w, nil
 }
@@ -28,16 +34,55 @@ func (w *watch) Set(ev Events) error {
 	if w.closed {
 		return net.ErrClosed
 	}
-	if e := w.arm(ev); e != 0 {
-		return os.NewSyscallError("epoll_ctl", e)
+	if e := w.armNow(ev); e != 0 {
+		return watchError(e)
 	}
 	return nil
+}
+
+func watchError(e errno) error {
+	return os.NewSyscallError(armCall, e)
+}
+
+// armNow has the system answer at once. Somebody else owns the descriptor, and may
+// close it as soon as it is not watched.
+func (w *watch) armNow(mask Events) errno {
+	old := w.mask
+	e := w.arm(mask)
+	if e == 0 {
+		e = w.p.queue.sync(w.fd)
+	}
+	switch e {
+	case 0:
+	case unix.EPIPE: // a pipe that nobody reads any more, on some BSDs: it is watched, and has failed
+		w.failLater()
+		return 0
+	default:
+		w.arm(old)
+		w.p.queue.sync(w.fd)
+	}
+	return e
 }
 
 func (w *watch) Close() {
 	if !w.closed {
 		w.shut(w)
+		w.p.queue.sync(w.fd)
 	}
+}
+
+func (w *watch) refused(lost Events, _ errno) { w.failLater() }
+
+func (w *watch) failLater() {
+	if !w.failing {
+		w.failing = true
+		w.p.failed = append(w.p.failed, w)
+	}
+}
+
+func (w *watch) fail() {
+	w.failing = false
+	w.ready(Failed)
 }
 
 func (w *watch) ready(ev Events) {

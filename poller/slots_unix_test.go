@@ -1,3 +1,5 @@
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+
 package poller
 
 import "testing"
@@ -5,9 +7,10 @@ import "testing"
 // A numbered endpoint is only told from others.
 type numbered struct{ n int }
 
-func (numbered) ready(Events) {}
-func (numbered) end()         {}
-func (numbered) abandon()     {}
+func (numbered) ready(Events)          {}
+func (numbered) end()                  {}
+func (numbered) abandon()              {}
+func (numbered) refused(Events, errno) {}
 
 // TestSlots fills several pages, empties and fills them again: each endpoint stays
 // where it is, and a slot that is given out again has another generation.
@@ -21,7 +24,7 @@ func TestSlots(t *testing.T) {
 		for i := range n {
 			s := table.add(&numbered{i})
 			if s == wakeSlot {
-				t.Fatal("the slot of the eventfd was given out")
+				t.Fatal("the slot of wake-ups was given out")
 			}
 			if _, taken := at[s]; taken {
 				t.Fatalf("slot %d was given out twice", s)

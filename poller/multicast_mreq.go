@@ -1,0 +1,75 @@
+//go:build dragonfly || netbsd || openbsd
+
+package poller
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// These systems have no protocol-independent calls (RFC 3678), and name an
+// interface by an IPv4 address that it has.
+
+func setMulticastInterface(fd int32, family, index int) error {
+	if family == unix.AF_INET6 {
+		return unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_IF, index)
+	}
+	ip, err := interfaceAddr(index)
+	if err != nil {
+		return err
+	}
+	return unix.SetsockoptInet4Addr(int(fd), unix.IPPROTO_IP, unix.IP_MULTICAST_IF, ip)
+}
+
+// membership joins or leaves. There is none of one source only.
+func membership(fd int32, family int, m Membership, join bool) error {
+	if e := checkMembership(family, m); e != 0 {
+		return os.NewSyscallError("setsockopt", e)
+	}
+	if m.Source.IsValid() {
+		return errors.ErrUnsupported
+	}
+	if family == unix.AF_INET6 {
+		name := unix.IPV6_LEAVE_GROUP
+		if join {
+			name = unix.IPV6_JOIN_GROUP
+		}
+		req := unix.IPv6Mreq{Multiaddr: m.Group.As16(), Interface: uint32(m.Interface)}
+		return os.NewSyscallError("setsockopt", unix.SetsockoptIPv6Mreq(int(fd), unix.IPPROTO_IPV6, name, &req))
+	}
+	name := unix.IP_DROP_MEMBERSHIP
+	if join {
+		name = unix.IP_ADD_MEMBERSHIP
+	}
+	ip, err := interfaceAddr(m.Interface)
+	if err == nil {
+		err = unix.SetsockoptIPMreq(int(fd), unix.IPPROTO_IP, name, &unix.IPMreq{Multiaddr: m.Group.As4(), Interface: ip})
+	}
+	return os.NewSyscallError("setsockopt", err)
+}
+
+// interfaceAddr finds an IPv4 address of an interface; zeros leave the choice to
+// the system.
+func interfaceAddr(index int) (ip [4]byte, err error) {
+	if index == 0 {
+		return ip, nil
+	}
+	ifi, err := net.InterfaceByIndex(index)
+	if err != nil {
+		return ip, unix.ENXIO
+	}
+	addrs, err := ifi.Addrs()
+	if err != nil {
+		return ip, unix.ENXIO
+	}
+	for _, a := range addrs {
+		if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr().Is4() {
+			return p.Addr().As4(), nil
+		}
+	}
+	return ip, unix.EADDRNOTAVAIL
+}

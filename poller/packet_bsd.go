@@ -1,0 +1,97 @@
+//go:build darwin || dragonfly || freebsd || netbsd || openbsd
+
+package poller
+
+import (
+	"net/netip"
+	"os"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// What moves datagrams here, one to a call.
+const (
+	recvPacketsCall = "recvfrom"
+	sendPacketsCall = "sendto"
+)
+
+// packetBuffers serve all datagram sockets of a poller, one batch at a time.
+// The slab is large but untouched pages of it cost nothing.
+type packetBuffers struct {
+	messages [recvBatch]Message
+	slab     []byte
+	from, to sockaddr
+	name     name
+}
+
+func newPacketBuffers() *packetBuffers {
+	return &packetBuffers{slab: make([]byte, recvBatch*maxDatagram)}
+}
+
+// receive takes what has arrived for s, one batch of it; full says that there may
+// be more. An error may come with what was received before it.
+func (b *packetBuffers) receive(s *packet) (ms []Message, full bool, e errno) {
+	for i := range recvBatch {
+		p := b.slab[i*maxDatagram:][:maxDatagram:maxDatagram]
+		n, e := b.recvFrom(s.fd, p)
+		if e == unix.EAGAIN && i > 0 {
+			return b.messages[:i], false, 0
+		}
+		if e != 0 {
+			return b.messages[:i], false, e
+		}
+		b.messages[i] = Message{Data: p[:n:maxDatagram], Peer: (*sockaddrIn6)(unsafe.Pointer(&b.from.raw)).addrPort()}
+	}
+	return b.messages[:], true, 0
+}
+
+// send sends the first of ms. It returns how many messages went out, and EAGAIN or
+// the error of the one after them.
+func (b *packetBuffers) send(s *packet, ms []Message) (n int, e errno) {
+	for n < min(len(ms), sendBatch) {
+		if e := b.address(s, ms[n].Peer); e != 0 {
+			return n, e
+		}
+		if e := b.sendTo(s.fd, ms[n].Data); e != 0 {
+			return n, e
+		}
+		n++
+	}
+	return n, 0
+}
+
+// address leaves in b.to where a message goes; nowhere if that is fixed. A
+// connected socket takes no address, be it the same (EISCONN, send(2)).
+func (b *packetBuffers) address(s *packet, to netip.AddrPort) errno {
+	b.to.n = 0
+	if s.peer.Family != 0 && (!to.IsValid() || to == s.peer.addrPort()) {
+		return 0
+	}
+	return (*sockaddrIn6)(unsafe.Pointer(&b.to.raw)).setFor(to, int(s.family), &b.to.n)
+}
+
+// drainErrors does nothing: there is no queue of errors, and what a call returns is
+// gone.
+func drainErrors(fd int32) {}
+
+// disconnect dissolves the association with a peer by a connect that fails: nobody
+// has port 0 (connect(2); the systems do not agree on the error). The socket keeps
+// its port, but is bound to every address then (udp_disconnect in
+// netinet/udp_usrreq.c).
+func (s *packet) disconnect() error {
+	sa := &s.p.sa
+	zero := netip.IPv4Unspecified()
+	if s.family == unix.AF_INET6 {
+		zero = netip.IPv6Unspecified()
+	}
+	e := sa.set(AddrOf(netip.AddrPortFrom(zero, 0)), int(s.family))
+	if e == 0 {
+		e = connect(s.fd, sa)
+	}
+	if getpeername(s.fd, sa) == 0 {
+		return os.NewSyscallError("connect", e)
+	}
+	s.peer = sockaddrIn6{}
+	return nil
+}

@@ -1,0 +1,21 @@
+//go:build dragonfly || freebsd || netbsd || openbsd
+
+package poller
+
+import "golang.org/x/sys/unix"
+
+func newSocket(family, kind int) (int, error) {
+	return unix.Socket(family, kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+}
+
+// quiet does nothing: it is each send that asks for no SIGPIPE.
+func quiet(fd int) {}
+
+// full is what an error of a stream's send means: without memory for the data
+// (ENOBUFS, send(2)) it is to be tried again, as when there is no room.
+func full(e errno) errno {
+	if e == unix.ENOBUFS {
+		return unix.EAGAIN
+	}
+	return e
+}

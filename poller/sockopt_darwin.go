@@ -1,0 +1,30 @@
+package poller
+
+import "golang.org/x/sys/unix"
+
+// The options that have other names elsewhere.
+const (
+	tcpKeepIdle     = unix.TCP_KEEPALIVE
+	tcpKeepInterval = unix.TCP_KEEPINTVL
+	tcpKeepCount    = unix.TCP_KEEPCNT
+	soLinger        = unix.SO_LINGER_SEC // SO_LINGER is in ticks
+	soReusePort     = 0                  // SO_REUSEPORT does not spread
+)
+
+// mapsIPv4 says that an IPv6 socket can have IPv4 peers.
+const mapsIPv4 = true
+
+// A sourceReq is struct group_source_req, and struct group_req its beginning; packed
+// to four bytes (netinet/in.h).
+type sourceReq struct {
+	index  uint32
+	group  [128]byte
+	source [128]byte
+}
+
+// inherit hands on what the system may not.
+func inherit(fd, listener int32, family int) {
+	if family != unix.AF_UNIX {
+		copyOptions(fd, listener, family, KeepAliveIdle, KeepAliveInterval, KeepAliveCount)
+	}
+}

@@ -1,0 +1,22 @@
+package poller
+
+import "golang.org/x/sys/unix"
+
+// The options that have other names elsewhere.
+const (
+	tcpKeepIdle     = unix.TCP_KEEPIDLE
+	tcpKeepInterval = unix.TCP_KEEPINTVL
+	tcpKeepCount    = unix.TCP_KEEPCNT
+	soLinger        = unix.SO_LINGER
+	soReusePort     = 0 // SO_REUSEPORT does not spread
+)
+
+// mapsIPv4 says that an IPv6 socket can have IPv4 peers.
+const mapsIPv4 = true
+
+// inherit hands on what the system may not.
+func inherit(fd, listener int32, family int) {
+	if family != unix.AF_UNIX {
+		copyOptions(fd, listener, family, NoDelay, KeepAliveIdle, KeepAliveInterval, KeepAliveCount)
+	}
+}
