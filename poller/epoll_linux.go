@@ -29,8 +29,10 @@ type queue struct {
 	waits    *time.Duration // nil if nobody wants to know
 }
 
-// armCall is the system call that arm makes.
-const armCall = "epoll_ctl"
+const (
+	armCall     = "epoll_ctl" // that arm makes
+	unwatchable = Events(0)   // what there is no event for
+)
 
 // NewEpoll opens the readiness backend of Linux.
 func NewEpoll() (Poller, error) {

@@ -23,8 +23,13 @@ const (
 	longestWait = 24 * time.Hour
 )
 
-// armCall is the system call that arm leads to.
-const armCall = "kevent"
+const (
+	armCall = "kevent" // that arm leads to
+
+	// unwatchable is what there is no event for: FreeBSD and NetBSD have none that
+	// tells out-of-band data from other data.
+	unwatchable = Priority
+)
 
 // A queue is a kqueue, what wakes it, and the clock.
 //
@@ -143,7 +148,10 @@ func (q *queue) wait(deadline Time) (int, error) {
 func (q *queue) kevent(now, deadline Time) (int, errno) {
 	var timeout *unix.Timespec
 	if deadline != Never {
-		d := min(max(deadline.Sub(now), 0), longestWait)
+		var d time.Duration
+		if deadline > now { // or the difference may be too large
+			d = min(deadline.Sub(now), longestWait)
+		}
 		q.timespec = unix.NsecToTimespec(int64(d))
 		timeout = &q.timespec
 	}

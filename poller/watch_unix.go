@@ -47,6 +47,9 @@ func watchError(e errno) error {
 // armNow has the system answer at once. Somebody else owns the descriptor, and may
 // close it as soon as it is not watched.
 func (w *watch) armNow(mask Events) errno {
+	if mask&unwatchable != 0 {
+		return unix.EOPNOTSUPP
+	}
 	old := w.mask
 	e := w.arm(mask)
 	if e == 0 {

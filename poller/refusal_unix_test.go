@@ -1,3 +1,5 @@
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+
 package poller
 
 import (
@@ -9,32 +11,31 @@ import (
 )
 
 // A refused poller is one whose system takes nothing more to watch, as when
-// fs.epoll.max_user_watches is reached: what cannot be told where it happens must
-// come by upcall (rule 2).
+// fs.epoll.max_user_watches is reached or there is no memory: what cannot be told
+// where it happens must come by upcall (rule 2).
 type refused struct {
 	*testing.T
 	*readiness
-	ep int
 }
 
 func newRefused(t *testing.T) *refused {
-	p, err := NewEpoll()
+	p, err := Open("")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { p.Close() })
-	return &refused{T: t, readiness: p.(*readiness), ep: p.(*readiness).ep}
+	return &refused{T: t, readiness: p.(*readiness)}
 }
 
 // while makes calls that the system refuses, and then lets Poll tell.
 func (r *refused) while(f func()) {
 	r.Helper()
-	r.readiness.ep = -1
-	f()
-	r.readiness.ep = r.ep
-	if err := r.Poll(Never); err != nil { // there is something to tell, so it does not wait
-		r.Fatal("Poll: ", err)
-	}
+	refusing(r.T, &r.queue, f, func() {
+		r.Helper()
+		if err := r.Poll(Never); err != nil { // there is something to tell, so it does not wait
+			r.Fatal("Poll: ", err)
+		}
+	})
 }
 
 // told is a handler of everything.

@@ -1,3 +1,5 @@
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+
 package poller
 
 import (
@@ -71,7 +73,7 @@ func roundTripPath(t *testing.T, path string) {
 	t.Helper()
 	var sa sockaddr
 	if e := sa.set(Addr{Path: path}, unix.AF_UNIX); e != 0 {
-		if len(path) < 108 || e != unix.ENAMETOOLONG {
+		if len(path) < len(unix.RawSockaddrUnix{}.Path) || e != unix.ENAMETOOLONG {
 			t.Errorf("a path of %d bytes: %v", len(path), e)
 		}
 		return
@@ -86,6 +88,9 @@ func roundTripPath(t *testing.T, path string) {
 // never bring the loop down.
 func FuzzSockaddrOfSystem(f *testing.F) {
 	f.Add([]byte{unix.AF_INET, 0, 0, 80, 127, 0, 0, 1}, uint32(16))
+	f.Add([]byte{16, unix.AF_INET, 0, 80, 127, 0, 0, 1}, uint32(16)) // as the BSDs have it
+	f.Add(append([]byte{110, unix.AF_UNIX}, strings.Repeat("x", 108)...), uint32(111))
+	f.Add([]byte{16, unix.AF_UNIX, 0}, uint32(16))
 	f.Add(append([]byte{unix.AF_UNIX, 0}, strings.Repeat("x", 108)...), uint32(111))
 	f.Add([]byte{unix.AF_UNIX, 0, 0}, uint32(2))
 	f.Add([]byte{unix.AF_INET6, 0}, uint32(0))

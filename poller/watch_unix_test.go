@@ -1,3 +1,5 @@
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+
 package poller_test
 
 import (
@@ -36,10 +38,22 @@ func files(t *testing.T, fds [2]int) (a, b *file) {
 func pipe(t *testing.T) (r, w *file) {
 	t.Helper()
 	var fds [2]int
-	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
-		t.Fatal("pipe2: ", err)
+	if err := unix.Pipe(fds[:]); err != nil {
+		t.Fatal("pipe: ", err)
 	}
-	return files(t, fds)
+	return files(t, quickened(t, fds))
+}
+
+// quickened makes descriptors non-blocking, and keeps them from children.
+func quickened(t *testing.T, fds [2]int) [2]int {
+	t.Helper()
+	for _, fd := range fds {
+		unix.CloseOnExec(fd)
+		if err := unix.SetNonblock(fd, true); err != nil {
+			t.Fatal("fcntl: ", err)
+		}
+	}
+	return fds
 }
 
 // A watched is a Watch that remembers what it was told.
@@ -144,11 +158,11 @@ func TestWatchHangup(t *testing.T) {
 		}
 		out.Close()
 
-		fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, 0)
+		fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 		if err != nil {
 			t.Fatal("socketpair: ", err)
 		}
-		near, far := files(t, fds)
+		near, far := files(t, quickened(t, fds))
 		peer := watchFd(t, p, near.fd, poller.PeerClosed)
 		if ev := peer.now(t, p); ev != 0 {
 			t.Errorf("an idle socket: %x", ev)
@@ -164,7 +178,14 @@ func TestWatchPriority(t *testing.T) {
 	each(t, func(t *testing.T, p poller.Poller) {
 		a, b := pair(t, p, local)
 		fd := int(b.Stream.(poller.Descriptor).Fd())
-		w := watchFd(t, p, fd, poller.Readable|poller.Priority)
+		w := new(watched)
+		w.ready = func(ev poller.Events) { w.events = append(w.events, ev) }
+		var err error
+		if w.Watch, err = p.Watch(uintptr(fd), poller.Readable|poller.Priority, w); errors.Is(err, errors.ErrUnsupported) {
+			t.Skip("kqueue has no event for out-of-band data that all systems share")
+		} else if err != nil {
+			t.Fatal("Watch: ", err)
+		}
 		if err := unix.Sendto(int(a.Stream.(poller.Descriptor).Fd()), []byte("!"), unix.MSG_OOB, nil); err != nil {
 			t.Skip("no out-of-band data here: ", err)
 		}

@@ -1,0 +1,5 @@
+//go:build darwin || dragonfly || freebsd || netbsd || openbsd
+
+package poller_test
+
+func abstractNames() []string { return nil }
