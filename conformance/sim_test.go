@@ -19,7 +19,7 @@ func init() {
 		}})
 	}
 	world("sim", 0, sim.Config{})
-	bad := sim.Config{Faults: sim.Heavy().Without(sim.TooManyOpen, sim.Pause)}
+	bad := sim.Config{Faults: sim.Heavy().Without(sim.TooManyOpen, sim.Pause, sim.DropUnread)}
 	for seed := range uint64(3) {
 		world(fmt.Sprint("sim with faults ", seed+1), seed+1, bad)
 	}

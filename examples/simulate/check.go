@@ -1,8 +1,19 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
+	"syscall"
+	"time"
+
+	"example.com/pike/poller/sim"
+)
+
+// What the server cuts off: who leaves this much unread, and who has not read to the end this long after a shutdown.
+const (
+	unreadMost = 1 << 20
+	shutMost   = 1200 * time.Millisecond
 )
 
 // check looks at a whole world when it is over. What a connection must not be told it has checked by itself.
@@ -15,6 +26,9 @@ func (p *party) check() error {
 			return fmt.Errorf("%s: %d results of its dial and %d closes", s.name, s.dialed, s.closed)
 		}
 	}
+	if err := p.checkEnds(); err != nil {
+		return err
+	}
 	for _, s := range p.sessions {
 		for _, t := range s.stays {
 			if err := p.complete(s, t); err != nil {
@@ -26,6 +40,21 @@ func (p *party) check() error {
 		return err
 	}
 	return p.checkTranscript()
+}
+
+// checkEnds holds that connections end in order if nothing has broken them: a server that closes one whose client has not
+// got everything, or that closes it under what the client still says, would reset it (RFC 1122, 4.2.2.13).
+func (p *party) checkEnds() error {
+	hits := p.w.Hits()
+	if hits[sim.Reset]+hits[sim.Crash]+hits[sim.DropUnread] > 0 || 2*p.said > unreadMost {
+		return nil
+	}
+	for _, s := range p.sessions {
+		if s.guest != "" && !s.aborted && errors.Is(s.ended, syscall.ECONNRESET) && s.endedAt < p.shutdown.Add(shutMost) {
+			return fmt.Errorf("%s was reset at %v, and nothing has broken its connection", s.name, s.endedAt.Sub(0))
+		}
+	}
+	return nil
 }
 
 // complete holds that a stay has every message that was acknowledged while it lasted: sent after the notice of joining

@@ -25,6 +25,7 @@ var plants = []*plant{
 	{name: "deaf-to-eof", what: "the end of a stream is not told now and then", wire: newDeaf},
 	{name: "next-owner", what: "data for a closed connection reaches the next that has its descriptor", wire: newStale},
 	{name: "leaked-connection", what: "a connection that the peer has reset is not closed", wire: newLeaking},
+	{name: "no-linger", what: "Close does not wait until the peer has everything", wire: newHasty},
 	{name: "memory-keeper", what: "data that has to wait is kept where it is instead of copied", enter: keepMemory},
 	{name: "double-close", what: "OnClose is called again for a connection whose send has failed", enter: closeTwice},
 }
@@ -113,6 +114,9 @@ type wire struct {
 	t     *tap
 	owner poller.StreamHandler
 }
+
+// Unacked is of the stream too: tcp.Conn.Close asks for it.
+func (w *wire) Unacked() int { return w.Stream.(poller.Acker).Unacked() }
 
 func (w *wire) give(owner poller.StreamHandler) { w.owner = owner }
 

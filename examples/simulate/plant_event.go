@@ -71,6 +71,13 @@ func (s *stale) free() {
 	}
 }
 
+// A hasty stream says that the peer has everything, whatever it has.
+type hasty struct{ wire }
+
+func newHasty(w wire) link { return &hasty{w} }
+
+func (h *hasty) Unacked() int { return 0 }
+
 // A leaking stream forgets the system's part of one that has failed.
 type leaking struct {
 	wire

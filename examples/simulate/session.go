@@ -21,6 +21,7 @@ type session struct {
 	dialed, opened, closed int
 	crashed                bool // its host has, so that nobody saw its end
 	leaving                bool // it has asked for the end
+	aborted                bool // by a reset
 	dismissed              bool // the server has
 	last                   int  // the mark after which it leaves; 0 is none yet
 
@@ -29,6 +30,8 @@ type session struct {
 	answers  []answer // that are due, in this order
 	answered poller.Time
 	marks    int
+	ended    error // what OnClose was told
+	endedAt  poller.Time
 	heading  string // the room it is in when everything sent is obeyed
 
 	guest string
@@ -112,6 +115,7 @@ func (s *session) message(to *session) *message {
 	m := &message{id: len(p.messages), from: s, to: to, room: s.heading, at: s.c.time(), ackedAt: poller.Never}
 	m.text = strconv.Itoa(m.id) + " " + filler[:n] + "."
 	p.messages = append(p.messages, m)
+	p.said += len(m.text)
 	s.sent = append(s.sent, m)
 	return m
 }
@@ -158,6 +162,7 @@ func (s *session) leave(way int) {
 	case 2:
 		s.conn.Close()
 	case 3:
+		s.aborted = true
 		s.conn.Abort()
 	}
 	s.leaving = true
@@ -184,6 +189,7 @@ func (s *session) closes(_ *tcp.Conn, err error) {
 		s.p.w.Errorf("%s closed twice", s.name)
 		return
 	}
+	s.ended, s.endedAt = err, s.c.time()
 	if s.opened > 0 && !s.leaving && (err == nil || err == io.EOF) {
 		s.p.w.Errorf("%s closed by itself: %v", s.name, err)
 	}

@@ -45,6 +45,7 @@ type party struct {
 	sessions []*session
 	byName   map[string]*session
 	messages []*message
+	said     int // bytes of those
 	told     int // messages that arrived
 	owed     int // of those, and of others, that had to
 }

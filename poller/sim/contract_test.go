@@ -38,7 +38,7 @@ func TestContract(t *testing.T) {
 // reads are split, in small buffers, as often as not. Faults that the suite rules
 // out, such as descriptors that run out, are left to other tests.
 func TestContractUnderFaults(t *testing.T) {
-	faults := sim.Heavy().Without(sim.TooManyOpen, sim.Pause)
+	faults := sim.Heavy().Without(sim.TooManyOpen, sim.Pause, sim.DropUnread)
 	for seed := range contractSeeds(t) {
 		t.Run(fmt.Sprint("seed ", seed+1), func(t *testing.T) {
 			t.Parallel()

@@ -259,17 +259,17 @@ func (c *conn) abort(s *stream) {
 	c.reset(s.other())
 }
 
-// reset has a reset arrive at one end, sent by the other's system. It is not
-// sent again if it is lost: then only keep-alive, or the answer to what s sends, will tell.
+// reset has a reset arrive at one end, sent by the other's system, after what the
+// network has not lost on the way: what would have to be sent again is gone with the
+// connection. A reset is not sent again if it is lost itself: then only keep-alive, or
+// the answer to what s sends, will tell.
 func (c *conn) reset(s *stream) {
 	l := s.other().h.m.link(s.h.m)
 	if !l.up() || s.h.m.off {
 		s.probe(poller.Never)
 		return
 	}
-	at := max(l.arrival(0), s.in().last)
-	s.in().last = at
-	c.w.queue.push(at, evReset, s, 0)
+	c.w.queue.push(max(l.arrival(0), s.in().unbroken), evReset, s, 0)
 }
 
 // sever is the network's reset of both ends.

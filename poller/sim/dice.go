@@ -19,6 +19,7 @@ const (
 	dieJob                               // how long jobs take
 	diePort                              // where ephemeral ports begin
 	dieBatch                             // how much one upcall delivers
+	dieAck                               // what is acknowledged late
 	dieUser                              // World.Rand
 	dieCount
 )

@@ -26,6 +26,7 @@ const (
 	evRetry    // pipe: lost bytes are sent once more
 	evWindow   // pipe: the sender learns that the receiver has room
 	evAck      // pipe: the sender learns that bytes have arrived
+	evAskAgain // pipe: it has not learned it
 	evReset    // stream: a reset arrives
 	evProbe    // stream: keep-alive
 	evReady    // stream, packet: what was put off goes on

@@ -23,17 +23,19 @@ const (
 	TooManyOpen              // a connection cannot be accepted for want of descriptors (EMFILE); an accept
 	SlowJob                  // a job takes 10 ms to 1 s longer; a job given to the Executor
 	LookupFail               // the name server does not answer; a name being resolved
+	DropUnread               // what was received and not read yet is lost, as on Windows, where Linux keeps it; a reset that arrives
 	Pause                    // a process is not scheduled for 10 to 500 ms; when it has something to do
 
-	Stall     // a segment is lost and sent again 200 ms to 3 s later; a segment of a stream
-	Reset     // the network resets a connection, both ends of it; a segment of a stream
-	Refuse    // a connect is refused although somebody listens; a connect
-	Timeout   // a connect is never answered; a connect
-	Drop      // a datagram is lost; a datagram
-	Duplicate // a datagram arrives twice; a datagram
-	Reorder   // a datagram is overtaken by later ones; a datagram
-	Partition // two hosts cannot reach each other for 50 ms to 5 s; a segment, connect or datagram
-	Crash     // a host loses power and starts again, if it has Restart; when it has something to do
+	Stall      // a segment is lost and sent again 200 ms to 3 s later; a segment of a stream
+	LateWindow // the news that a reader has room again is lost, and asked for 200 ms to 3 s later; a reader of a full buffer
+	Reset      // the network resets a connection, both ends of it; a segment of a stream
+	Refuse     // a connect is refused although somebody listens; a connect
+	Timeout    // a connect is never answered; a connect
+	Drop       // a datagram is lost; a datagram
+	Duplicate  // a datagram arrives twice; a datagram
+	Reorder    // a datagram is overtaken by later ones; a datagram
+	Partition  // two hosts cannot reach each other for 50 ms to 5 s; a segment, connect or datagram
+	Crash      // a host loses power and starts again, if it has Restart; when it has something to do
 
 	NumFaults int = iota
 )
@@ -53,8 +55,10 @@ var profiles = [NumFaults]profile{
 	TooManyOpen: {"too-many-open", 0, 20_000},
 	SlowJob:     {"slow-job", 20_000, 100_000},
 	LookupFail:  {"lookup-fail", 0, 20_000},
+	DropUnread:  {"drop-unread", 0, 200_000},
 	Pause:       {"pause", 100, 2_000},
 	Stall:       {"stall", 1_000, 10_000},
+	LateWindow:  {"late-window", 1_000, 50_000},
 	Reset:       {"reset", 0, 1_000},
 	Refuse:      {"refuse", 0, 20_000},
 	Timeout:     {"timeout", 0, 5_000},

@@ -89,6 +89,19 @@ var eachFault = [sim.NumFaults]func(t *testing.T, n *testnet){
 			t.Errorf("LookupNetIP: %v", err)
 		}
 	},
+	sim.DropUnread: func(t *testing.T, n *testnet) {
+		a, b := n.pair()
+		b.s.Stop()
+		a.send(pattern(1000))
+		n.turn(time.Second)
+		a.s.Reset()
+		n.turn(time.Second)
+		b.s.Start()
+		n.until("it is reset", func() bool { return b.err != nil })
+		if !errors.Is(b.err, syscall.ECONNRESET) || len(b.got) > 0 {
+			t.Errorf("received %d bytes, then %v", len(b.got), b.err)
+		}
+	},
 	sim.Pause: func(t *testing.T, n *testnet) {
 		a, b := n.hosts[0], n.hosts[1]
 		p, q := bind(t, a, at("0.0.0.0", 1), nil), bind(t, b, at("0.0.0.0", 2), nil)
@@ -105,6 +118,16 @@ var eachFault = [sim.NumFaults]func(t *testing.T, n *testnet){
 		a.send([]byte("x"))
 		n.until("it is received", func() bool { return len(b.got) == 1 })
 		within(t, "a segment", n.Now().Sub(start), 200*time.Millisecond, 3200*time.Millisecond)
+	},
+	sim.LateWindow: func(t *testing.T, n *testnet) {
+		a, b := n.pair()
+		b.s.Stop()
+		a.send(pattern(200_000))
+		n.turn(time.Second)
+		start := n.Now()
+		b.s.Start()
+		n.until("all is received", func() bool { return len(b.got) == 200_000 })
+		within(t, "that", n.Now().Sub(start), 200*time.Millisecond, 9*time.Second)
 	},
 	sim.Reset: func(t *testing.T, n *testnet) {
 		a, b := n.pair()
@@ -287,7 +310,7 @@ func TestPresets(t *testing.T) {
 			t.Errorf("%v: light %d, heavy %d", f, sim.Light()[f], sim.Heavy()[f])
 		}
 	}
-	for _, f := range []sim.Fault{sim.Reset, sim.Refuse, sim.Timeout, sim.TooManyOpen, sim.Partition, sim.Crash} {
+	for _, f := range []sim.Fault{sim.DropUnread, sim.Reset, sim.Refuse, sim.Timeout, sim.TooManyOpen, sim.Partition, sim.Crash} {
 		if sim.Light()[f] != 0 {
 			t.Errorf("light has %v, which TCP does not hide", f)
 		}

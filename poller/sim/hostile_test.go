@@ -113,7 +113,7 @@ func (e *echoClient) say(c *tcp.Conn) {
 		c.Close()
 		return
 	}
-	e.said, e.heard = pattern(10+e.rounds*e.rounds*e.rounds), 0
+	e.said, e.heard = pattern(10+e.rounds*e.rounds*e.rounds*e.rounds), 0
 	c.Write(e.said)
 }
 

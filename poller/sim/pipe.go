@@ -23,10 +23,19 @@ type pipe struct {
 	retrying bool        // or for a network that works
 	stopped  bool        // nothing more is sent
 	broken   bool        // nor does anything arrive that was
+	forgot   bool        // what had arrived was lost again
 	deaf     bool        // nobody will read: no bytes are kept, only their number
 	last     poller.Time // when what was sent last arrives
+	unbroken poller.Time // when it would if nothing of it had to be sent again
 	wait     poller.Time // before the next retry
 	since    poller.Time // when the first one was
+
+	kept     int   // bytes that the sender has not heard of having arrived
+	acks     []ack // on their way, in order
+	finAcked bool
+	awaiting bool        // the next of acks is an event
+	askWait  poller.Time // before an acknowledgement that was lost is asked for; 0: none was
+	askSince poller.Time
 }
 
 // A finState is how far the end of the stream has come.
@@ -50,6 +59,7 @@ const (
 // write takes bytes from the process.
 func (p *pipe) write(b []byte) {
 	p.queued += len(b)
+	p.kept += len(b)
 	if p.deaf || p.stopped {
 		return
 	}
@@ -76,12 +86,13 @@ func (p *pipe) read(b []byte) {
 	if p.blocked && (p.arrived == 0 || p.window() >= p.dst.recvCap/2) {
 		p.blocked = false
 		l := p.dst.h.m.link(p.src.h.m)
-		p.conn.w.queue.push(l.arrival(0), evWindow, p, 0)
+		at := l.arrival(0)
+		if h := p.dst.h; h.strikes(LateWindow, h.m, p.src.h.m, p.conn.port, &p.dst.peer) {
+			at += p.conn.w.span(LateWindow)
+		}
+		p.conn.w.queue.push(at, evWindow, p, 0)
 	}
 }
-
-// unacked is what the sender's system has to keep.
-func (p *pipe) unacked() int { return p.queued + p.flight }
 
 // window is what the receiver's system has room for.
 func (p *pipe) window() int { return p.dst.recvCap - p.arrived - p.flight }
@@ -127,7 +138,9 @@ func (p *pipe) send(n int, fin bool) bool {
 	if limit := c.limit(n); limit < n {
 		n, fin = limit, false
 	}
-	at := max(l.arrival(n), p.last)
+	at := l.arrival(n)
+	p.unbroken = max(at, p.unbroken)
+	at = max(at, p.last)
 	if c.stalled() || h.strikes(Stall, h.m, m, c.port, &p.src.peer) {
 		at += w.span(Stall)
 	}
@@ -157,10 +170,9 @@ func (p *pipe) happen(k kind, arg int64) {
 	case evWindow:
 		p.transmit()
 	case evAck:
-		// Linux reports room when a third of the buffer is free (sk_stream_is_writeable).
-		if s := p.src; s.room() >= s.sendCap/3 || p.unacked() == 0 {
-			s.wake()
-		}
+		p.heard()
+	case evAskAgain:
+		p.askAgain()
 	case evRetry:
 		p.retry()
 	}
@@ -194,14 +206,12 @@ func (p *pipe) segment(n int, fin bool) {
 	if fin {
 		p.fin = finArrived
 	}
+	p.acknowledge(n, fin)
 	if dst.gone {
 		return
 	}
 	p.arrived += n
 	dst.wake()
-	if p.src.busy {
-		p.conn.w.queue.push(dst.h.m.link(p.src.h.m).arrival(0), evAck, p, 0)
-	}
 }
 
 // backOff waits longer each time before it sends again.
@@ -245,6 +255,12 @@ func (p *pipe) discard() {
 	p.release()
 }
 
+// forget drops what has arrived and was not read, the end included.
+func (p *pipe) forget() {
+	p.buf = p.buf[:p.head]
+	p.arrived, p.flight, p.forgot, p.broken = 0, 0, true, true
+}
+
 // deafen drops what has arrived: nobody will read it, nor what follows.
 func (p *pipe) deafen() {
 	p.deaf, p.arrived = true, 0
@@ -261,15 +277,16 @@ func (p *pipe) release() {
 
 // state describes what is on its way.
 func (p *pipe) state() string {
+	n := p.queued + p.flight
 	switch {
-	case p.stopped || p.unacked() == 0:
+	case p.stopped || n == 0:
 		return ""
 	case p.retrying:
-		return fmt.Sprintf(", %d bytes to send again: no answer", p.unacked())
+		return fmt.Sprintf(", %d bytes to send again: no answer", n)
 	case p.blocked:
-		return fmt.Sprintf(", %d bytes taken and not sent: the peer does not read", p.unacked())
+		return fmt.Sprintf(", %d bytes taken and not sent: the peer does not read", n)
 	}
-	return fmt.Sprintf(", %d bytes on their way", p.unacked())
+	return fmt.Sprintf(", %d bytes on their way", n)
 }
 
 // Buffers of streams grow from this, and are used again up to that.

@@ -96,10 +96,10 @@ func TestGolden(t *testing.T) {
 		faults sim.Faults
 		hash   uint64
 	}{
-		{1, sim.None(), 0x6286d11f9f6ddbb4},
-		{2, sim.Light(), 0x45174cd6fd08ecc0},
-		{3, sim.Heavy(), 0x47ddd811db1c289d},
-		{4, sim.Heavy(), 0x3c1a56e18bf301b2},
+		{1, sim.None(), 0xa1da8d741d5d0f23},
+		{2, sim.Light(), 0x71c86b3818518564},
+		{3, sim.Heavy(), 0x7853f638982fc2cc},
+		{4, sim.Heavy(), 0x22a9565035347f92},
 	} {
 		w, err := sim.Once(c.seed, sim.Config{Faults: c.faults}, chatter)
 		if err != nil || w.Hash() != c.hash {

@@ -40,7 +40,7 @@ type Rule struct {
 	// Nth strike at that time, once.
 	At time.Duration
 
-	// For is how long Stall, Pause, SlowJob, Partition and Crash last; 0 is as
+	// For is how long Stall, LateWindow, Pause, SlowJob, Partition and Crash last; 0 is as
 	// long as they do by chance.
 	For time.Duration
 }
@@ -180,15 +180,16 @@ func (w *World) decide(f Fault, from, to *machine, port uint16) (strikes bool) {
 
 // spans are how long faults last, where they do.
 var spans = [NumFaults]struct{ lo, hi poller.Time }{
-	LateSent:  {1 * microsecond, 100 * microsecond},
-	LateClose: {1 * microsecond, 2 * millisecond},
-	SlowJob:   {10 * millisecond, 1000 * millisecond},
-	Pause:     {10 * millisecond, 500 * millisecond},
-	Stall:     {200 * millisecond, 3000 * millisecond},
-	Reorder:   {1 * millisecond, 20 * millisecond},
-	Duplicate: {0, 20 * millisecond},
-	Partition: {50 * millisecond, 5000 * millisecond},
-	Crash:     {10 * millisecond, 10_000 * millisecond},
+	LateSent:   {1 * microsecond, 100 * microsecond},
+	LateClose:  {1 * microsecond, 2 * millisecond},
+	SlowJob:    {10 * millisecond, 1000 * millisecond},
+	Pause:      {10 * millisecond, 500 * millisecond},
+	Stall:      {200 * millisecond, 3000 * millisecond},
+	LateWindow: {200 * millisecond, 3000 * millisecond},
+	Reorder:    {1 * millisecond, 20 * millisecond},
+	Duplicate:  {0, 20 * millisecond},
+	Partition:  {50 * millisecond, 5000 * millisecond},
+	Crash:      {10 * millisecond, 10_000 * millisecond},
 }
 
 const (

@@ -30,6 +30,7 @@ func (s *stream) Send(bufs [][]byte) bool {
 	}
 	s.busy = true
 	s.held, s.heldSum = s.bufs, sum(s.bufs)
+	s.out().await()
 	s.wake()
 	return false
 }
@@ -94,6 +95,7 @@ func (s *stream) take() (all bool) {
 		s.bufs, s.off = s.bufs[1:], 0
 	}
 	s.out().transmit()
+	s.out().await()
 	return len(s.bufs) == 0
 }
 

@@ -192,7 +192,7 @@ func (s *stream) receive() {
 
 func (s *stream) receiveEnd(in *pipe) {
 	s.ended, s.started = true, false
-	if in.fin == finArrived {
+	if in.fin == finArrived && !in.forgot {
 		s.h.note(vEnded, s.id, &s.peer, 0, eOK)
 		s.handler.Received(nil, io.EOF)
 		return
@@ -227,6 +227,7 @@ func (s *stream) dies(e errno) {
 		return
 	}
 	s.dead, s.err, s.cause = true, e, e
+	s.out().unheard()
 	s.out().stop()
 	s.in().discard()
 	s.wake()
@@ -237,11 +238,7 @@ func (s *stream) happen(k kind, arg int64) {
 	case evAnswer:
 		s.answer(errno(arg))
 	case evReset:
-		if s.in().fin == finArrived { // the peer had closed: Linux calls that EPIPE (tcp_reset)
-			s.dies(ePIPE)
-		} else {
-			s.dies(eCONNRESET)
-		}
+		s.resetByPeer()
 	case evProbe:
 		s.probed()
 	case evReady:
@@ -249,6 +246,20 @@ func (s *stream) happen(k kind, arg int64) {
 		if !s.closed {
 			s.wake()
 		}
+	}
+}
+
+// resetByPeer is the arrival of a reset. Linux keeps what has not been read yet;
+// other systems do not.
+func (s *stream) resetByPeer() {
+	in := s.in()
+	if in.arrived > 0 && !s.dead && !s.gone && s.h.strikes(DropUnread, s.other().h.m, s.h.m, s.conn.port, &s.peer) {
+		in.forget()
+	}
+	if in.fin == finArrived && !in.forgot { // the peer had closed: Linux calls that EPIPE (tcp_reset)
+		s.dies(ePIPE)
+	} else {
+		s.dies(eCONNRESET)
 	}
 }
 
