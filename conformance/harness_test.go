@@ -44,15 +44,13 @@ func add(ls ...line) struct{} {
 
 // A backend is one kind of poller the lines run on.
 type backend struct {
-	name string
-	sim  bool
-	open func(t testing.TB) poller.Poller
+	name   string
+	sim    bool
+	open   func(t testing.TB) poller.Poller
+	replay string // the environment that has it among the backends
 }
 
-// simBackends is filled where there is a simulator.
-var simBackends []backend
-
-func allBackends() []backend {
+func allBackends(t *testing.T) []backend {
 	var bs []backend
 	for _, name := range poller.Backends() {
 		bs = append(bs, backend{name: name, open: func(t testing.TB) poller.Poller {
@@ -63,17 +61,18 @@ func allBackends() []backend {
 			return p
 		}})
 	}
-	return append(bs, simBackends...)
+	return append(bs, simBackends(t)...)
 }
 
 func TestConformance(t *testing.T) {
 	sort.SliceStable(lines, func(i, j int) bool { return lines[i].id[0] < lines[j].id[0] })
+	backends := allBackends(t)
 	for _, l := range lines {
 		t.Run(l.id+"_"+strings.ReplaceAll(l.name, " ", "_"), func(t *testing.T) {
 			if l.skip != "" {
 				t.Skip(l.id + " cannot apply: " + l.skip)
 			}
-			for _, b := range allBackends() {
+			for _, b := range backends {
 				t.Run(b.name, func(t *testing.T) { runOn(t, l, b) })
 			}
 		})
@@ -83,6 +82,16 @@ func TestConformance(t *testing.T) {
 func runOn(t *testing.T, l line, b backend) {
 	if b.sim && l.needs != 0 {
 		t.Skipf("%s needs the real system: it cannot be asked of a simulated one", l.id)
+	}
+	if b.sim {
+		t.Parallel() // a world knows of no other
+	}
+	if b.replay != "" {
+		t.Cleanup(func() {
+			if t.Failed() {
+				t.Logf("replay: %s go test -run 'TestConformance/%s_' ./conformance", b.replay, l.id)
+			}
+		})
 	}
 	l.run(&env{T: t, backend: b})
 }

@@ -57,8 +57,8 @@
 // # Replaying
 //
 // Test and Explore obey PIKE_SEED, which replays one world (the command they print
-// sets it), PIKE_SEEDS, which says which worlds Explore is to run ("5000", or
-// "70000:5000" for those from 70000 on), and PIKE_TRACE, the name of a
+// sets it), PIKE_SEEDS, which says which worlds Explore is to run ("5000",
+// "70000:5000" for those from 70000 on, or "70000:" for as many as it would), and PIKE_TRACE, the name of a
 // file for the story of the world that PIKE_SEED replays:
 //
 //	12.004ms srv: accepted 10.0.0.2:40001

@@ -27,7 +27,8 @@ const (
 	EnvSeed = "PIKE_SEED"
 
 	// EnvSeeds has Explore run other worlds than its caller says: "5000" is how
-	// many, "70000:5000" the first seed and how many.
+	// many, "70000:5000" the first seed and how many, "70000:" the first seed of as
+	// many as the caller says.
 	EnvSeeds = "PIKE_SEEDS"
 
 	// EnvTrace is a file to write the trace of a replayed world to.
@@ -55,12 +56,11 @@ func Test(t T, cfg Config, f func(w *World) error) {
 // decides that is not the seed.
 func Explore(t T, n int, cfg Config, f func(w *World) error) {
 	t.Helper()
-	seed, cfg, replay := replayed(t, 1, cfg)
-	if replay {
+	if _, _, replay := replayed(t, 1, cfg); replay {
 		Test(t, cfg, f)
 		return
 	}
-	first, n := seedRange(t, seed, n)
+	first, n := Seeds(t, n)
 	r := Search(first, n, cfg, f)
 	if r.Failure != nil {
 		small := r.Failure.Shrink(f)
@@ -211,22 +211,27 @@ func replayed(t T, seed uint64, cfg Config) (uint64, Config, bool) {
 	return seed, cfg, true
 }
 
-// seedRange obeys PIKE_SEEDS.
-func seedRange(t T, first uint64, n int) (uint64, int) {
+// Seeds is which worlds Explore would run, of n that the test asks for: those from
+// 1 on, or what PIKE_SEEDS says. It is for tests that make their worlds themselves.
+func Seeds(t T, n int) (first uint64, count int) {
 	t.Helper()
 	text := os.Getenv(EnvSeeds)
 	if text == "" {
-		return first, n
+		return 1, n
 	}
 	var err error
-	from, count, both := strings.Cut(text, ":")
+	from, many, both := strings.Cut(text, ":")
 	if !both {
-		count = from
-	} else if first, err = strconv.ParseUint(from, 10, 64); err != nil {
+		from, many = "1", from
+	}
+	if first, err = strconv.ParseUint(from, 10, 64); err != nil {
 		t.Fatalf("sim: %s=%q: %v", EnvSeeds, text, err)
 	}
-	if n, err = strconv.Atoi(count); err != nil {
-		t.Fatalf("sim: %s=%q: %v", EnvSeeds, text, err)
+	if both && many == "" {
+		return first, n
+	}
+	if n, err = strconv.Atoi(many); err != nil || n < 0 {
+		t.Fatalf("sim: %s=%q: how many is %q", EnvSeeds, text, many)
 	}
 	return first, n
 }

@@ -87,6 +87,7 @@ func lossyConfig() sim.Config {
 // TestExplore finds the first seed that fails, makes the world small, and prints
 // a command that fails, too.
 func TestExplore(t *testing.T) {
+	t.Setenv(sim.EnvSeeds, "")
 	f := new(fakeT)
 	f.catch(func() { sim.Explore(f, 200, lossyConfig(), lossy) })
 	for _, text := range []string{
@@ -130,6 +131,7 @@ func TestExplore(t *testing.T) {
 }
 
 func TestExploreThatPasses(t *testing.T) {
+	t.Setenv(sim.EnvSeeds, "")
 	f := new(fakeT)
 	var worlds atomic.Int64
 	f.catch(func() {
@@ -141,7 +143,7 @@ func TestExploreThatPasses(t *testing.T) {
 	for _, c := range []struct {
 		env  string
 		want string
-	}{{"7", "sim: 7 worlds"}, {"5000:9", "sim: 9 worlds"}, {"x", "PIKE_SEEDS"}, {"x:1", "PIKE_SEEDS"}} {
+	}{{"7", "sim: 7 worlds"}, {"5000:9", "sim: 9 worlds"}, {"5000:", "sim: 300 worlds"}, {"x", "PIKE_SEEDS"}, {"x:1", "PIKE_SEEDS"}, {"1:-1", "PIKE_SEEDS"}} {
 		t.Setenv(sim.EnvSeeds, c.env)
 		f := new(fakeT)
 		f.catch(func() { sim.Explore(f, 300, sim.Config{}, func(w *sim.World) error { return nil }) })

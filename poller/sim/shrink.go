@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -180,7 +181,7 @@ func fail(t T, f *Failure, run func(w *World) error) {
 func (f *Failure) command(test string) string {
 	parts := strings.Split(test, "/")
 	for i, p := range parts {
-		parts[i] = "^" + p + "$"
+		parts[i] = "^" + regexp.QuoteMeta(p) + "$"
 	}
 	return fmt.Sprintf("%s='%s' go test -count=1 -run '%s' %s",
 		EnvSeed, f.Replay(), strings.Join(parts, "/"), callerPackage())
