@@ -11,7 +11,8 @@ type ack struct {
 
 // A receiver may wait this long for more to acknowledge at once, unless it has two
 // full segments (RFC 9293, 3.8.6.3; TCP_DELACK_MIN of Linux). It does so one time
-// in delayedOneIn: Linux begins without delay, and goes on so after a pause.
+// in delayedOneIn: Linux begins without delay, and goes on so after a pause. What a
+// machine says to itself is acknowledged at once.
 const (
 	delayMost    = 40 * millisecond
 	delayedOneIn = 4
@@ -52,15 +53,19 @@ func (p *pipe) hear() {
 
 // await has the sender told of the next one, if it waits for room.
 func (p *pipe) await() {
-	if p.src.busy && !p.awaiting && len(p.acks) > 0 && p.acks[0].at != poller.Never {
-		p.awaiting = true
-		p.conn.w.queue.push(p.acks[0].at, evAck, p, 0)
+	if !p.src.busy || len(p.acks) == 0 {
+		return
+	}
+	if at := p.acks[0].at; at < p.awaited || p.awaited == 0 && at != poller.Never {
+		p.awaited = at
+		p.conn.w.queue.push(at, evAck, p, 0)
 	}
 }
 
-// heard is the arrival of one that the sender awaits.
+// heard is the arrival of one that the sender awaits, or of one that another has
+// overtaken.
 func (p *pipe) heard() {
-	p.awaiting = false
+	p.awaited = 0
 	// Linux reports room when a third of the buffer is free (sk_stream_is_writeable).
 	if s := p.src; s.room() >= s.sendCap/3 {
 		s.wake()
@@ -74,7 +79,7 @@ func (p *pipe) acknowledge(n int, fin bool) {
 	a := ack{at: poller.Never, n: n, fin: fin}
 	if back.up() {
 		a.at = back.arrival(0)
-		if n < twoSegments && !fin && p.src.family != unixDomain && w.dice.below(dieAck, delayedOneIn) == 0 {
+		if n < twoSegments && !fin && p.src.h.m != p.dst.h.m && w.dice.below(dieAck, delayedOneIn) == 0 {
 			a.at += w.dice.between(dieAck, 0, delayMost)
 		}
 	}

@@ -109,3 +109,22 @@ func TestCloseWhileThePeerTalks(t *testing.T) {
 		t.Errorf("received %d bytes, then %v", len(b.got), b.err)
 	}
 }
+
+// TestRoomComesWithTheFirstAcknowledgement has one that is delayed overtaken by the
+// next, which covers both: a sender that waits for room must not wait for the first.
+func TestRoomComesWithTheFirstAcknowledgement(t *testing.T) {
+	for seed := range uint64(200) {
+		n, _, _ := two(t, seed, sim.Config{SendBuffer: 3000})
+		a, _ := n.pair()
+		a.send(pattern(1000))
+		a.send(pattern(1500))
+		a.send(pattern(9000))
+		for idle := 0; a.sending; n.turn(time.Millisecond) {
+			if idle++; unacked(a) > 0 {
+				idle = 0
+			} else if idle == 3 {
+				t.Fatalf("seed %d: nothing is unacknowledged, and the Send waits with %d bytes", seed, a.s.Unsent())
+			}
+		}
+	}
+}

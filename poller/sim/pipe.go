@@ -33,7 +33,7 @@ type pipe struct {
 	kept     int   // bytes that the sender has not heard of having arrived
 	acks     []ack // on their way, in order
 	finAcked bool
-	awaiting bool        // the next of acks is an event
+	awaited  poller.Time // when an event is that stands for one of acks; 0: there is none
 	askWait  poller.Time // before an acknowledgement that was lost is asked for; 0: none was
 	askSince poller.Time
 }
