@@ -79,7 +79,7 @@ func (s *packet) via(to *machine) int {
 	return networkInterface
 }
 
-// broadcast sends to every machine, this one too.
+// broadcast sends to every machine of the network, this one too.
 func (s *packet) broadcast(to netip.AddrPort, data []byte) errno {
 	if !s.opt.broadcast {
 		return eACCES
@@ -88,8 +88,15 @@ func (s *packet) broadcast(to netip.AddrPort, data []byte) errno {
 	if !from.IsValid() {
 		return eNETUNREACH
 	}
+	within := to.Addr()
+	if b := from.As4(); within == limitedBroadcast {
+		b[3] = 255
+		within = netip.AddrFrom4(b)
+	}
 	for _, m := range s.h.w.machines {
-		s.post(m, datagram{src: s.source(from), dst: to, via: networkInterface, many: true}, data)
+		if m.isBroadcast(within) {
+			s.post(m, datagram{src: s.source(from), dst: to, via: networkInterface, many: true}, data)
+		}
 	}
 	return eOK
 }

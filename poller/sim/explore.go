@@ -181,7 +181,11 @@ func Once(seed uint64, cfg Config, f func(w *World) error) (w *World, err error)
 	w = New(seed, cfg)
 	defer w.over()
 	defer func() {
-		if v := recover(); v != nil {
+		switch v := recover().(type) {
+		case nil:
+		case *panicked:
+			err = fmt.Errorf("panic: %w", v)
+		default:
 			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
 		}
 	}()

@@ -153,6 +153,9 @@ func TestExploreThatPasses(t *testing.T) {
 	}
 }
 
+// fallOver is a program whose name is to be seen when it panics.
+func fallOver(*sim.Host) error { panic("in a program") }
+
 // TestSearchFailures has worlds fail in every way there is.
 func TestSearchFailures(t *testing.T) {
 	counter := 0
@@ -160,8 +163,12 @@ func TestSearchFailures(t *testing.T) {
 		"the program says so": func(w *sim.World) error { return errors.New("the program says so") },
 		"said in a callback":  func(w *sim.World) error { w.Errorf("\n\tsaid in a %s\n", "callback"); return nil },
 		"panic: lost":         func(w *sim.World) error { panic("lost") },
-		"panic: in a program": func(w *sim.World) error {
+		"panic: a: in a program\ngoroutine": func(w *sim.World) error {
 			w.Go(w.Host("a"), func(h *sim.Host) error { panic("in a program") })
+			return w.Run()
+		},
+		"sim_test.fallOver": func(w *sim.World) error {
+			w.Go(w.Host("a"), fallOver)
 			return w.Run()
 		},
 		"ended its goroutine": func(w *sim.World) error {

@@ -91,8 +91,11 @@ func (m *machine) canBind(a netip.Addr, datagrams bool) bool {
 	return a.IsUnspecified() || m.isLocal(a) || datagrams && (a.IsMulticast() || m.isBroadcast(a))
 }
 
-// isBroadcast reports whether a reaches every machine: 255.255.255.255 or the
-// last address of a network of m, whose networks are all of 256 addresses.
+// limitedBroadcast is every machine of the sender's network (RFC 919).
+var limitedBroadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+
+// isBroadcast reports whether a reaches every machine of a network of m, by
+// limitedBroadcast or by the last address of one. All networks have 256 addresses.
 func (m *machine) isBroadcast(a netip.Addr) bool {
 	if !a.Is4() {
 		return false
@@ -101,7 +104,7 @@ func (m *machine) isBroadcast(a netip.Addr) bool {
 	if b[3] != 255 {
 		return false
 	}
-	return b == [4]byte{255, 255, 255, 255} || slices.ContainsFunc(m.addrs, func(own netip.Addr) bool {
+	return a == limitedBroadcast || slices.ContainsFunc(m.addrs, func(own netip.Addr) bool {
 		if !own.Is4() {
 			return false
 		}

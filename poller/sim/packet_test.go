@@ -99,6 +99,7 @@ func TestMulticastErrors(t *testing.T) {
 
 func TestBroadcast(t *testing.T) {
 	n, boxes := three(t, sim.Config{})
+	elsewhere := bind(t, n.Host("elsewhere", "10.0.1.1"), at("0.0.0.0", 9), nil)
 	boxes[0].send(message("255.255.255.255:9", 50))
 	n.until("it fails", func() bool { return len(boxes[0].sent) == 1 })
 	if !errors.Is(boxes[0].sent[0], syscall.EACCES) {
@@ -110,6 +111,9 @@ func TestBroadcast(t *testing.T) {
 	for _, to := range []string{"255.255.255.255:9", "10.0.0.255:9"} {
 		boxes[0].send(message(to, 50))
 		n.counts(to, boxes, 1, 1, 1)
+	}
+	if len(elsewhere.got) > 0 {
+		t.Error("it got into another network")
 	}
 }
 

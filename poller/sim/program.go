@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"iter"
+	"runtime/debug"
 
 	"example.com/pike/poller"
 )
@@ -53,9 +54,32 @@ func (h *Host) begin(life int64) bool {
 	h.note(vBegin, 0, nil, 0, eOK)
 	h.resumed, _ = iter.Pull(func(yield func(struct{}) bool) {
 		h.yield = yield
+		defer h.caught()
 		h.result = h.program(h)
 	})
 	return true
+}
+
+// A panicked is what a program has panicked with, and where: iter.Pull goes on with
+// the panic on the stack of whoever resumed the program.
+type panicked struct {
+	host  string
+	value any
+	stack []byte
+}
+
+func (p *panicked) Error() string { return fmt.Sprintf("%s: %v\n%s", p.host, p.value, p.stack) }
+
+func (p *panicked) Unwrap() error {
+	err, _ := p.value.(error)
+	return err
+}
+
+// caught adds to a panic what it would lose.
+func (h *Host) caught() {
+	if v := recover(); v != nil {
+		panic(&panicked{h.name, v, debug.Stack()})
+	}
 }
 
 // resume lets the program run until it waits again, or returns.

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"os"
 	"slices"
-	"strings"
 	"syscall"
 
 	"example.com/pike/poller"
@@ -83,7 +82,7 @@ func (h *Host) LookupNetIP(ctx context.Context, network, name string) ([]netip.A
 		return nil, &net.DNSError{Err: "server misbehaving", Name: name, IsTemporary: true}
 	}
 	var found []netip.Addr
-	for _, ip := range h.w.names[strings.ToLower(strings.TrimSuffix(name, "."))] {
+	for _, ip := range h.w.names[folded(name)] {
 		if network == "ip" || ip.Is4() == (network == "ip4") {
 			found = append(found, ip)
 		}

@@ -17,7 +17,8 @@ import (
 
 func TestNames(t *testing.T) {
 	n, a, _ := two(t, 1, sim.Config{})
-	n.World.Name("db.example", "192.0.2.7", "2001:db8::7")
+	n.World.Host("Mixed", "192.0.2.9")
+	n.World.Name("DB.example.", "192.0.2.7", "2001:db8::7")
 	n.World.Name("gone.example", "192.0.2.8")
 	n.World.Name("gone.example")
 	for _, c := range []struct {
@@ -27,6 +28,7 @@ func TestNames(t *testing.T) {
 		{"ip", "db.example", []string{"192.0.2.7", "2001:db8::7"}},
 		{"ip4", "DB.example.", []string{"192.0.2.7"}},
 		{"ip6", "db.example", []string{"2001:db8::7"}},
+		{"ip", "mixed", []string{"192.0.2.9"}},
 		{"ip", "b", []string{"10.0.0.2", "fd00::2"}},
 		{"ip", "localhost", []string{"127.0.0.1", "::1"}},
 		{"ip", "198.51.100.1", []string{"198.51.100.1"}},

@@ -166,7 +166,7 @@ func (w *World) Host(name string, addrs ...string) *Host {
 	}
 	m.next = uint16(w.dice.below(diePort, ephemeralCount))
 	w.machines = append(w.machines, m)
-	w.names[name] = m.addrs
+	w.names[folded(name)] = m.addrs
 	m.first = w.process(m, name)
 	return m.first
 }
@@ -186,11 +186,15 @@ func (w *World) Name(name string, addrs ...string) {
 		ips = append(ips, netip.MustParseAddr(a))
 	}
 	if len(ips) == 0 {
-		delete(w.names, name)
+		delete(w.names, folded(name))
 		return
 	}
-	w.names[name] = ips
+	w.names[folded(name)] = ips
 }
+
+// folded is a name as it is looked up (RFC 4343; a dot at the end says that it is
+// whole).
+func folded(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
 
 // Now is the time that has passed in the world.
 func (w *World) Now() poller.Time { return w.now }
