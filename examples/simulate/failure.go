@@ -29,6 +29,7 @@ func (o *options) command(replay string) string {
 	words := strings.Fields(replay)
 	clients, duration := fmt.Sprint(o.clients), o.duration.String()
 	var without []string
+	faults := o.faults
 	if o.without != "" {
 		without = append(without, o.without)
 	}
@@ -37,13 +38,14 @@ func (o *options) command(replay string) string {
 			clients = n
 		} else if n, ok := strings.CutPrefix(word, paramMillis+"="); ok {
 			duration = n + "ms"
+		} else if word == "-faults" {
+			faults = "none"
 		} else {
 			without = append(without, strings.TrimPrefix(word, "-"))
 		}
 	}
-	faults := o.faults
-	if len(without) == sim.NumFaults {
-		faults, without = "none", nil
+	if faults == "none" {
+		without = nil
 	}
 	text := fmt.Sprintf("go run ./examples/simulate -seed %s -clients %s -duration %s -faults %s", words[0], clients, duration, faults)
 	if len(without) > 0 {

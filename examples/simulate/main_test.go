@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os/exec"
 	"regexp"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -156,4 +157,27 @@ func TestReplay(t *testing.T) {
 			t.Errorf("%s: status %d, want 1 and %s", r[1], code, failed)
 		}
 	}
+}
+
+// BenchmarkWorld is what the command line runs: a world of 20 clients under heavy faults, one after the other on one core.
+func BenchmarkWorld(b *testing.B) {
+	o, err := parse(nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	cfg, _, err := o.config()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
+	b.ReportAllocs()
+	var steps uint64
+	for seed := uint64(1); b.Loop(); seed++ {
+		w, err := sim.Once(seed, cfg, func(w *sim.World) error { return play(w, nil, new(tally)) })
+		if err != nil {
+			b.Fatal(err)
+		}
+		steps += w.Steps()
+	}
+	b.ReportMetric(float64(steps)/float64(b.N), "events/op")
 }

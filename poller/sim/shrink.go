@@ -36,6 +36,9 @@ func (s *shrinker) pass() (changed bool) {
 			changed = s.try("-rule:"+strconv.Itoa(i)) || changed
 		}
 	}
+	if s.best.Config.Faults != None() {
+		changed = s.try(noFaults) || changed
+	}
 	for i, rate := range s.best.Config.Faults {
 		if rate > 0 {
 			changed = s.try("-"+Fault(i).String()) || changed
@@ -101,12 +104,15 @@ func alike(a, b error) bool {
 	return strings.HasPrefix(a.Error(), "panic: ") == strings.HasPrefix(b.Error(), "panic: ")
 }
 
+// noFaults takes all away at once.
+const noFaults = "-faults"
+
 // noFault stands in a list of rules for one that was taken out, so that the
 // others keep their numbers.
 const noFault = Fault(255)
 
-// without is c with something taken away: "-drop" is a fault, "-rule:2" a rule,
-// and "clients=3" sets a parameter.
+// without is c with something taken away: "-drop" is a fault, "-faults" all of
+// them, "-rule:2" a rule, and "clients=3" sets a parameter.
 func (c Config) without(word string) (Config, error) {
 	if name, value, ok := strings.Cut(word, "="); ok {
 		n, err := strconv.Atoi(value)
@@ -121,6 +127,10 @@ func (c Config) without(word string) (Config, error) {
 			}
 		}
 		return c, fmt.Errorf("no parameter %q", name)
+	}
+	if word == noFaults {
+		c.Faults = None()
+		return c, nil
 	}
 	name := strings.TrimPrefix(word, "-")
 	if number, ok := strings.CutPrefix(name, "rule:"); ok {
