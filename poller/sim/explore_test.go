@@ -143,7 +143,10 @@ func TestExploreThatPasses(t *testing.T) {
 	for _, c := range []struct {
 		env  string
 		want string
-	}{{"7", "sim: 7 worlds"}, {"5000:9", "sim: 9 worlds"}, {"5000:", "sim: 300 worlds"}, {"x", "PIKE_SEEDS"}, {"x:1", "PIKE_SEEDS"}, {"1:-1", "PIKE_SEEDS"}} {
+	}{
+		{"7", "sim: 7 worlds"}, {"5000:9", "sim: 9 worlds"}, {"5000:", "sim: 300 worlds"},
+		{"x", "PIKE_SEEDS"}, {"x:1", "PIKE_SEEDS"}, {"1:-1", "PIKE_SEEDS"},
+	} {
 		t.Setenv(sim.EnvSeeds, c.env)
 		f := new(fakeT)
 		f.catch(func() { sim.Explore(f, 300, sim.Config{}, func(w *sim.World) error { return nil }) })
