@@ -8,12 +8,14 @@
 //
 //	func TestEcho(t *testing.T) {
 //		sim.Explore(t, 1000, sim.Config{Faults: sim.Heavy()}, func(w *sim.World) error {
-//			srv, cli := w.Host("srv"), w.Host("cli")
-//			w.Daemon(srv, serve) // func(h *sim.Host) error: loop.New(loop.Options{Poller: h}), ...
-//			w.Go(cli, func(h *sim.Host) error { return shout(h, "srv:7000") })
+//			w.Daemon(w.Host("srv"), func(h *sim.Host) error { return loop.RunOn(h, serve) })
+//			w.Go(w.Host("cli"), func(h *sim.Host) error { return loop.RunOn(h, greet) })
 //			return w.Run()
 //		})
 //	}
+//
+// where serve and greet, of type func(lp *loop.Loop) error, open a listener and a
+// connection as they would anywhere.
 //
 // This runs a thousand worlds over all cores. What the program and its Config
 // leave open the seed decides: how long everything takes, the order in which

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"syscall"
 	"time"
@@ -14,48 +13,41 @@ import (
 	"example.com/pike/tcp"
 )
 
-// shoutServer is a server as it would be written for the real network: only the
-// poller of its loop is another.
+// shoutServer is a server as it would be written for the real network, on the
+// poller of a host.
 func shoutServer(h *sim.Host) error {
-	lp, err := loop.New(loop.Options{Poller: h})
-	if err != nil {
-		return err
-	}
-	ln, err := tcp.Listen(lp, ":7000", nil)
-	if err != nil {
-		return err
-	}
-	ln.OnAccept = func(c *tcp.Conn) {
-		c.OnRead = func(c *tcp.Conn, p []byte) { c.Write(bytes.ToUpper(p)) }
-	}
-	return lp.Run()
+	return loop.RunOn(h, func(lp *loop.Loop) error {
+		ln, err := tcp.Listen(lp, ":7000", nil)
+		if err != nil {
+			return err
+		}
+		ln.OnAccept = func(c *tcp.Conn) {
+			c.OnRead = func(c *tcp.Conn, p []byte) { c.Write(bytes.ToUpper(p)) }
+		}
+		return nil
+	})
 }
 
-// shout sends a text and returns what comes back until the server ends it, or
-// size bytes.
+// shout sends a text and returns what comes back: as many bytes, or less if the
+// connection ends before that.
 func shout(h *sim.Host, addr, text string) (answer string, err error) {
-	lp, err := loop.New(loop.Options{Poller: h})
-	if err != nil {
-		return "", err
-	}
-	defer lp.Close()
 	var ended error
-	_, err = tcp.Dial(lp, addr, nil, func(c *tcp.Conn, err error) {
-		if err != nil {
-			ended = err
-			return
-		}
-		c.OnRead = func(c *tcp.Conn, p []byte) {
-			if answer += string(p); len(answer) == len(text) {
-				c.Close()
+	err = loop.RunOn(h, func(lp *loop.Loop) error {
+		_, err := tcp.Dial(lp, addr, nil, func(c *tcp.Conn, err error) {
+			if err != nil {
+				ended = err
+				return
 			}
-		}
-		c.OnClose = func(c *tcp.Conn, err error) { ended = err }
-		io.WriteString(c, text)
+			c.OnRead = func(c *tcp.Conn, p []byte) {
+				if answer += string(p); len(answer) == len(text) {
+					c.Close()
+				}
+			}
+			c.OnClose = func(c *tcp.Conn, err error) { ended = err }
+			c.WriteString(text)
+		})
+		return err
 	})
-	if err == nil {
-		err = lp.Run()
-	}
 	return answer, errors.Join(err, ended)
 }
 

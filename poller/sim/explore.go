@@ -125,6 +125,9 @@ type search struct {
 // errExited is what a world has done that called t.FailNow or the like.
 var errExited = errors.New("sim: the world ended its goroutine; use World.Errorf")
 
+// errNotRun is a test that would pass whatever its programs do.
+var errNotRun = errors.New("sim: World.Go was given programs, and World.Run was not called")
+
 // work runs one world after the other. Seeds are given out in order, so that all
 // below one that fails have been given out before it: the lowest to fail is the
 // same in every run.
@@ -190,8 +193,12 @@ func Once(seed uint64, cfg Config, f func(w *World) error) (w *World, err error)
 		}
 	}()
 	err = f(w)
-	if err == nil {
+	switch {
+	case err != nil:
+	case w.err != nil:
 		err = w.err
+	case w.running > 0 && w.steps == 0:
+		err = errNotRun
 	}
 	return w, err
 }

@@ -165,6 +165,7 @@ func TestSearchFailures(t *testing.T) {
 	for what, run := range map[string]func(w *sim.World) error{
 		"the program says so": func(w *sim.World) error { return errors.New("the program says so") },
 		"said in a callback":  func(w *sim.World) error { w.Errorf("\n\tsaid in a %s\n", "callback"); return nil },
+		"Run was not called":  func(w *sim.World) error { w.Go(w.Host("a"), idle); return nil },
 		"panic: lost":         func(w *sim.World) error { panic("lost") },
 		"panic: a: in a program\ngoroutine": func(w *sim.World) error {
 			w.Go(w.Host("a"), func(h *sim.Host) error { panic("in a program") })

@@ -10,7 +10,7 @@ import (
 // What ends a world or a Poll.
 var (
 	// ErrDeadlock ends a world in which nothing can happen any more although
-	// somebody waits.
+	// somebody waits. What another goroutine may be about to do does not count.
 	ErrDeadlock = errors.New("deadlock")
 
 	// ErrLimit ends a world that has reached Config.Limit or Config.Steps.
