@@ -93,6 +93,7 @@ var eachFault = [sim.NumFaults]func(t *testing.T, n *testnet){
 		a, b := n.pair()
 		b.s.Stop()
 		a.send(pattern(1000))
+		a.s.Shutdown() // of which b hears no more, either
 		n.turn(time.Second)
 		a.s.Reset()
 		n.turn(time.Second)
