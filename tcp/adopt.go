@@ -17,7 +17,8 @@ import (
 // bufio) is not seen.
 func AdoptConn(lp *loop.Loop, nc net.Conn) (*Conn, error) {
 	lp.Check("tcp.AdoptConn")
-	c := newConn(sharedOf(lp), defaultDrainTimeout, nil)
+	s := sharedOf(lp)
+	c := newConn(s.origin(origin{shared: s}), defaultDrainTimeout, nil)
 	c.state |= paused
 	err := lp.Attach(c)
 	if err == nil {
@@ -39,7 +40,8 @@ func AdoptConn(lp *loop.Loop, nc net.Conn) (*Conn, error) {
 // systemd or net.ListenConfig has opened, say.
 func AdoptListener(lp *loop.Loop, nl net.Listener) (*Listener, error) {
 	lp.Check("tcp.AdoptListener")
-	ln := &Listener{share: sharedOf(lp), drain: defaultDrainTimeout}
+	own := sharedOf(lp)
+	ln := &Listener{share: own.origin(origin{shared: own}), drain: defaultDrainTimeout}
 	var s poller.Socket
 	err := lp.Attach(ln)
 	if err == nil {

@@ -17,10 +17,10 @@ import (
 // loop running, unless Unref was called.
 type Conn struct {
 	loop.Base
-	streams uint8 // of the poller, that have not said Closed
+	streams uint16 // of the poller, that have not said Closed
 	state   state
 	s       poller.Stream
-	share   *shared
+	share   *origin
 	out     *output // nil while nothing is queued
 	more    *rarely // nil for most connections
 
@@ -61,7 +61,7 @@ func (aborted) Error() string { return "connection aborted" }
 func (aborted) Unwrap() error { return net.ErrClosed }
 
 // state is what has happened to a connection.
-type state uint16
+type state uint32
 
 const (
 	connecting  state = 1 << iota
@@ -79,6 +79,14 @@ const (
 	spoken            // something was written
 	lingering         // all is sent, and the peer not done; see linger
 	endedByPeer       // the reason of OnClose is io.EOF
+	high              // OnHigh was called; OnLow is to come
+	over              // more is queued than the connection's QueueLimit
+	held              // reading waits, as that is so
+	heldByLoop        // reading waits, as more is queued than the loop's QueueLimit
+	owed              // OnExceeded of the connection's limit is to be called
+	owedByLoop        // OnExceeded of the loop's limit is to be called
+	timed             // there are timeouts; more is there
+	piped             // Pipe has the callbacks
 )
 
 // rarely is what most connections do without.
@@ -87,13 +95,20 @@ type rarely struct {
 	err     error         // the reason of OnClose, where it is not the peer's end
 	linger  loop.Timeout
 	unsent  int           // when linger was armed last
-	moved   poller.Time   // when the peer last acknowledged something, while lingering
+	moved   poller.Time   // when the peer last took something, as far as we have looked
 	wait    time.Duration // between looks, while lingering
 	dialing *dialing
 	c       *Conn
+
+	// With timeouts; linger is theirs until the connection is closing.
+	read     poller.Time // when something arrived last
+	reading  poller.Time // when reading began, or went on, last
+	deadline poller.Time // of SetReadDeadline; 0 is none
+	written  int         // bytes so far
+	acked    int         // what acknowledged was when it was looked at last
 }
 
-func newConn(share *shared, drain time.Duration, s poller.Stream) *Conn {
+func newConn(share *origin, drain time.Duration, s poller.Stream) *Conn {
 	c := &Conn{share: share, s: s, streams: 1}
 	if drain != defaultDrainTimeout {
 		c.rare().drain = drain
@@ -160,9 +175,9 @@ func (c *Conn) ResumeRead() error {
 	if c.Closing() {
 		return c.fail("read", net.ErrClosed)
 	}
-	c.state &^= paused
-	if !c.is(connecting) {
-		c.s.Start()
+	if c.is(paused) {
+		c.state &^= paused
+		c.startRead()
 	}
 	return nil
 }
@@ -186,19 +201,37 @@ func (c *Conn) exit() {
 // begin is the end of the callback that made the connection known to its user.
 func (c *Conn) begin() {
 	c.exit()
-	if !c.Closing() && !c.is(paused|readEnded) {
-		c.s.Start()
+	if !c.Closing() && (c.share.timeouts() || c.more != nil && c.more.deadline != 0) {
+		c.keepTime()
 	}
+	c.startRead()
+}
+
+// startRead has the poller deliver, unless something is against it.
+func (c *Conn) startRead() {
+	if c.Closing() || c.is(connecting|paused|readEnded|held|heldByLoop) {
+		return
+	}
+	if c.is(timed) {
+		c.more.resumed()
+	}
+	c.s.Start()
 }
 
 // upcalls keeps the poller's and the loop's upcalls out of Conn's own methods.
 type upcalls Conn
+
+// Connected is for dialed streams, whose handler is an attempt.
+func (u *upcalls) Connected(error) {}
 
 func (u *upcalls) Received(p []byte, err error) {
 	c := (*Conn)(u)
 	if err != nil {
 		c.endRead(err)
 		return
+	}
+	if c.is(timed) {
+		c.more.read = c.now()
 	}
 	if c.OnRead == nil || c.Closing() {
 		return
@@ -271,6 +304,7 @@ func (u *upcalls) Sent(err error) {
 		c.sendFailed(err)
 		return
 	}
+	c.progressed()
 	c.enter()
 	c.out.landed(nil, c)
 	c.state = c.state&^inUpcall | wrote
@@ -287,13 +321,14 @@ func (c *Conn) sendFailed(err error) {
 	c.out.flight = 0 // it is with the poller no more, which does not say how far it came
 	gone := errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
 	err = c.fail("write", err)
-	if !gone || c.is(paused|readEnded|draining) {
+	if !gone || c.is(paused|held|heldByLoop|readEnded|draining) {
 		c.abandon(err)
 		return
 	}
 	c.state |= sendFailed | writeEnded | finSent
 	c.rare().err = err
 	c.drop(err)
+	c.level()
 }
 
 // drop lets go of all output.
@@ -325,9 +360,12 @@ func (u *upcalls) Finished() {
 	c := (*Conn)(u)
 	if c.more != nil {
 		c.more.stop()
-		c.connected(c.fail("dial", net.ErrClosed)) // closed before it was
+		if d := c.more.dialing; d != nil { // closed before it was made
+			c.connected(addrError("dial", d.addr, net.ErrClosed))
+		}
 	}
 	c.drop(c.lost())
+	c.forget()
 	if c.OnClose == nil {
 		return
 	}

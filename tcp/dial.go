@@ -2,11 +2,9 @@ package tcp
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/netip"
 	"os"
-	"syscall"
 	"time"
 
 	"example.com/pike/loop"
@@ -15,18 +13,20 @@ import (
 
 // dialing is what a connection needs until it is made.
 type dialing struct {
-	c       *Conn
-	fn      func(*Conn, error)
-	addr    string // as the user wrote it
-	port    uint16
-	ips     []netip.Addr // still to be tried
-	options *poller.Options
-	timeout loop.Timeout  // of the whole
-	share   loop.Timeout  // of the address that is being tried
-	stop    []func() bool // forget the contexts
-	cancel  context.CancelFunc
-	job     *loop.Job // that resolves the name
-	err     error     // of the first address that failed
+	c        *Conn
+	fn       func(*Conn, error)
+	addr     string // as the user wrote it
+	port     uint16
+	ips      []netip.Addr // still to be tried
+	attempts []*attempt   // that are under way, oldest first
+	options  *poller.Options
+	wait     time.Duration // before the next attempt
+	timeout  loop.Timeout  // of the whole
+	delay    loop.Timeout  // of the next attempt
+	stop     func() bool   // forgets the context
+	cancel   context.CancelFunc
+	job      *loop.Job // that resolves the name
+	errs     attemptErrors
 }
 
 // Dial connects to "host:port" and calls fn once, from the loop: with a
@@ -35,15 +35,20 @@ type dialing struct {
 // whose output waits. fn should set the callbacks; reading begins when it
 // returns.
 //
-// A host that is a name is resolved off the loop, and its addresses are tried
-// in order, each but the last with its share of the time; no host, or an
-// unspecified address, is this machine. After an error the connection is
-// closed: it needs no Close, and OnClose, where it was set, follows. errors.Is
-// tells os.ErrDeadlineExceeded (Options.Timeout), net.ErrClosed (Close),
-// syscall.ECONNREFUSED and the like.
+// A host that is a name is resolved off the loop, by loop.Options.Resolver. No
+// host, or an unspecified address, is this machine. Of several addresses the
+// first to answer is taken (happy eyeballs, RFC 8305): they are tried in the resolver's
+// order, with the two families in turn; the next one as soon as one fails, or
+// after Options.AttemptDelay; at most 8 at once, of which the oldest then makes
+// room. What is not taken is closed.
+//
+// After an error the connection is closed: it needs no Close, and OnClose, where
+// it was set, follows. errors.Is tells os.ErrDeadlineExceeded (Options.Timeout),
+// net.ErrClosed (Close), syscall.ECONNREFUSED and the like. If several
+// addresses have failed it tells of each, and the text begins with the first.
 //
 // The error returned is of the call itself (an address that cannot be, a nil
-// fn, a closed loop): fn is then not called.
+// fn, options that make no sense, a closed loop): fn is then not called.
 func Dial(lp *loop.Loop, addr string, o *Options, fn func(c *Conn, err error)) (*Conn, error) {
 	return DialContext(context.Background(), lp, addr, o, fn)
 }
@@ -52,24 +57,29 @@ func Dial(lp *loop.Loop, addr string, o *Options, fn func(c *Conn, err error)) (
 // connection is made ctx has no effect on it.
 func DialContext(ctx context.Context, lp *loop.Loop, addr string, o *Options, fn func(c *Conn, err error)) (*Conn, error) {
 	lp.Check("tcp.Dial")
-	if fn == nil {
+	if fn == nil || ctx == nil {
 		return nil, addrError("dial", addr, errInvalid)
 	}
 	host, port, err := splitAddr(addr)
 	if err != nil {
 		return nil, addrError("dial", addr, err)
 	}
-	c := newConn(sharedOf(lp), o.drainTimeout(), nil)
+	p, err := o.policy()
+	if err != nil {
+		return nil, addrError("dial", addr, err)
+	}
+	s := sharedOf(lp)
+	c := newConn(s.origin(origin{s, p}), o.drainTimeout(), nil)
 	c.streams, c.state = 0, connecting
 	if err := lp.Attach(c); err != nil {
 		return nil, addrError("dial", addr, err)
 	}
 	lp.SetActive(c, true)
 	lp.Hold() // until connected, referenced or not
-	d := &dialing{c: c, fn: fn, addr: addr, port: port, options: o.socket()}
+	d := &dialing{c: c, fn: fn, addr: addr, port: port, options: o.socket(), wait: o.attemptDelay()}
 	c.rare().dialing = d
 	if err := context.Cause(ctx); err != nil {
-		d.err = err
+		d.errs = attemptErrors{err}
 		lp.Defer(d) // not from inside Dial
 		return c, nil
 	}
@@ -82,14 +92,14 @@ func DialContext(ctx context.Context, lp *loop.Loop, addr string, o *Options, fn
 func (d *dialing) bound(ctx context.Context, o *Options) {
 	lp := d.c.Loop()
 	d.timeout.Init(d)
-	d.share.Init((*turn)(d))
+	d.delay.Init((*turn)(d))
 	if o != nil && o.Timeout > 0 {
 		lp.SetTimeout(&d.timeout, lp.Poller().Now().Add(o.Timeout))
 	}
 	if ctx.Done() != nil {
-		d.stop = append(d.stop, context.AfterFunc(ctx, func() {
+		d.stop = context.AfterFunc(ctx, func() {
 			lp.Post(func() { d.fail(context.Cause(ctx)) })
-		}))
+		})
 	}
 }
 
@@ -106,7 +116,7 @@ func (d *dialing) resolve(ctx context.Context, host string) {
 		return lp.Resolver().LookupNetIP(ctx, "ip", host)
 	}, d.resolved)
 	if err != nil {
-		d.err = err
+		d.errs = attemptErrors{err}
 		lp.Defer(d)
 		return
 	}
@@ -121,7 +131,7 @@ func (d *dialing) resolved(ips []netip.Addr, err error) {
 		d.fail(err)
 		return
 	}
-	d.ips = ips
+	d.ips = interleave(ips)
 	d.Flush()
 }
 
@@ -139,88 +149,26 @@ func literal(host string) []netip.Addr {
 	return []netip.Addr{ip.Unmap()}
 }
 
-// Flush tries the next address.
+// Flush begins to connect, or tells what is in the way of that.
 func (d *dialing) Flush() {
-	c := d.c
-	if !c.is(connecting) || c.Closing() {
-		return
-	}
-	for len(d.ips) > 0 {
-		ap := netip.AddrPortFrom(d.ips[0], d.port)
-		d.ips = d.ips[1:]
-		s, err := c.Loop().Poller().Dial(poller.AddrOf(ap), d.options, (*upcalls)(c))
-		if err == nil {
-			c.s = s
-			c.streams++
-			d.boundTry()
-			return
-		}
-		d.note(opError("dial", netip.AddrPort{}, ap, err))
-	}
-	d.fail(d.err)
-}
-
-// A try that is not the last has its share of the time that is left, but this
-// at least; without Options.Timeout it has tryTime.
-const (
-	leastTry = 2 * time.Second
-	tryTime  = 10 * time.Second
-)
-
-// boundTry keeps an address that does not answer from using up the time of
-// those behind it.
-func (d *dialing) boundTry() {
-	lp := d.c.Loop()
-	lp.StopTimeout(&d.share)
-	if len(d.ips) == 0 {
-		return
-	}
-	now, wait := lp.Poller().Now(), tryTime
-	if d.timeout.Armed() {
-		wait = max(leastTry, d.timeout.Due().Sub(now)/time.Duration(len(d.ips)+1))
-	}
-	lp.SetTimeout(&d.share, now.Add(wait))
-}
-
-// turn is a dialing when its present address has had its time.
-type turn dialing
-
-func (t *turn) Expired(*loop.Timeout) {
-	d := (*dialing)(t)
-	d.next(os.ErrDeadlineExceeded)
-}
-
-// next gives up on the present address.
-func (d *dialing) next(err error) {
-	c := d.c
-	d.note(opError("dial", netip.AddrPort{}, c.RemoteAddr(), err))
-	if len(d.ips) == 0 {
-		d.fail(d.err)
-		return
-	}
-	c.s.Close()
-	d.Flush()
-}
-
-func (d *dialing) note(err error) {
-	if d.err == nil {
-		d.err = err
+	if d.c.is(connecting) && !d.c.Closing() {
+		d.try()
 	}
 }
 
 // Expired is the end of Options.Timeout.
 func (d *dialing) Expired(*loop.Timeout) { d.fail(os.ErrDeadlineExceeded) }
 
-// fail ends the dial with an error.
+// fail ends the dial with an error, besides those of the attempts.
 func (d *dialing) fail(err error) {
 	c := d.c
 	if !c.is(connecting) || c.Closing() {
 		return
 	}
-	var op *net.OpError
-	if !errors.As(err, &op) {
-		err = addrError("dial", d.addr, err)
+	if err != nil {
+		d.errs = append(d.errs, err)
 	}
+	err = d.errs.of(d.addr)
 	c.rare().err = err
 	c.Loop().BeginClose(c)
 	c.cancelDial()
@@ -231,19 +179,17 @@ func (d *dialing) fail(err error) {
 // is told by Finished, if it has not been.
 func (c *Conn) cancelDial() {
 	c.state |= finished
-	c.more.dialing.release()
-	if c.s != nil {
-		c.s.Close()
-	}
+	c.more.dialing.release(nil)
 	c.ended()
 }
 
-// release lets go of what would interrupt the dial.
-func (d *dialing) release() {
-	d.c.Loop().StopTimeout(&d.timeout)
-	d.c.Loop().StopTimeout(&d.share)
-	for _, stop := range d.stop {
-		stop()
+// release lets go of what would interrupt the dial, and of all attempts but one.
+func (d *dialing) release(won *attempt) {
+	lp := d.c.Loop()
+	lp.StopTimeout(&d.timeout)
+	lp.StopTimeout(&d.delay)
+	if d.stop != nil {
+		d.stop()
 	}
 	if d.cancel != nil {
 		d.cancel()
@@ -251,24 +197,16 @@ func (d *dialing) release() {
 	if d.job != nil {
 		d.job.Cancel()
 	}
+	for _, a := range d.attempts {
+		if a != won {
+			a.s.Close()
+		}
+	}
+	d.attempts, d.ips = nil, nil
 }
 
-func (u *upcalls) Connected(err error) {
-	c := (*Conn)(u)
-	d := c.more.dialing
-	if err == nil && c.s.Addr() == c.s.Peer() && c.s.Addr().AddrPort.IsValid() {
-		// Nobody listened, and the system chose the very port that was dialed to
-		// dial from: TCP connects such a socket to itself (RFC 9293, 3.5).
-		err = os.NewSyscallError("connect", syscall.ECONNREFUSED)
-	}
-	if err == nil {
-		c.connected(nil)
-		return
-	}
-	d.next(err)
-}
-
-// connected tells how a dial ended, once.
+// connected tells how a dial ended, once. Nothing of the dial stays with the
+// connection.
 func (c *Conn) connected(err error) {
 	d := c.more.dialing
 	if d == nil {
@@ -276,13 +214,20 @@ func (c *Conn) connected(err error) {
 	}
 	c.more.dialing = nil
 	c.Loop().Release()
-	d.release()
 	if err == nil {
+		c.trim()
 		c.state &^= connecting
 		c.enter()
 	}
 	c.call(func(c *Conn) { d.fn(c, err) })
 	if err == nil {
 		c.begin()
+	}
+}
+
+// trim gives up the memory of what most connections do without, if this one does.
+func (c *Conn) trim() {
+	if m := c.more; m.drain == defaultDrainTimeout && m.err == nil && m.deadline == 0 {
+		c.more = nil
 	}
 }

@@ -58,11 +58,14 @@ func (c *Conn) endLinger(err error) {
 	c.leave()
 }
 
-// Expired is the time to look at a connection that drains or lingers.
+// Expired is the time to look at a connection that has timeouts, drains or
+// lingers.
 func (m *rarely) Expired(*loop.Timeout) {
 	c := m.c
 	switch {
 	case c.is(finished):
+	case !c.Closing():
+		m.overdue()
 	case c.is(lingering):
 		m.look()
 	case c.Buffered() < m.unsent:

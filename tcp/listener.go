@@ -19,7 +19,7 @@ type Listener struct {
 	loop.Base
 	s       poller.Socket
 	addr    netip.AddrPort
-	share   *shared
+	share   *origin
 	drain   time.Duration
 	paused  bool
 	failing time.Duration // the pause after the last failure; 0 if that was none
@@ -59,16 +59,21 @@ func Listen(lp *loop.Loop, addr string, o *Options) (*Listener, error) {
 	if err != nil {
 		return nil, addrError("listen", addr, err)
 	}
-	ln := &Listener{share: sharedOf(lp), drain: o.drainTimeout()}
+	p, err := o.policy()
+	if err != nil {
+		return nil, addrError("listen", addr, err)
+	}
+	s := sharedOf(lp)
+	ln := &Listener{share: s.origin(origin{s, p}), drain: o.drainTimeout()}
 	if err := lp.Attach(ln); err != nil {
 		return nil, addrError("listen", addr, err)
 	}
-	s, err := ln.open(ips, port, o)
+	ls, err := ln.open(ips, port, o)
 	if err != nil {
 		lp.Detach(ln)
 		return nil, err
 	}
-	ln.begin(s)
+	ln.begin(ls)
 	return ln, nil
 }
 

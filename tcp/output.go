@@ -24,6 +24,9 @@ type output struct {
 	flight int // how many from head on are with the poller
 	taken  int // how many of those the system had when they were given up
 	queued int // bytes behind those
+	held   int // bytes in bufs that shared.queued counts
+	place  int // in shared.busy
+	c      *Conn
 	next   *output
 	small  [smallChunk]byte
 }
@@ -42,17 +45,26 @@ const (
 	pooled                   // one of the shared chunks
 )
 
-func (s *shared) take() *output {
+func (s *shared) take(c *Conn) *output {
 	o := s.outputs
 	if o == nil {
-		return new(output)
+		o = new(output)
+	} else {
+		s.outputs, o.next = o.next, nil
+		s.spare--
 	}
-	s.outputs, o.next = o.next, nil
-	s.spare--
+	o.c, o.place = c, len(s.busy)
+	s.busy = append(s.busy, o)
 	return o
 }
 
 func (s *shared) put(o *output) {
+	last := len(s.busy) - 1
+	s.busy[o.place] = s.busy[last]
+	s.busy[o.place].place = o.place
+	s.busy[last] = nil
+	s.busy = s.busy[:last]
+	o.c, o.held = nil, 0
 	if s.spare == spareMost {
 		return
 	}
@@ -166,6 +178,7 @@ func (o *output) landed(err error, c *Conn) {
 	for i := from; i < to; i++ {
 		b, e := o.bufs[i], o.ends[i]
 		o.bufs[i], o.ends[i] = nil, end{}
+		c.uncount(o, len(b))
 		if e.own == pooled {
 			c.share.putChunk(b)
 		}

@@ -85,6 +85,31 @@ type Options struct {
 	// twice as long after the last byte that the peer took. 0 is 30 s, negative
 	// is no bound.
 	DrainTimeout time.Duration
+
+	// IdleTimeout ends a connection on which nothing has been received and nothing
+	// sent for so long; see [Conn.SetIdleTimeout]. 0 is no bound, and so it is
+	// below.
+	IdleTimeout time.Duration
+
+	// ReadTimeout ends a connection that reads and has received nothing for so
+	// long; see [Conn.SetReadTimeout].
+	ReadTimeout time.Duration
+
+	// WriteTimeout ends a connection whose peer has taken nothing of what is
+	// queued for so long; see [Conn.SetWriteTimeout].
+	WriteTimeout time.Duration
+
+	// Watermarks tell when a connection has much queued; see there.
+	Watermarks *Watermarks
+
+	// QueueLimit bounds what a connection may have queued; nil is no bound. See
+	// also [SetLoopLimit].
+	QueueLimit *QueueLimit
+
+	// AttemptDelay is how long Dial gives an address of several before it tries
+	// the next one as well (RFC 8305, 5): 0 is the 250 ms of the RFC, and 10 ms
+	// is the least.
+	AttemptDelay time.Duration
 }
 
 const defaultDrainTimeout = 30 * time.Second
@@ -118,9 +143,15 @@ func (o *Options) socket() *poller.Options {
 
 // shared is what the connections of a loop share.
 type shared struct {
-	outputs *output // unused ones
-	spare   int     // how many
-	chunks  [][]byte
+	latest    *origin
+	outputs   *output // unused ones
+	spare     int     // how many
+	chunks    [][]byte
+	busy      []*output   // those that connections have
+	queued    int         // bytes in those
+	loopLimit *QueueLimit // of all of them
+	over      bool        // more is queued than that
+	held      []*Conn     // do not read, as that is so
 }
 
 type sharedKey struct{}

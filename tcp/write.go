@@ -21,7 +21,9 @@ func (c *Conn) writable() error {
 // p. It never waits and always takes all of p or nothing: the error is
 // net.ErrClosed after Close and syscall.EPIPE after CloseWrite, or once sending has
 // failed and what the peer sent before that is still being read. What goes wrong
-// later is the reason of OnClose. Before a dialed connection is made it queues.
+// later is the reason of OnClose. Before a dialed connection is made it queues. Where a
+// [QueueLimit] disconnects, the Write that exceeds it is ErrQueueLimit, and the end of the
+// connection.
 func (c *Conn) Write(p []byte) (int, error) {
 	c.Loop().Check("tcp.Conn.Write")
 	if err := c.writable(); err != nil {
@@ -33,10 +35,15 @@ func (c *Conn) Write(p []byte) (int, error) {
 	rest := p
 	if len(p) >= directWrite && c.out == nil && !c.is(connecting) {
 		rest = p[c.s.TrySend(p):]
+		c.progressed()
+	}
+	if err := c.admit(len(rest)); err != nil {
+		return 0, err
 	}
 	c.hold()
 	if len(rest) > 0 {
-		c.output().copy(rest, c.share)
+		c.output().copy(rest, c.share.shared)
+		c.count(len(rest))
 	} else {
 		c.state |= wrote
 	}
@@ -63,8 +70,16 @@ func (c *Conn) WriteBuffers(bufs [][]byte, done func(error)) error {
 	if err != nil {
 		return c.fail("write", err)
 	}
+	n := 0
+	for _, b := range bufs {
+		n += len(b)
+	}
+	if err := c.admit(n); err != nil {
+		return err
+	}
 	c.hold()
 	c.output().keep(bufs, done)
+	c.count(n)
 	c.schedule()
 	return nil
 }
@@ -97,7 +112,10 @@ func (c *Conn) CloseWrite() error {
 
 func (c *Conn) output() *output {
 	if c.out == nil {
-		c.out = c.share.take()
+		c.out = c.share.take(c)
+		if c.is(timed) {
+			c.more.queued()
+		}
 	}
 	return c.out
 }
@@ -121,7 +139,7 @@ func (c *Conn) unhold() {
 
 // schedule has flush called: by the upcall that is on, or by the loop.
 func (c *Conn) schedule() {
-	if c.state&(inUpcall|deferred|connecting) == 0 {
+	if c.state&(inUpcall|deferred) == 0 && !(c.is(connecting) && c.share.policy == policy{}) {
 		c.state |= deferred
 		c.Loop().Defer((*upcalls)(c))
 	}
@@ -132,8 +150,16 @@ func (u *upcalls) Flush() {
 	(*Conn)(u).flush()
 }
 
-// flush sends what is queued, and does what was to follow that.
+// flush sends what is queued, does what was to follow that, and looks at how
+// much is left.
 func (c *Conn) flush() {
+	c.send()
+	if c.share.marks != nil || c.is(over|owed|owedByLoop) {
+		c.level()
+	}
+}
+
+func (c *Conn) send() {
 	if c.is(connecting | inUpcall | finished) {
 		return
 	}
@@ -149,6 +175,7 @@ func (c *Conn) flush() {
 			if !c.s.Send(o.launch()) {
 				return
 			}
+			c.progressed()
 			c.enter() // done callbacks may write: not from inside this
 			o.landed(nil, c)
 			c.state = c.state&^inUpcall | wrote

@@ -1,0 +1,178 @@
+package tcp
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"example.com/pike/loop"
+	"example.com/pike/poller"
+)
+
+// Several addresses are tried side by side (happy eyeballs, RFC 8305).
+const (
+	attemptDelay      = 250 * time.Millisecond // recommended in section 5
+	leastAttemptDelay = 10 * time.Millisecond  // section 5: no less, so as not to flood a network
+	attemptsMost      = 8                      // descriptors that a name with many addresses may take
+)
+
+func (o *Options) attemptDelay() time.Duration {
+	if o == nil || o.AttemptDelay == 0 {
+		return attemptDelay
+	}
+	return max(o.AttemptDelay, leastAttemptDelay)
+}
+
+// interleave has the families take turns, beginning with that of the first address;
+// within each the resolver's order stays, which is that of RFC 6724 where it is
+// the system's (RFC 8305, 4).
+func interleave(ips []netip.Addr) []netip.Addr {
+	var families [2][]netip.Addr // the first one's and the other
+	for _, ip := range ips {
+		ip = ip.Unmap()
+		other := 0
+		if ip.Is4() != ips[0].Unmap().Is4() {
+			other = 1
+		}
+		families[other] = append(families[other], ip)
+	}
+	mixed := make([]netip.Addr, 0, len(ips))
+	for i := range ips {
+		for _, f := range families {
+			if i < len(f) {
+				mixed = append(mixed, f[i])
+			}
+		}
+	}
+	return mixed
+}
+
+// An attempt is one address being connected to. That of the connection which is
+// made stays its stream's handler, and so is small.
+type attempt struct {
+	c *Conn
+	s poller.Stream
+}
+
+// try begins with the next address. It is called again when that has failed, or
+// had its time.
+func (d *dialing) try() {
+	c := d.c
+	lp := c.Loop()
+	lp.StopTimeout(&d.delay)
+	for len(d.ips) > 0 {
+		ap := netip.AddrPortFrom(d.ips[0], d.port)
+		d.ips = d.ips[1:]
+		if len(d.attempts) == attemptsMost {
+			d.giveUp(d.attempts[0], os.ErrDeadlineExceeded)
+		}
+		a := &attempt{c: c}
+		s, err := lp.Poller().Dial(poller.AddrOf(ap), d.options, a)
+		if err != nil {
+			d.errs = append(d.errs, opError("dial", netip.AddrPort{}, ap, err))
+			continue
+		}
+		a.s, c.s = s, s
+		c.streams++
+		d.attempts = append(d.attempts, a)
+		if len(d.ips) > 0 {
+			lp.SetTimeout(&d.delay, lp.Poller().Now().Add(d.wait))
+		}
+		return
+	}
+	if len(d.attempts) == 0 {
+		d.fail(nil)
+	}
+}
+
+// giveUp closes an attempt that has come to nothing.
+func (d *dialing) giveUp(a *attempt, err error) {
+	d.errs = append(d.errs, opError("dial", netip.AddrPort{}, a.s.Peer().AddrPort, err))
+	for i, o := range d.attempts {
+		if o == a {
+			d.attempts = append(d.attempts[:i], d.attempts[i+1:]...)
+			break
+		}
+	}
+	a.s.Close()
+}
+
+// turn is a dialing when the next address is due.
+type turn dialing
+
+func (t *turn) Expired(*loop.Timeout) { (*dialing)(t).try() }
+
+// Connected is how an attempt has ended.
+func (a *attempt) Connected(err error) {
+	c := a.c
+	if !c.is(connecting) || c.Closing() {
+		return
+	}
+	d := c.more.dialing
+	if err == nil && a.s.Addr() == a.s.Peer() && a.s.Addr().AddrPort.IsValid() {
+		// Nobody listened, and the system chose the very port that was dialed to
+		// dial from: TCP connects such a socket to itself (RFC 9293, 3.5).
+		err = os.NewSyscallError("connect", syscall.ECONNREFUSED)
+	}
+	if err != nil {
+		d.giveUp(a, err)
+		d.try()
+		return
+	}
+	c.s = a.s
+	d.release(a)
+	c.connected(nil)
+}
+
+func (a *attempt) Received(p []byte, err error) { (*upcalls)(a.c).Received(p, err) }
+func (a *attempt) Sent(err error)               { (*upcalls)(a.c).Sent(err) }
+func (a *attempt) Closed()                      { (*upcalls)(a.c).Closed() }
+
+// attemptErrors are why no address could be connected to, in the order of the
+// failures.
+type attemptErrors []error
+
+// namedMost is how many of them the text has.
+const namedMost = 4
+
+func (e attemptErrors) Error() string {
+	var text []string
+	for i, err := range e {
+		if i == namedMost {
+			text = append(text, fmt.Sprintf("and %d more", len(e)-namedMost))
+			break
+		}
+		var op *net.OpError
+		if errors.As(err, &op) && op.Addr != nil { // the whole says what was done
+			text = append(text, op.Addr.String()+": "+op.Err.Error())
+		} else {
+			text = append(text, err.Error())
+		}
+	}
+	return strings.Join(text, "; ")
+}
+
+func (e attemptErrors) Unwrap() []error { return e }
+
+// Timeout reports whether the last was a timeout, which ended the dial.
+func (e attemptErrors) Timeout() bool {
+	var t interface{ Timeout() bool }
+	return errors.As(e[len(e)-1], &t) && t.Timeout()
+}
+
+// of is the error of a dial to addr.
+func (e attemptErrors) of(addr string) error {
+	if len(e) > 1 {
+		return addrError("dial", addr, e)
+	}
+	var op *net.OpError
+	if errors.As(e[0], &op) {
+		return e[0]
+	}
+	return addrError("dial", addr, e[0])
+}
