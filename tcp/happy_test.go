@@ -272,7 +272,8 @@ func TestDialsUnderFaults(t *testing.T) {
 					addrs = append(addrs, dialAddrs[keys[w.Rand().IntN(len(keys))]])
 				}
 				w.Name(name, addrs...)
-				c, err := tcp.Dial(lp, fmt.Sprint(name, ":", dialPort), &tcp.Options{Timeout: 20 * time.Second}, func(c *tcp.Conn, err error) {
+				o := &tcp.Options{Timeout: 20 * time.Second}
+				c, err := tcp.Dial(lp, fmt.Sprint(name, ":", dialPort), o, func(c *tcp.Conn, err error) {
 					if calls++; err == nil {
 						c.Close()
 					}

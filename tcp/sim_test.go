@@ -9,6 +9,20 @@ import (
 	"example.com/pike/tcp"
 )
 
+// everywhere runs a test on the system's poller and on the simulator.
+func everywhere(t *testing.T, test func(t *testing.T, r *rig)) {
+	t.Helper()
+	t.Run("system", func(t *testing.T) { test(t, newRig(t)) })
+	t.Run("simulator", func(t *testing.T) { test(t, newSimRig(t)) })
+}
+
+// newSimRig is a rig on a simulated host, whose clock nothing on the machine can
+// make late.
+func newSimRig(t testing.TB) *rig {
+	t.Helper()
+	return newRig(t, loop.Options{Poller: sim.New(1, sim.Config{}).Host("host")})
+}
+
 // Each byte the peer takes starts the timeout afresh. The clock is a simulated
 // one, which nothing else on the machine can make late.
 func TestDrainTimeoutIsOfStandingStill(t *testing.T) {
