@@ -45,7 +45,8 @@ const (
 
 	// PauseReads queues, and stops OnRead of the connection that was written to
 	// until half of Bytes is left: for servers whose output answers their input.
-	// Of a loop's limit half of that must be left. Between two connections use Pipe.
+	// It does nothing about output that has another origin, and peers on the same
+	// loop would be paused as well: between two connections use Pipe.
 	PauseReads
 
 	// Notify queues, and calls OnExceeded, which is then required.
@@ -80,8 +81,7 @@ func (c *Conn) SetQueueLimit(l *QueueLimit) error {
 // SetLoopLimit bounds what all connections of lp together may have queued; nil,
 // as from the start, is no bound. What is queued already is looked at by the
 // next Write; reading that the old limit paused goes on. It belongs to the
-// loop's goroutine. A limit that makes no sense is os.ErrInvalid, a closed loop
-// net.ErrClosed.
+// loop's goroutine. A limit that makes no sense is os.ErrInvalid.
 func SetLoopLimit(lp *loop.Loop, l *QueueLimit) error {
 	lp.Check("tcp.SetLoopLimit")
 	if !l.valid() {
