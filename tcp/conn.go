@@ -106,6 +106,7 @@ type rarely struct {
 	deadline poller.Time // of SetReadDeadline; 0 is none
 	written  int         // bytes so far
 	acked    int         // what acknowledged was when it was looked at last
+	late     uint64      // the turn in which a timeout was found to have passed, plus one
 }
 
 func newConn(share *origin, drain time.Duration, s poller.Stream) *Conn {

@@ -15,9 +15,10 @@ import (
 // a timeout each.
 
 // SetIdleTimeout sets Options.IdleTimeout for this connection: it ends when
-// nothing has been received and nothing sent for d, be it paused or not. A peer that acknowledges
-// what the system still holds is not idle, as far as the backend can tell.
-// Beginning to write counts as sending. 0, or less, is no bound.
+// nothing has been received and nothing sent for d, be it paused or not. What the
+// system holds for a peer counts as being sent while the peer acknowledges some of it, as far as the
+// backend can tell; that is looked at four times within d, and so it may be a
+// quarter longer. 0, or less, is no bound.
 //
 // A timeout ends the connection at once. The reason of OnClose is an
 // os.ErrDeadlineExceeded, whose *net.OpError has the operation "idle", "read" or
@@ -40,9 +41,10 @@ func (c *Conn) SetReadTimeout(d time.Duration) error {
 }
 
 // SetWriteTimeout sets Options.WriteTimeout for this connection: it ends when
-// output is queued ([Conn.Buffered]) and the peer has taken none of it for d. As far as
+// output is queued ([Conn.Buffered]) and the peer has taken nothing for d. As far as
 // the backend can tell, it is what the peer acknowledges that counts, so that a slow
-// reader who goes on reading is left alone. 0, or less, is no bound.
+// reader who goes on reading is left alone. That is looked at four times within d,
+// and so it may be a quarter longer. 0, or less, is no bound.
 func (c *Conn) SetWriteTimeout(d time.Duration) error {
 	return c.setTimeout("tcp.Conn.SetWriteTimeout", func(p *policy) { p.write = max(d, 0) })
 }
@@ -104,7 +106,7 @@ func (c *Conn) keepTime() {
 	c.state |= timed
 	now := c.now()
 	m.read, m.moved, m.reading = now, now, now
-	m.acked = m.acknowledged()
+	m.acked, _ = m.acknowledged()
 	m.review()
 }
 
@@ -120,7 +122,7 @@ func (c *Conn) progressed() {
 func (m *rarely) queued() {
 	m.moved = m.c.now()
 	if d := m.c.share.write; d > 0 {
-		m.wakeBy(m.moved.Add(d))
+		m.wakeBy(m.moved.Add(d / looks))
 	}
 }
 
@@ -132,30 +134,36 @@ func (m *rarely) resumed() {
 	}
 }
 
-// wakeBy has overdue called by then at the latest. 0 is never.
+// wakeBy has review called by then at the latest. 0 is never.
 func (m *rarely) wakeBy(at poller.Time) {
 	if at != 0 && (!m.linger.Armed() || at < m.linger.Due()) {
 		m.c.Loop().SetTimeout(&m.linger, at)
 	}
 }
 
-// acknowledged grows by what the peer acknowledges, or the system takes where the
-// backend cannot tell.
-func (m *rarely) acknowledged() int { return m.written - m.c.Buffered() - m.c.unacked() }
+// looks is how often within a timeout a peer is looked at that has something to
+// take: nobody tells us when it does.
+const looks = 4
 
-// overdue ends a connection of which a timeout has passed, and else sees when to
-// look again.
-func (m *rarely) overdue() {
-	if acked := m.acknowledged(); acked != m.acked {
-		m.acked, m.moved = acked, m.c.now()
-	}
-	m.review()
+// acknowledged grows by what the peer acknowledges, or the system takes where the
+// backend cannot tell. left is what it still has to take.
+func (m *rarely) acknowledged() (acked, left int) {
+	left = m.c.Buffered() + m.c.unacked()
+	return m.written - left, left
 }
 
-// review compares what is remembered with the policy.
+// review ends a connection of which a timeout has passed, and else sees when to
+// look again. It does so only after another poll: a process that was stopped, or
+// a callback that took long, must not make a timeout of what waits to be read.
 func (m *rarely) review() {
 	c := m.c
 	now, next, late := c.now(), poller.Never, ""
+	acked, left := m.acknowledged()
+	if acked != m.acked {
+		if m.acked = acked; left > 0 { // or else that is about as long ago as what was sent last
+			m.moved = now
+		}
+	}
 	bound := func(op string, at poller.Time) {
 		if at <= now && late == "" {
 			late = op
@@ -172,14 +180,27 @@ func (m *rarely) review() {
 	}
 	if p.write > 0 && c.Buffered() > 0 {
 		bound("write", m.moved.Add(p.write))
+		next = min(next, now.Add(p.write/looks))
 	}
 	if p.idle > 0 {
 		bound("idle", max(m.read, m.moved).Add(p.idle))
+		if left > 0 {
+			next = min(next, now.Add(p.idle/looks))
+		}
 	}
+	turn := c.Loop().Metrics().Turns + 1
 	switch {
-	case late != "":
+	case late == "":
+		m.late = 0
+	case m.late == 0:
+		m.late, next = turn, now
+	case m.late == turn:
+		next = now
+	default:
 		c.expire(late)
-	case next != poller.Never:
+		return
+	}
+	if next != poller.Never {
 		m.wakeBy(next)
 	}
 }

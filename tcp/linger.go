@@ -65,7 +65,7 @@ func (m *rarely) Expired(*loop.Timeout) {
 	switch {
 	case c.is(finished):
 	case !c.Closing():
-		m.overdue()
+		m.review()
 	case c.is(lingering):
 		m.look()
 	case c.Buffered() < m.unsent:

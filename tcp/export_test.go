@@ -1,0 +1,14 @@
+package tcp
+
+import "example.com/pike/poller"
+
+// Armed is when c's timeouts are looked at next, and whether that is armed.
+func Armed(c *Conn) (poller.Time, bool) {
+	if c.more == nil {
+		return 0, false
+	}
+	return c.more.linger.Due(), c.more.linger.Armed()
+}
+
+// Rare reports whether c has memory for what most connections do without.
+func Rare(c *Conn) bool { return c.more != nil }
