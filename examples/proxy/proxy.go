@@ -1,0 +1,65 @@
+package main
+
+import (
+	"fmt"
+
+	"example.com/pike/loop"
+	"example.com/pike/tcp"
+)
+
+// A proxy forwards what a listener accepts.
+type proxy struct {
+	lp   *loop.Loop
+	ln   *tcp.Listener
+	to   string
+	dial *tcp.Options
+
+	accepted, open int
+	unreachable    int // connections for which the other end was not to be had
+	broken         int // that ended by an error of either end
+	there, back    int64
+}
+
+func listen(lp *loop.Loop, o options) (*proxy, error) {
+	ln, err := tcp.Listen(lp, o.listen, &tcp.Options{IdleTimeout: o.idle})
+	if err != nil {
+		return nil, err
+	}
+	p := &proxy{lp: lp, ln: ln, to: o.to, dial: &tcp.Options{IdleTimeout: o.idle, Timeout: o.dial}}
+	ln.OnAccept = p.accept
+	return p, nil
+}
+
+// accept pipes a connection to one that is still being dialed: what arrives
+// meanwhile waits there. Where the dial fails the pipe resets the connection.
+func (p *proxy) accept(in *tcp.Conn) {
+	p.accepted++
+	out, err := tcp.Dial(p.lp, p.to, p.dial, func(_ *tcp.Conn, err error) {
+		if err != nil {
+			p.unreachable++
+		}
+	})
+	if err == nil {
+		p.open++
+		err = tcp.Pipe(in, out, p.ended)
+	}
+	if err != nil { // an address that cannot be
+		p.unreachable++
+		in.Abort()
+	}
+}
+
+func (p *proxy) ended(e tcp.Piped) {
+	p.open--
+	p.there += e.AB
+	p.back += e.BA
+	if e.Err != nil {
+		p.broken++
+	}
+}
+
+// String is the totals, of connections that have ended.
+func (p *proxy) String() string {
+	return fmt.Sprintf("%d connections, %d of them open, %d broken, %d unreachable; %d bytes there, %d back",
+		p.accepted, p.open, p.broken, p.unreachable, p.there, p.back)
+}
