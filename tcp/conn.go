@@ -43,8 +43,9 @@ type Conn struct {
 	// OnEOF is not set; nil after Close, and where OnEOF is set and both sides
 	// have ended; ErrAborted after Abort, or where CloseNow dropped something; and
 	// else what went wrong: errors.Is(err, syscall.ECONNRESET) where the peer
-	// reset the connection, os.ErrDeadlineExceeded where Close could not send
-	// everything in time.
+	// reset the connection, os.ErrDeadlineExceeded where a timeout has passed or
+	// Close could not send everything in time, ErrQueueLimit where too much was
+	// queued.
 	OnClose func(c *Conn, err error)
 
 	// Context is the user's own.

@@ -3,6 +3,7 @@ package tcp_test
 import (
 	"runtime"
 	"testing"
+	"time"
 	"unsafe"
 
 	"example.com/pike/tcp"
@@ -56,31 +57,41 @@ func TestSizeOfConn(t *testing.T) {
 }
 
 // What an idle connection takes of the heap, its poller's part and its slot
-// included, both ends being in this process.
+// included, both ends being in this process; and what timeouts add, of which only
+// the accepted end has some.
 func TestMemoryOfAnIdleConn(t *testing.T) {
 	if checked {
 		t.Skip("the checks of race and debug builds allocate")
 	}
-	r := newRig(t)
-	const pairs = 500
-	conns := make([]*tcp.Conn, 0, 2*pairs)
-	ln := r.listen(nil, func(c *tcp.Conn) { conns = append(conns, c) })
-	live := func() int {
-		runtime.GC()
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return int(m.HeapAlloc)
+	for _, c := range []struct {
+		o    *tcp.Options
+		most int
+	}{
+		{nil, 2 * 260},
+		{&tcp.Options{Watermarks: &tcp.Watermarks{High: 1}, QueueLimit: &tcp.QueueLimit{Bytes: 1}}, 2 * 260},
+		{&tcp.Options{IdleTimeout: time.Minute, WriteTimeout: time.Minute}, 2*260 + 200},
+	} {
+		r := newRig(t)
+		const pairs = 500
+		conns := make([]*tcp.Conn, 0, 2*pairs)
+		ln := r.listen(c.o, func(c *tcp.Conn) { conns = append(conns, c) })
+		live := func() int {
+			runtime.GC()
+			runtime.GC()
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			return int(m.HeapAlloc)
+		}
+		before := live()
+		for range pairs {
+			r.dial(ln, nil)
+		}
+		r.until("all are accepted", func() bool { return len(conns) == pairs })
+		each := (live() - before) / pairs
+		t.Logf("%d bytes a pair", each)
+		if each > c.most {
+			t.Errorf("%d bytes of heap a pair of idle connections, at most %d", each, c.most)
+		}
+		runtime.KeepAlive(conns)
 	}
-	before := live()
-	for range pairs {
-		r.dial(ln, nil)
-	}
-	r.until("all are accepted", func() bool { return len(conns) == pairs })
-	each := (live() - before) / pairs
-	t.Logf("%d bytes a pair", each)
-	if each > 2*300 {
-		t.Errorf("%d bytes of heap a pair of idle connections", each)
-	}
-	runtime.KeepAlive(conns)
 }

@@ -277,6 +277,25 @@ func TestWriteTimeout(t *testing.T) {
 		r.forever(func() bool { return w.ended || got == 100_000 })
 		r.equal("ended", w.ended, false)
 	})
+	t.Run("slow, and then stopped", func(t *testing.T) {
+		r := newSimRig(t)
+		client, server := r.pairOf(listens, dials)
+		w := r.watch(server)
+		got := 0
+		var last poller.Time
+		client.OnRead = func(c *tcp.Conn, p []byte) { // 4 KiB a second
+			got += len(p)
+			last = r.lp.UpdateNow()
+			r.no(c.PauseRead())
+			if got < 60_000 {
+				r.after(time.Duration(len(p))*ms/4, func() { c.ResumeRead() })
+			}
+		}
+		server.Write(make([]byte, 200_000))
+		r.forever(func() bool { return w.ended })
+		r.is(w.reason, os.ErrDeadlineExceeded)
+		between(t, "since it stopped", r.lp.UpdateNow().Sub(last), 10*second-ms, 13*second)
+	})
 	t.Run("closing", func(t *testing.T) { // is DrainTimeout's
 		r := newSimRig(t)
 		client, server := r.pairOf(listens, dials)

@@ -124,3 +124,84 @@ func ExampleConn_CloseWrite() {
 	// Output:
 	// you sent 15 bytes
 }
+
+// A proxy: what connects to it talks to another server.
+func ExamplePipe() {
+	lp, err := loop.New(loop.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer lp.Close()
+
+	server, err := tcp.Listen(lp, "127.0.0.1:0", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	server.OnAccept = func(c *tcp.Conn) {
+		c.OnRead = func(c *tcp.Conn, p []byte) { c.Write(p) }
+		server.Close()
+	}
+	proxy, err := tcp.Listen(lp, "127.0.0.1:0", &tcp.Options{IdleTimeout: time.Minute})
+	if err != nil {
+		log.Fatal(err)
+	}
+	proxy.OnAccept = func(in *tcp.Conn) {
+		out, err := tcp.Dial(lp, server.Addr().String(), nil, func(*tcp.Conn, error) {})
+		if err != nil {
+			log.Fatal(err)
+		}
+		tcp.Pipe(in, out, func(p tcp.Piped) { fmt.Println(p.AB, "bytes there,", p.BA, "bytes back") })
+		proxy.Close()
+	}
+	tcp.Dial(lp, proxy.Addr().String(), nil, func(c *tcp.Conn, err error) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		c.OnRead = func(c *tcp.Conn, p []byte) { fmt.Printf("%s\n", p) }
+		c.WriteString("hello")
+		c.CloseWrite()
+	})
+	if err := lp.Run(); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// hello
+	// 5 bytes there, 5 bytes back
+}
+
+// A producer that pauses while much is queued.
+func ExampleWatermarks() {
+	lp, err := loop.New(loop.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer lp.Close()
+
+	highs, lows := 0, 0
+	ln, err := tcp.Listen(lp, "127.0.0.1:0", &tcp.Options{Watermarks: &tcp.Watermarks{
+		High:   1 << 20,
+		OnHigh: func(c *tcp.Conn) { highs++ }, // pause what produces the output
+		OnLow: func(c *tcp.Conn) { // and let it go on
+			lows++
+			c.Close()
+		},
+	}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	ln.OnAccept = func(c *tcp.Conn) {
+		c.Write(make([]byte, 64<<20)) // more than any system takes at once
+		ln.Close()
+	}
+	tcp.Dial(lp, ln.Addr().String(), nil, func(c *tcp.Conn, err error) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		c.OnRead = func(c *tcp.Conn, p []byte) {}
+	})
+	if err := lp.Run(); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(highs, "time high,", lows, "time low")
+	// Output: 1 time high, 1 time low
+}

@@ -20,8 +20,22 @@
 // Write queues and returns; what callbacks wrote is sent when the callback
 // ends, or at the end of the loop's turn where it wrote to other connections:
 // ten Writes are one system call. A large Write goes to the system at once as far as
-// that takes it, and only the rest is copied. There is no limit: whoever writes to a
-// peer that does not read must look at [Conn.Buffered], or wait for OnWrite.
+// that takes it, and only the rest is copied.
+//
+// # Backpressure
+//
+// Write takes everything, unless a [QueueLimit] bounds what may be queued: by
+// default none does. Whoever writes to a peer that may not read looks at [Conn.Buffered], waits
+// for OnWrite, or has [Watermarks] tell when much is queued and when that is gone;
+// PauseRead slows down whoever causes the output. [Pipe] does all this between two
+// connections.
+//
+// # Timeouts
+//
+// Options.IdleTimeout, ReadTimeout and WriteTimeout end connections on which
+// nothing moves, of all that a listener accepts or one by one; a
+// [Conn.SetReadDeadline] bounds a whole request. The reason is os.ErrDeadlineExceeded. They are off
+// by default.
 //
 // # Ending
 //
