@@ -134,7 +134,7 @@ func (h *half) close(from *Conn, err error) {
 		h.end(err)
 	}
 	if h.closed != nil {
-		h.closed(from, err)
+		from.call(func(from *Conn) { h.closed(from, err) })
 	}
 	if p.ended == 2 && p.done != nil {
 		done := p.done
