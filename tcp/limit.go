@@ -83,10 +83,10 @@ func (c *Conn) SetQueueLimit(l *QueueLimit) error {
 // next Write; reading that the old limit paused goes on. It belongs to the
 // loop's goroutine. A limit that makes no sense is os.ErrInvalid.
 func SetLoopLimit(lp *loop.Loop, l *QueueLimit) error {
-	lp.Check("tcp.SetLoopLimit")
-	if !l.valid() {
+	if lp == nil || !l.valid() {
 		return &net.OpError{Op: "set", Net: "tcp", Err: os.ErrInvalid}
 	}
+	lp.Check("tcp.SetLoopLimit")
 	s := sharedOf(lp)
 	s.loopLimit, s.over = l, false
 	s.relieve()

@@ -273,6 +273,7 @@ func TestLimitsThatMakeNoSense(t *testing.T) {
 		_, err := tcp.Listen(r.lp, loopback, &tcp.Options{QueueLimit: &l})
 		r.is(err, os.ErrInvalid)
 	}
+	r.is(tcp.SetLoopLimit(nil, nil), os.ErrInvalid)
 	r.no(a.SetQueueLimit(&tcp.QueueLimit{Bytes: 1}))
 	r.no(a.SetQueueLimit(nil))
 	_, err := a.Write(make([]byte, 1000))
