@@ -32,6 +32,8 @@ type queue struct {
 const (
 	armCall     = "epoll_ctl" // that arm makes
 	unwatchable = Events(0)   // what there is no event for
+
+	seesErrorQueue = true // a queue of errors (IP_RECVERR) is an event
 )
 
 // NewEpoll opens the readiness backend of Linux.

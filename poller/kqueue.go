@@ -29,6 +29,8 @@ const (
 	// unwatchable is what there is no event for: FreeBSD and NetBSD have none that
 	// tells out-of-band data from other data.
 	unwatchable = Priority
+
+	seesErrorQueue = false // no BSD has one
 )
 
 // A queue is a kqueue, what wakes it, and the clock.

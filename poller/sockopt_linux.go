@@ -58,6 +58,9 @@ func applyPacket(fd int32, family int, o *Options) error {
 	if !o.RecvError {
 		return nil
 	}
+	if !seesErrorQueue {
+		return errors.ErrUnsupported
+	}
 	if family == unix.AF_INET6 {
 		if err := unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_RECVERR, 1); err != nil {
 			return os.NewSyscallError("setsockopt", err)

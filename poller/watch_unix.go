@@ -19,11 +19,7 @@ func (p *readiness) Watch(fd uintptr, ev Events, h WatchHandler) (Watch, error) 
 	w := &watch{h: h}
 	w.fd = int32(fd)
 	p.add(w, &w.source)
-	e := p.queue.watchable(w.fd, w.slot, p.slots.at(w.slot).gen)
-	if e == 0 {
-		e = w.armNow(ev)
-	}
-	if e != 0 { // EEXIST: watched already; EPERM: a file or directory (epoll_ctl(2))
+	if e := w.armNow(ev); e != 0 { // EEXIST: watched already; EPERM: a file or directory (epoll_ctl(2))
 		w.abandon()
 		return nil, watchError(e)
 	}
@@ -51,6 +47,11 @@ func (w *watch) armNow(mask Events) errno {
 		return unix.EOPNOTSUPP
 	}
 	old := w.mask
+	if old == 0 && mask != 0 {
+		if e := w.p.queue.watchable(w.fd, w.slot, w.p.slots.at(w.slot).gen); e != 0 {
+			return e
+		}
+	}
 	e := w.arm(mask)
 	if e == 0 {
 		e = w.p.queue.sync(w.fd)

@@ -1,3 +1,7 @@
+//go:build !kqfake
+
+// The model of kqueue allocates, and makes many calls for one.
+
 package tcp_test
 
 import (

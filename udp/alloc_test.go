@@ -1,4 +1,4 @@
-//go:build !race && !pikedebug
+//go:build !race && !pikedebug && !kqfake && !darwin && !openbsd
 
 package udp_test
 

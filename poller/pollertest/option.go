@@ -60,7 +60,11 @@ func (r *rig) options(s poller.Socket, table []optionCase) {
 	r.Helper()
 	for _, c := range table {
 		for _, v := range c.good {
-			if err := s.SetOption(c.o, v); err != nil {
+			err := s.SetOption(c.o, v)
+			if errors.Is(err, errors.ErrUnsupported) && keepAliveTime(c.o) && !keepAliveTimes {
+				break
+			}
+			if err != nil {
 				r.Errorf("option %d: setting %d: %v", c.o, v, err)
 				continue
 			}
@@ -127,8 +131,16 @@ var inheritClauses = []clause{
 	{name: "Options_of_dialed_sockets", test: optionsDialed},
 }
 
+// keepAliveTime reports whether an option is one that not every system has.
+func keepAliveTime(o poller.Option) bool {
+	return o == poller.KeepAliveIdle || o == poller.KeepAliveInterval || o == poller.KeepAliveCount
+}
+
 func (r *rig) reads(what string, s poller.Socket, o poller.Option, want int) {
 	r.Helper()
+	if keepAliveTime(o) && !keepAliveTimes {
+		return
+	}
 	if got, err := s.Option(o); err != nil || got != want {
 		r.Errorf("%s: option %d is %d, %v; want %d", what, o, got, err, want)
 	}
@@ -155,7 +167,10 @@ func optionsInherited(r *rig) {
 	for _, o := range []poller.Option{poller.RecvBuffer, poller.SendBuffer} {
 		n, err := v.s.Option(o)
 		r.noError("Option", err)
-		r.reads(b.name, b.s, o, n)
+		// Some systems round up to whole segments, which loopback has large ones of.
+		if got, err := b.s.Option(o); err != nil || got < n || got > 2*n {
+			r.Errorf("%s: option %d is %d, %v; the listener has %d", b.name, o, got, err, n)
+		}
 	}
 	w := r.listen(&poller.Options{KeepAlive: 1500 * time.Millisecond})
 	_, c := r.pairOf(w, nil)

@@ -65,7 +65,9 @@ func connectDissolves(r *rig) {
 		r.noError("Connect", p.connect(q.addr()))
 		r.noError("Connect to nothing", p.connect(poller.Addr{}))
 		r.same("Peer", p.peer(), poller.Addr{})
-		r.same("Addr", p.addr(), addr)
+		if a := p.addr(); a != addr && !(dissolvingWidens && a.Port() == addr.Port() && a.Addr().IsUnspecified()) {
+			r.Errorf("Addr is %v, want %v", a, addr)
+		}
 		m := message(addr, 3, 30)
 		stranger.deliver(m)
 		p.expect(stranger.from(m)...)

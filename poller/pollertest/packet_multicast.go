@@ -2,6 +2,7 @@ package pollertest
 
 import (
 	"bytes"
+	"errors"
 	"net"
 	"net/netip"
 
@@ -171,7 +172,11 @@ func multicastSource(r *rig) {
 	source := c.receives(one)
 	c.leave(c.m)
 	c.m.Source = source.WithZone("")
-	r.noError("Join of a source", c.join(c.m))
+	err := c.join(c.m)
+	if errors.Is(err, errors.ErrUnsupported) {
+		r.Skip("this system joins no single source: ", err)
+	}
+	r.noError("Join of a source", err)
 	one = c.next()
 	c.sender.deliver(one)
 	c.receives(one)

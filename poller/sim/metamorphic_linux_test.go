@@ -14,10 +14,10 @@ import (
 	"example.com/pike/poller/sim"
 )
 
-// TestSameAsEpoll runs random scripts on the real system and on the simulator
+// TestSameAsTheSystem runs random scripts on the real system and on the simulator
 // without faults: each end of a connection must receive the same bytes and be told
 // the same, in the same order. It is what holds the model of streams to Linux.
-func TestSameAsEpoll(t *testing.T) {
+func TestSameAsTheSystem(t *testing.T) {
 	n := uint64(20)
 	if testing.Short() {
 		n = 5
@@ -25,7 +25,7 @@ func TestSameAsEpoll(t *testing.T) {
 	for seed := range n {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
-			p, err := poller.Open("epoll")
+			p, err := poller.Open("")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -33,7 +33,7 @@ func TestSameAsEpoll(t *testing.T) {
 			actual := script(t, p, seed)
 			simulated := script(t, sim.New(seed, sim.Config{}).Host("host"), seed)
 			if actual != simulated {
-				t.Errorf("on epoll:\n%s\nand simulated:\n%s", actual, simulated)
+				t.Errorf("on the system:\n%s\nand simulated:\n%s", actual, simulated)
 			}
 		})
 	}

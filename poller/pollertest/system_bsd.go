@@ -1,0 +1,10 @@
+//go:build darwin || freebsd || netbsd
+
+package pollertest
+
+// What systems differ in, and the suite allows for.
+const (
+	dissolvingWidens = true // a packet socket that loses its peer is bound to every address
+	keepAliveTimes   = true // the times of probes are options
+	mapsIPv4         = true // an IPv6 socket can have IPv4 peers
+)
