@@ -71,7 +71,7 @@ var _ = add(
 		// libuv sends to a documentation address (RFC 5737), which on a real
 		// machine leaves it by the default route. Loopback, where nobody listens,
 		// stays; in a simulated network the address is unreachable.
-		to := netip.MustParseAddrPort("127.0.0.9:9")
+		to := netip.MustParseAddrPort("127.0.0.1:9")
 		if e.backend.sim {
 			to = netip.MustParseAddrPort("192.0.2.3:9")
 		}

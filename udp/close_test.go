@@ -13,7 +13,7 @@ import (
 
 // nobody is an address where datagrams get lost without a word to unconnected
 // sockets.
-var nobody = netip.MustParseAddrPort("127.0.0.9:9")
+var nobody = netip.MustParseAddrPort("127.0.0.1:9")
 
 func TestCloseSendsWhatIsQueued(t *testing.T) {
 	for name, close := range map[string]func(y *tally){

@@ -12,8 +12,17 @@ import (
 	"example.com/pike/udp"
 )
 
+// bindable reports whether an address is one of this machine.
+func bindable(ip netip.Addr) bool {
+	c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(ip, 0)))
+	if err == nil {
+		c.Close()
+	}
+	return err == nil
+}
+
 func TestOnErrorOfWrites(t *testing.T) {
-	to := netip.MustParseAddrPort("127.0.0.9:9")
+	to := netip.MustParseAddrPort("127.0.0.1:9")
 	for name, c := range map[string]struct {
 		data string
 		to   netip.AddrPort
@@ -24,6 +33,9 @@ func TestOnErrorOfWrites(t *testing.T) {
 		"broadcast":      {"x", netip.MustParseAddrPort("127.255.255.255:9"), syscall.EACCES},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if ip := c.to.Addr(); name == "broadcast" && !bindable(ip.Prev()) {
+				t.Skip("loopback is no network here, and has no broadcast address")
+			}
 			lp := newLoop(t)
 			server, client := listen(t, lp, anyV4, nil), listen(t, lp, anyV4, nil)
 			told := 0

@@ -106,8 +106,8 @@ func second[T any](_ T, err error) error { return err }
 
 func TestDialAddresses(t *testing.T) {
 	lp := newLoop(t)
-	c := dial(t, lp, netip.MustParseAddrPort("127.0.0.9:9"))
-	equal(t, "peer", c.RemoteAddr(), netip.MustParseAddrPort("127.0.0.9:9"))
+	c := dial(t, lp, netip.MustParseAddrPort("127.0.0.1:9"))
+	equal(t, "peer", c.RemoteAddr(), netip.MustParseAddrPort("127.0.0.1:9"))
 	if a := c.LocalAddr(); !a.Addr().IsLoopback() || a.Port() == 0 {
 		t.Errorf("a dialed socket is at %v", a)
 	}
@@ -115,7 +115,7 @@ func TestDialAddresses(t *testing.T) {
 	no(t, err)
 	equal(t, "peer without a host", c.RemoteAddr(), netip.MustParseAddrPort("127.0.0.1:9"))
 
-	free := listen(t, lp, "127.0.0.2:0", nil)
+	free := listen(t, lp, "127.0.0.1:0", nil)
 	local := free.LocalAddr()
 	_, err = udp.Dial(lp, "127.0.0.1:9", &udp.Options{LocalAddr: local})
 	opIs(t, err, "dial", local, syscall.EADDRINUSE)

@@ -253,7 +253,7 @@ func TestWriteBufferLetsGo(t *testing.T) {
 // A done function, or OnWrite, that writes again and again leaves the loop time
 // for everything else.
 func TestWritingForEverStarvesNobody(t *testing.T) {
-	to := netip.MustParseAddrPort("127.0.0.9:9")
+	to := netip.MustParseAddrPort("127.0.0.1:9")
 	for name, begin := range map[string]func(c *udp.Conn){
 		"done": func(c *udp.Conn) {
 			var again func(error)
