@@ -306,3 +306,80 @@ func TestWatchMany(t *testing.T) {
 		})
 	})
 }
+
+// TestWatchOfAReusedNumber has a handler end another watch of the batch, and open a
+// descriptor that has the number then: its watch must not be told what the batch
+// has for the one before (rule 9).
+func TestWatchOfAReusedNumber(t *testing.T) {
+	each(t, func(t *testing.T, p poller.Poller) {
+		for range 10 {
+			r1, w1 := pipe(t)
+			r2, w2 := pipe(t)
+			unix.Write(w1.fd, []byte("x"))
+			unix.Write(w2.fd, []byte("x"))
+			var next *watched
+			first, second := watchFd(t, p, r1.fd, poller.Readable), watchFd(t, p, r2.fd, poller.Readable)
+			swap := func(other *watched, r *file) func(poller.Events) {
+				return func(poller.Events) {
+					if next != nil {
+						return
+					}
+					number := r.fd
+					other.Close()
+					r.close()
+					idle, _ := pipe(t)
+					if idle.fd != number {
+						if err := unix.Dup2(idle.fd, number); err != nil {
+							t.Fatal("dup2: ", err)
+						}
+						t.Cleanup(func() { unix.Close(number) })
+					}
+					next = watchFd(t, p, number, poller.Readable)
+				}
+			}
+			first.ready, second.ready = swap(second, r2), swap(first, r1)
+			until(t, p, "one is told", func() bool { return next != nil })
+			pause(t, p, time.Millisecond)
+			if len(next.events) > 0 {
+				t.Fatalf("a watch of an empty pipe was told %x", next.events)
+			}
+			for _, w := range []*watched{first, second, next} {
+				w.Close()
+			}
+			pause(t, p, time.Millisecond)
+		}
+	})
+}
+
+// TestWatchOfAPipeThatNobodyReads is an error on some systems to register.
+func TestWatchOfAPipeThatNobodyReads(t *testing.T) {
+	each(t, func(t *testing.T, p poller.Poller) {
+		r, w := pipe(t)
+		r.close()
+		out := watchFd(t, p, w.fd, poller.Writable)
+		if ev := out.now(t, p); ev&poller.Failed == 0 {
+			t.Errorf("a pipe whose reader had gone before: %x", ev)
+		}
+		out.Close()
+	})
+}
+
+// TestWatchOfAnEndIgnoresData: nobody asked for it, so it must not make Polls return.
+func TestWatchOfAnEndIgnoresData(t *testing.T) {
+	each(t, func(t *testing.T, p poller.Poller) {
+		fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+		if err != nil {
+			t.Fatal("socketpair: ", err)
+		}
+		near, far := files(t, quickened(t, fds))
+		w := watchFd(t, p, near.fd, poller.PeerClosed)
+		unix.Write(far.fd, []byte("unread"))
+		if n := pause(t, p, 20*time.Millisecond); n > 5 || len(w.events) > 0 {
+			t.Errorf("unread data: %d Polls, %x", n, w.events)
+		}
+		far.close()
+		if ev := w.now(t, p); ev&poller.PeerClosed == 0 {
+			t.Errorf("the peer has gone: %x", ev)
+		}
+	})
+}
