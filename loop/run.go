@@ -121,6 +121,9 @@ func (l *Loop) alive() bool {
 // this one.
 func (l *Loop) Timeout() time.Duration {
 	l.Check("loop.Loop.Timeout")
+	if l.pending() {
+		return 0
+	}
 	switch d := l.deadline(); d {
 	case atOnce:
 		return 0
@@ -160,7 +163,7 @@ func (l *Loop) enter() error {
 func (l *Loop) leave() {
 	l.owner.leave()
 	l.sleeping.Store(true)
-	if l.busy() {
+	if l.busy() || l.pending() {
 		l.interrupt()
 	}
 	l.running.Store(false)
@@ -180,11 +183,12 @@ func (l *Loop) deadline() poller.Time {
 
 // busy reports whether a poll must not wait.
 func (l *Loop) busy() bool {
-	return l.stop.Load() || l.idle.any() || len(l.deferred) > 0 || len(l.ended) > 0 || l.mail.any() || l.pending()
+	return l.stop.Load() || l.idle.any() || len(l.deferred) > 0 || len(l.ended) > 0 || l.mail.any()
 }
 
 // pending reports whether the poller will not wait either. Poll knows that by
-// itself; whoever embeds the loop and waits on its descriptor does not.
+// itself, so that a turn does not ask: a queue that puts changes off would have to
+// tell the system for it. Whoever embeds the loop and waits on its descriptor asks.
 func (l *Loop) pending() bool {
 	p, ok := l.poller.(poller.Pender)
 	return ok && p.Pending()
