@@ -109,3 +109,21 @@ func ExampleWork() {
 	lp.Run()
 	// Output: the answer <nil>
 }
+
+// A first signal would do this: listeners close, connections may finish, and Run
+// returns when they have, or when the time is over.
+func ExampleLoop_Shutdown() {
+	lp, err := loop.New(loop.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer lp.Close()
+	lp.Post(func() {
+		lp.Shutdown(context.Background(), 10*time.Second, func(r loop.ShutdownReport) {
+			fmt.Println(r.Finished, "finished,", r.Cut, "cut off,", r.Err)
+		})
+	})
+	lp.Run()
+	// Output: 0 finished, 0 cut off, <nil>
+}

@@ -38,7 +38,8 @@ const (
 	isActive baseFlags = 1 << iota
 	unrefd
 	closing
-	ended // the close callback is queued or made
+	ended   // the close callback is queued or made
+	awaited // by a Shutdown
 )
 
 func (b *Base) base() *Base { return b }
@@ -113,11 +114,15 @@ type closer struct {
 // Own makes l the loop of a new handle without putting it there: for handles
 // that are attached only while they are active, so that the loop keeps no
 // forgotten ones in memory.
-func (l *Loop) Own(h Handle) { h.base().lp = l }
+func (l *Loop) Own(h Handle) {
+	l.Check("loop.Loop.Own")
+	h.base().lp = l
+}
 
 // Attach puts a handle on the loop. It returns net.ErrClosed after Close, and
 // changes nothing for a handle that is attached.
 func (l *Loop) Attach(h Handle) error {
+	l.Check("loop.Loop.Attach")
 	b := h.base()
 	if l.closed {
 		return net.ErrClosed
@@ -125,27 +130,38 @@ func (l *Loop) Attach(h Handle) error {
 	if b.index == 0 {
 		b.lp = l
 		l.handles.add(h, b)
+		if l.shutdown != nil {
+			l.shutdown.attached(h, b)
+		}
 	}
 	return nil
 }
 
 // Detach takes a handle off the loop, so that nothing of the loop refers to it.
 func (l *Loop) Detach(h Handle) {
+	l.Check("loop.Loop.Detach")
 	b := h.base()
 	b.setActive(false)
 	if b.index == 0 {
 		return
 	}
 	l.handles.remove(b)
+	if l.shutdown != nil {
+		l.shutdown.detached(b)
+	}
 }
 
 // SetActive says whether an attached handle can call back now.
-func (l *Loop) SetActive(h Handle, on bool) { h.base().setActive(on) }
+func (l *Loop) SetActive(h Handle, on bool) {
+	l.Check("loop.Loop.SetActive")
+	h.base().setActive(on)
+}
 
 // BeginClose marks a handle as closing. It is no longer active, but holds the
 // loop until its close callback. It reports false if that was done before, or
 // if the loop is closed, which has no callbacks any more.
 func (l *Loop) BeginClose(h Handle) bool {
+	l.Check("loop.Loop.BeginClose")
 	b := h.base()
 	if b.Closing() || l.closed {
 		return false
@@ -159,6 +175,7 @@ func (l *Loop) BeginClose(h Handle) bool {
 // EndClose queues the close callback of a handle that is closing, when nothing
 // of it is with the system any more.
 func (l *Loop) EndClose(h Handle, fn Finisher) {
+	l.Check("loop.Loop.EndClose")
 	b := h.base()
 	if b.flags&ended == 0 {
 		b.flags |= ended
@@ -167,25 +184,43 @@ func (l *Loop) EndClose(h Handle, fn Finisher) {
 }
 
 // Hold keeps the loop running, for an operation in flight, until Release.
-func (l *Loop) Hold() { l.requests++ }
+func (l *Loop) Hold() {
+	l.Check("loop.Loop.Hold")
+	l.requests++
+}
 
 // Release undoes one Hold.
-func (l *Loop) Release() { l.requests-- }
+func (l *Loop) Release() {
+	l.Check("loop.Loop.Release")
+	l.requests--
+}
 
 // Defer has f flushed before the loop polls next, or after the poll that is
 // under way: first in, first out.
-func (l *Loop) Defer(f Flusher) { l.deferred = append(l.deferred, f) }
+func (l *Loop) Defer(f Flusher) {
+	l.Check("loop.Loop.Defer")
+	l.deferred = append(l.deferred, f)
+}
 
 // SetTimeout arms t for due, or moves it there.
-func (l *Loop) SetTimeout(t *Timeout, due poller.Time) { l.timers.set(t, due) }
+func (l *Loop) SetTimeout(t *Timeout, due poller.Time) {
+	l.Check("loop.Loop.SetTimeout")
+	l.timers.set(t, due)
+}
 
 // StopTimeout disarms t and reports whether it was armed.
-func (l *Loop) StopTimeout(t *Timeout) bool { return l.timers.stop(t) }
+func (l *Loop) StopTimeout(t *Timeout) bool {
+	l.Check("loop.Loop.StopTimeout")
+	return l.timers.stop(t)
+}
 
 // Walk calls fn for every handle that is on the loop: those that are active or
 // open, and those that are closing. fn may close handles.
 func (l *Loop) Walk(fn func(Handle)) {
 	l.Check("loop.Loop.Walk")
+	if fn == nil {
+		return
+	}
 	for _, h := range l.handles.all() {
 		if h.base().index != 0 {
 			fn(h)

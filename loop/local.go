@@ -4,6 +4,7 @@ package loop
 // time: a place for what a package shares among its handles on one loop, its
 // free lists say. Keys are compared with ==; use an unexported type.
 func (l *Loop) Local(key any, make func() any) any {
+	l.Check("loop.Loop.Local")
 	v, ok := l.locals[key]
 	if !ok {
 		v = make()

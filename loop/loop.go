@@ -39,8 +39,30 @@
 // A handle is an object on the loop that can call back: a timer, a listener, a
 // connection, a watcher. It is active while it can, and an active handle keeps
 // Run going unless [Base.Unref] was called. Closing a handle keeps Run going until
-// its close callback has been made. Misuse is an error, never a crash: a closed
-// handle or loop answers [net.ErrClosed], a bad argument [os.ErrInvalid].
+// its close callback has been made.
+//
+// # Misuse
+//
+// Misuse is an error, never a crash. A closed handle or loop answers
+// [net.ErrClosed]; a bad argument, a nil function or loop among them,
+// [os.ErrInvalid]; Run and Close inside a callback [ErrRunning]. What has no error to return does
+// nothing and reads as empty. All else may be called in any callback, before Run,
+// and twice. Handles are made by functions: the zero value of a handle's type has
+// no loop, and no method of it may be called; nor may the methods for packages that
+// make handles (Attach and those after it) with a handle that is nil or of another loop.
+//
+// # Panics
+//
+// A callback that panics ends the program, unless [Options.OnPanic] says
+// otherwise: it is then told, the handle that called back is closed (a connection is
+// aborted), and the loop goes on. A job of Work that panics has a [PanicError] as its result.
+// OnPanic itself must not panic.
+//
+// # Shutting down
+//
+// [Loop.Stop] makes Run return and leaves everything as it is; [Loop.Close] ends everything at
+// once; [Loop.Shutdown] ends it in order: what would begin something new closes, connections
+// finish, and the rest is closed after that, or when the time is over.
 package loop
 
 import (
@@ -125,6 +147,9 @@ type Loop struct {
 	active   int // handles that are active and referenced
 	closing  int // handles whose close callback is to come
 	requests int // operations in flight that hold the loop; see Hold
+
+	shutdown *shutdown // nil unless one is under way
+	cause    error     // see Cause
 
 	turns       uint64
 	callbacks   uint64
@@ -248,6 +273,9 @@ func (l *Loop) Close() error {
 	}
 	l.owner.enter()
 	defer l.leave()
+	if l.shutdown != nil {
+		l.shutdown.end()
+	}
 	l.shutHandles()
 	l.mail.close()
 	l.closed = true

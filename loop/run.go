@@ -183,7 +183,8 @@ func (l *Loop) deadline() poller.Time {
 
 // busy reports whether a poll must not wait.
 func (l *Loop) busy() bool {
-	return l.stop.Load() || l.idle.any() || len(l.deferred) > 0 || len(l.ended) > 0 || l.mail.any()
+	return l.stop.Load() || l.idle.any() || len(l.deferred) > 0 || len(l.ended) > 0 || l.mail.any() ||
+		l.shutdown != nil && l.shutdown.ready()
 }
 
 // pending reports whether the poller will not wait either. Poll knows that by
@@ -219,6 +220,9 @@ func (l *Loop) poll(deadline poller.Time) error {
 	l.check.run(l)
 	l.flush()
 	l.runCloses()
+	if l.shutdown != nil {
+		l.shutdown.step()
+	}
 	l.turns++
 	return err
 }

@@ -46,12 +46,12 @@ var ErrJobExited = errors.New("loop: job ended by runtime.Goexit")
 // context it is given.
 //
 // Work belongs to the loop's goroutine. An error (net.ErrClosed, os.ErrInvalid
-// for nil functions, or the executor's refusal) means that neither function
+// for what is nil, or the executor's refusal) means that neither function
 // will be called.
 func Work[T any](ctx context.Context, lp *Loop, job func(context.Context) (T, error), done func(T, error)) (*Job, error) {
 	const op = "loop: work"
 	lp.Check("loop.Work")
-	if job == nil || done == nil || ctx == nil {
+	if lp == nil || job == nil || done == nil || ctx == nil {
 		return nil, invalid(op)
 	}
 	if lp.closed {

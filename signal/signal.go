@@ -38,7 +38,7 @@ const queued = 64
 
 // Notify calls fn for each of the signals given, or for all that os/signal
 // relays if none is given (on unix SIGURG too, by which the Go runtime preempts
-// itself), until Stop or Close. A nil fn, or a signal that does not exist, is
+// itself), until Stop or Close. A nil fn or loop, or a signal that does not exist, is
 // os.ErrInvalid.
 func Notify(lp *loop.Loop, fn func(os.Signal), sigs ...os.Signal) (*Watcher, error) {
 	lp.Check("signal.Notify")
@@ -52,7 +52,7 @@ func Once(lp *loop.Loop, fn func(os.Signal), sigs ...os.Signal) (*Watcher, error
 }
 
 func notify(lp *loop.Loop, fn func(os.Signal), once bool, sigs []os.Signal) (*Watcher, error) {
-	if fn == nil || !valid(sigs) {
+	if lp == nil || fn == nil || !valid(sigs) {
 		return nil, fail("notify", os.ErrInvalid)
 	}
 	w := &Watcher{fn: fn, sigs: append([]os.Signal(nil), sigs...), once: once}

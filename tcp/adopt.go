@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"reflect"
 	"syscall"
 
 	"example.com/pike/loop"
@@ -17,6 +18,9 @@ import (
 // bufio) is not seen.
 func AdoptConn(lp *loop.Loop, nc net.Conn) (*Conn, error) {
 	lp.Check("tcp.AdoptConn")
+	if lp == nil || isNil(nc) {
+		return nil, &net.OpError{Op: "adopt", Net: "tcp", Err: errInvalid}
+	}
 	s := sharedOf(lp)
 	c := newConn(s.origin(origin{shared: s}), defaultDrainTimeout, nil)
 	c.state |= paused
@@ -40,10 +44,15 @@ func AdoptConn(lp *loop.Loop, nc net.Conn) (*Conn, error) {
 // systemd or net.ListenConfig has opened, say.
 func AdoptListener(lp *loop.Loop, nl net.Listener) (*Listener, error) {
 	lp.Check("tcp.AdoptListener")
-	own := sharedOf(lp)
-	ln := &Listener{share: own.origin(origin{shared: own}), drain: defaultDrainTimeout}
+	if lp == nil || isNil(nl) {
+		return nil, &net.OpError{Op: "adopt", Net: "tcp", Err: errInvalid}
+	}
+	ln := newListener(lp, policy{}, defaultDrainTimeout)
 	var s poller.Socket
-	err := lp.Attach(ln)
+	err := mayListen(lp)
+	if err == nil {
+		err = lp.Attach(ln)
+	}
 	if err == nil {
 		err = adopt(lp, nl, func(a poller.Adopter, fd uintptr) (err error) {
 			s, err = a.AdoptListener(fd, (*acceptor)(ln))
@@ -57,6 +66,16 @@ func AdoptListener(lp *loop.Loop, nl net.Listener) (*Listener, error) {
 	ln.begin(s)
 	nl.Close()
 	return ln, nil
+}
+
+// isNil reports whether there is nothing in an interface, or a nil pointer, on
+// which not even an address can be asked for.
+func isNil(v any) bool {
+	if v == nil {
+		return true
+	}
+	p := reflect.ValueOf(v)
+	return p.Kind() == reflect.Pointer && p.IsNil()
 }
 
 // adopt gives the descriptor of a net.Conn or net.Listener to take.

@@ -9,7 +9,9 @@ import (
 // Until then what arrives is dropped. A peer that takes nothing of what is
 // queued for Options.DrainTimeout is reset, and the reason is
 // os.ErrDeadlineExceeded. When all is sent, a connection whose peer is not done
-// stays until the peer has acknowledged everything, or has ended too. On a
+// stays until the peer has acknowledged everything, or has ended too; if it does
+// neither for as long, the reason is os.ErrDeadlineExceeded too, although the system
+// goes on trying. A LossError in it says how much the peer may not have. On a
 // connection that is still being dialed it gives up: the function given to Dial
 // is called with net.ErrClosed. Closing again is net.ErrClosed.
 func (c *Conn) Close() error {
@@ -29,6 +31,9 @@ func (c *Conn) close() {
 	}
 	switch {
 	case c.is(connecting):
+		if c.out != nil && c.more.err == nil {
+			c.more.err = c.losing(c.fail("close", net.ErrClosed))
+		}
 		c.cancelDial()
 	case c.out == nil:
 		c.finish()
@@ -70,21 +75,26 @@ func (c *Conn) leave() {
 
 // CloseNow closes the connection without waiting for its peer: what the system
 // has taken it still sends, what is queued is dropped, and the reason is then
-// ErrAborted. It may follow Close, to stop waiting; on a connection that is
+// ErrAborted, in a LossError. It may follow Close, to stop waiting; on a connection that is
 // wholly closed it is net.ErrClosed.
 func (c *Conn) CloseNow() error {
 	c.Loop().Check("tcp.Conn.CloseNow")
-	switch {
-	case c.is(finished):
+	if c.is(finished) {
 		return c.fail("close", net.ErrClosed)
-	case c.is(connecting):
+	}
+	reason := c.Loop().Cause()
+	if reason == nil && c.out != nil && !c.is(connecting) {
+		reason = ErrAborted
+	}
+	if reason != nil {
+		c.rare().err = c.losing(c.fail("close", reason))
+	}
+	if c.is(connecting) {
 		c.close()
 		return nil
-	case c.out != nil:
-		c.rare().err = c.fail("close", ErrAborted)
-		if c.out.flight > 0 {
-			c.out.giveUp(c.s.Unsent())
-		}
+	}
+	if c.out != nil && c.out.flight > 0 {
+		c.out.giveUp(c.s.Unsent())
 	}
 	c.Loop().BeginClose(c)
 	c.leave()
@@ -102,7 +112,7 @@ func (c *Conn) Abort() error {
 	}
 	err := c.fail("abort", ErrAborted)
 	if c.is(connecting) {
-		c.rare().err = err
+		c.rare().err = c.losing(err)
 		c.close()
 		return nil
 	}
@@ -116,8 +126,8 @@ func (c *Conn) abandon(err error) {
 	if c.is(finished) {
 		return
 	}
+	c.rare().err = c.losing(err)
 	c.state |= finished
-	c.rare().err = err
 	if c.out != nil && c.out.flight > 0 {
 		c.out.giveUp(c.s.Unsent())
 	}

@@ -45,7 +45,8 @@ type Conn struct {
 	// else what went wrong: errors.Is(err, syscall.ECONNRESET) where the peer
 	// reset the connection, os.ErrDeadlineExceeded where a timeout has passed or
 	// Close could not send everything in time, ErrQueueLimit where too much was
-	// queued.
+	// queued. The package comment has them all. Where output was lost err wraps a
+	// LossError.
 	OnClose func(c *Conn, err error)
 
 	// Context is the user's own.
@@ -320,7 +321,7 @@ func (c *Conn) sendFailed(err error) {
 	if c.is(finished) { // told by Finished, with the reason
 		return
 	}
-	c.out.flight = 0 // it is with the poller no more, which does not say how far it came
+	c.out.recall()
 	gone := errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
 	err = c.fail("write", err)
 	if !gone || c.is(paused|held|heldByLoop|readEnded|draining) {
@@ -328,7 +329,7 @@ func (c *Conn) sendFailed(err error) {
 		return
 	}
 	c.state |= sendFailed | writeEnded | finSent
-	c.rare().err = err
+	c.rare().err = c.losing(err)
 	c.drop(err)
 	c.level()
 }
@@ -368,6 +369,9 @@ func (u *upcalls) Finished() {
 	}
 	c.drop(c.lost())
 	c.forget()
+	if c.share.ln != nil {
+		c.share.ln.left()
+	}
 	if c.OnClose == nil {
 		return
 	}

@@ -47,8 +47,9 @@ type dialing struct {
 // net.ErrClosed (Close), syscall.ECONNREFUSED and the like. If several
 // addresses have failed it tells of each, and the text begins with the first.
 //
-// The error returned is of the call itself (an address that cannot be, a nil
-// fn, options that make no sense, a closed loop): fn is then not called.
+// The error returned is of the call itself (an address that cannot be, options
+// that make no sense, a closed loop, os.ErrInvalid for a nil fn, loop or context):
+// fn is then not called.
 func Dial(lp *loop.Loop, addr string, o *Options, fn func(c *Conn, err error)) (*Conn, error) {
 	return DialContext(context.Background(), lp, addr, o, fn)
 }
@@ -57,7 +58,7 @@ func Dial(lp *loop.Loop, addr string, o *Options, fn func(c *Conn, err error)) (
 // connection is made ctx has no effect on it.
 func DialContext(ctx context.Context, lp *loop.Loop, addr string, o *Options, fn func(c *Conn, err error)) (*Conn, error) {
 	lp.Check("tcp.Dial")
-	if fn == nil || ctx == nil {
+	if lp == nil || ctx == nil || fn == nil {
 		return nil, addrError("dial", addr, errInvalid)
 	}
 	host, port, err := splitAddr(addr)
@@ -69,7 +70,7 @@ func DialContext(ctx context.Context, lp *loop.Loop, addr string, o *Options, fn
 		return nil, addrError("dial", addr, err)
 	}
 	s := sharedOf(lp)
-	c := newConn(s.origin(origin{s, p}), o.drainTimeout(), nil)
+	c := newConn(s.origin(origin{shared: s, policy: p}), o.drainTimeout(), nil)
 	c.streams, c.state = 0, connecting
 	if err := lp.Attach(c); err != nil {
 		return nil, addrError("dial", addr, err)
@@ -139,7 +140,7 @@ func (d *dialing) resolved(ips []netip.Addr, err error) {
 func literal(host string) []netip.Addr {
 	ip, err := netip.ParseAddr(host)
 	switch {
-	case host == "", err == nil && ip == netip.IPv4Unspecified():
+	case host == "", err == nil && ip.Unmap() == netip.IPv4Unspecified():
 		return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}
 	case err != nil:
 		return nil
@@ -168,7 +169,7 @@ func (d *dialing) fail(err error) {
 	if err != nil {
 		d.errs = append(d.errs, err)
 	}
-	err = d.errs.of(d.addr)
+	err = c.losing(d.errs.of(d.addr))
 	c.rare().err = err
 	c.Loop().BeginClose(c)
 	c.cancelDial()

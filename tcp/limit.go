@@ -172,7 +172,7 @@ func (c *Conn) disconnect() error {
 		c.uncount(o, o.held)
 	}
 	if c.is(connecting) {
-		c.rare().err = err
+		c.rare().err = c.losing(err)
 		c.close()
 	} else {
 		c.abandon(err)

@@ -77,7 +77,7 @@ func (m *rarely) Expired(*loop.Timeout) {
 
 // look leaves once everything is acknowledged, and also when nothing has been
 // for as long as a drain may stall: what is left is with the system, which goes
-// on trying by itself.
+// on trying by itself, but nobody will hear how that ends.
 func (m *rarely) look() {
 	c := m.c
 	lp := c.Loop()
@@ -85,7 +85,10 @@ func (m *rarely) look() {
 	if left < m.unsent {
 		m.unsent, m.moved = left, now
 	}
-	if left == 0 || m.drain > 0 && now.Sub(m.moved) >= m.drain {
+	if over := m.drain > 0 && now.Sub(m.moved) >= m.drain; over || left == 0 {
+		if c.unackedBytes() > 0 {
+			m.err = c.losing(c.fail("close", os.ErrDeadlineExceeded))
+		}
 		c.leave()
 		return
 	}

@@ -8,8 +8,6 @@ import (
 	"syscall"
 	"time"
 
-	"go.uber.org/zap"
-
 	"example.com/pike/loop"
 	"example.com/pike/poller"
 )
@@ -17,13 +15,15 @@ import (
 // A Listener accepts connections. Its methods belong to the loop's goroutine.
 type Listener struct {
 	loop.Base
-	s       poller.Socket
-	addr    netip.AddrPort
-	share   *origin
-	drain   time.Duration
-	paused  bool
-	failing time.Duration // the pause after the last failure; 0 if that was none
-	retry   loop.Timeout
+	s        poller.Socket
+	addr     netip.AddrPort
+	share    *origin // of its connections
+	drain    time.Duration
+	stops    stops
+	limits   limits
+	stats    AcceptStats
+	failures failures
+	retry    loop.Timeout
 
 	// OnAccept is called for each connection. It should set the connection's
 	// callbacks; reading begins when it returns. Without it connections are
@@ -32,25 +32,30 @@ type Listener struct {
 
 	// OnError, if set, is told when the system could not give out a connection;
 	// errors.Is(err, syscall.EMFILE) if the process is out of descriptors. The
-	// listener tries again by itself, after 5 ms to 1 s.
+	// listener tries again by itself, after 5 ms to 1 s; connections wait in the
+	// backlog. The log is told once a minute.
 	OnError func(err error)
+
+	// OnShutdown, if set, is called for each open connection that the listener
+	// has accepted when Loop.Shutdown begins: the time to close it, if it is in
+	// the middle of nothing, or to tell its peer. Without it connections go on
+	// until they end, or the time of the Shutdown is over.
+	OnShutdown func(c *Conn)
 
 	// OnClose, if set, is called once after Close.
 	OnClose func()
 }
 
-// The pauses between tries to accept, as net/http's server makes them.
-const (
-	firstPause = 5 * time.Millisecond
-	lastPause  = time.Second
-)
-
 // Listen opens a listener on "host:port". An empty host is every address of
 // both families; port 0 is one of the system's choice, which Addr tells. A host
 // name is resolved then and there: use an address in callbacks. Errors are
-// *net.OpError; errors.Is(err, syscall.EADDRINUSE) if the address is taken.
+// *net.OpError; errors.Is(err, syscall.EADDRINUSE) if the address is taken,
+// loop.ErrShutdown while the loop shuts down.
 func Listen(lp *loop.Loop, addr string, o *Options) (*Listener, error) {
 	lp.Check("tcp.Listen")
+	if err := mayListen(lp); err != nil {
+		return nil, addrError("listen", addr, err)
+	}
 	host, port, err := splitAddr(addr)
 	if err != nil {
 		return nil, addrError("listen", addr, err)
@@ -63,8 +68,10 @@ func Listen(lp *loop.Loop, addr string, o *Options) (*Listener, error) {
 	if err != nil {
 		return nil, addrError("listen", addr, err)
 	}
-	s := sharedOf(lp)
-	ln := &Listener{share: s.origin(origin{s, p}), drain: o.drainTimeout()}
+	ln := newListener(lp, p, o.drainTimeout())
+	if err := ln.setLimits(o); err != nil {
+		return nil, addrError("listen", addr, err)
+	}
 	if err := lp.Attach(ln); err != nil {
 		return nil, addrError("listen", addr, err)
 	}
@@ -75,6 +82,27 @@ func Listen(lp *loop.Loop, addr string, o *Options) (*Listener, error) {
 	}
 	ln.begin(ls)
 	return ln, nil
+}
+
+func newListener(lp *loop.Loop, p policy, drain time.Duration) *Listener {
+	ln := &Listener{drain: drain}
+	s := sharedOf(lp)
+	ln.share = s.origin(origin{s, p, ln})
+	ln.failures.logged = poller.Never
+	return ln
+}
+
+// setLimits takes over what o limits.
+func (ln *Listener) setLimits(o *Options) error {
+	if o == nil {
+		return nil
+	}
+	if o.MaxConns < 0 || !(o.AcceptRate >= 0) || o.AcceptBurst < 0 || o.AcceptPolicy > Refuse {
+		return errInvalid
+	}
+	ln.limits.conns, ln.limits.policy = o.MaxConns, o.AcceptPolicy
+	ln.limits.setRate(o.AcceptRate, o.AcceptBurst)
+	return nil
 }
 
 // listenAddrs is the addresses to try for host, in order.
@@ -113,6 +141,7 @@ func (ln *Listener) open(ips []netip.Addr, port uint16, o *Options) (s poller.So
 func (ln *Listener) begin(s poller.Socket) {
 	ln.s, ln.addr = s, s.Addr().AddrPort
 	ln.retry.Init((*acceptor)(ln))
+	ln.limits.refill.Init((*refills)(ln))
 	ln.Loop().SetActive(ln, true)
 	s.Start()
 }
@@ -127,8 +156,7 @@ func (ln *Listener) Pause() error {
 	if ln.Closing() {
 		return ln.closed("accept")
 	}
-	ln.paused = true
-	ln.s.Stop()
+	ln.stop(pausedByUser)
 	return nil
 }
 
@@ -138,16 +166,19 @@ func (ln *Listener) Resume() error {
 	if ln.Closing() {
 		return ln.closed("accept")
 	}
-	ln.paused = false
-	if !ln.retry.Armed() {
-		ln.s.Start()
-	}
+	ln.allow(pausedByUser)
 	return nil
 }
 
 // SetBacklog changes how many connections may wait to be accepted.
 func (ln *Listener) SetBacklog(n int) error {
 	ln.Loop().Check("tcp.Listener.SetBacklog")
+	if ln.Closing() {
+		return ln.closed("set")
+	}
+	if n != int(int32(n)) {
+		return opError("set", netip.AddrPort{}, ln.addr, errInvalid)
+	}
 	if err := ln.s.SetOption(poller.BacklogSize, n); err != nil {
 		return opError("set", netip.AddrPort{}, ln.addr, err)
 	}
@@ -157,6 +188,9 @@ func (ln *Listener) SetBacklog(n int) error {
 // SyscallConn gives access to the descriptor, for options that have no method.
 func (ln *Listener) SyscallConn() (syscall.RawConn, error) {
 	ln.Loop().Check("tcp.Listener.SyscallConn")
+	if ln.Closing() {
+		return nil, ln.closed("raw")
+	}
 	return rawConn(ln.s)
 }
 
@@ -170,12 +204,9 @@ func (ln *Listener) Close() error {
 		return ln.closed("close")
 	}
 	lp.StopTimeout(&ln.retry)
+	lp.StopTimeout(&ln.limits.refill)
 	ln.s.Close()
 	return nil
-}
-
-func (ln *Listener) closed(op string) error {
-	return opError(op, netip.AddrPort{}, ln.addr, net.ErrClosed)
 }
 
 // acceptor keeps the upcalls out of Listener's own methods.
@@ -183,9 +214,13 @@ type acceptor Listener
 
 func (a *acceptor) Accepted(s poller.Stream) poller.StreamHandler {
 	ln := (*Listener)(a)
-	ln.failing = 0
+	ln.failures.pause = 0
 	if ln.OnAccept == nil {
+		ln.stats.Refused++
 		return nil
+	}
+	if !ln.admit() {
+		return ln.refuse(s)
 	}
 	c := newConn(ln.share, ln.drain, s)
 	lp := ln.Loop()
@@ -193,6 +228,7 @@ func (a *acceptor) Accepted(s poller.Stream) poller.StreamHandler {
 		return nil
 	}
 	lp.SetActive(c, true)
+	ln.admitted()
 	c.enter()
 	ln.accept(c)
 	c.begin()
@@ -204,38 +240,6 @@ func (ln *Listener) accept(c *Conn) {
 		defer lp.Recover(c)
 	}
 	ln.OnAccept(c)
-}
-
-// Failed pauses, so as not to spin while the process is out of descriptors, and
-// longer each time.
-func (a *acceptor) Failed(err error) {
-	ln := (*Listener)(a)
-	if ln.failing == 0 {
-		ln.failing = firstPause
-	} else {
-		ln.failing = min(2*ln.failing, lastPause)
-	}
-	lp := ln.Loop()
-	lp.SetTimeout(&ln.retry, lp.Poller().Now().Add(ln.failing))
-	err = opError("accept", netip.AddrPort{}, ln.addr, err)
-	lp.Logger().Warn("accept failed; the listener pauses", zap.Error(err), zap.Duration("pause", ln.failing))
-	if ln.OnError != nil {
-		ln.tell(err)
-	}
-}
-
-func (ln *Listener) tell(err error) {
-	if lp := ln.Loop(); lp.Guarded() {
-		defer lp.Recover(ln)
-	}
-	ln.OnError(err)
-}
-
-// Expired tries to accept again.
-func (a *acceptor) Expired(*loop.Timeout) {
-	if !a.paused {
-		a.s.Start()
-	}
 }
 
 func (a *acceptor) Closed() { a.Loop().EndClose((*Listener)(a), a) }

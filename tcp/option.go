@@ -4,6 +4,7 @@ package tcp
 // Dial on; before that the answer is syscall.ENOTCONN.
 
 import (
+	"math"
 	"net"
 	"syscall"
 	"time"
@@ -28,6 +29,9 @@ func (c *Conn) set(method string, o poller.Option, v int) error {
 	c.Loop().Check(method)
 	if err := c.optionable(); err != nil {
 		return c.fail("set", err)
+	}
+	if v != int(int32(v)) { // the system has 32 bits for it, and would take the lower ones
+		return c.fail("set", syscall.EINVAL)
 	}
 	if err := c.s.SetOption(o, v); err != nil {
 		return c.fail("set", err)
@@ -82,10 +86,10 @@ func (c *Conn) KeepAlive() (bool, error) {
 // and the time between probes; seconds, rounded up.
 func (c *Conn) SetKeepAlivePeriod(d time.Duration) error {
 	c.Loop().Check("tcp.Conn.SetKeepAlivePeriod")
-	if d <= 0 {
+	if d <= 0 && !c.is(finished) {
 		return c.fail("set", errInvalid)
 	}
-	s := int((d + time.Second - 1) / time.Second)
+	s := int(min((d-1)/time.Second+1, math.MaxInt32)) // not (d+time.Second-1)/time.Second, which may be too much
 	if err := c.set("tcp.Conn.SetKeepAlivePeriod", poller.KeepAliveIdle, s); err != nil {
 		return err
 	}
@@ -121,7 +125,8 @@ func (c *Conn) WriteBufferSize() (int, error) {
 // (os.ErrInvalid). What this package has queued is sent before in any case;
 // see Options.DrainTimeout.
 func (c *Conn) SetLinger(seconds int) error {
-	if seconds > 0 {
+	c.Loop().Check("tcp.Conn.SetLinger")
+	if seconds > 0 && !c.is(finished) {
 		return c.fail("set", errInvalid)
 	}
 	return c.set("tcp.Conn.SetLinger", poller.Linger, max(seconds, -1))

@@ -25,11 +25,13 @@ func (o *Options) policy() (policy, error) {
 }
 
 // An origin is where a connection comes from and what it has in common with
-// others of its kind: what a loop shares, and the policy. Connections point at
-// one instead of at each, which keeps them small.
+// others of its kind: what a loop shares, the policy, and the listener that
+// accepted it, if one did. Connections point at one instead of at each, which keeps
+// them small.
 type origin struct {
 	*shared
 	policy
+	ln *Listener
 }
 
 // origin finds the origin that is like o. The one asked for last is kept, so that

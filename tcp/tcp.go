@@ -44,6 +44,45 @@
 // connection can still be written to (half-close, RFC 9293, 3.6); without OnEOF
 // it is Close. CloseWrite is the same from this side. When both sides have
 // ended the connection closes by itself.
+//
+// OnClose is called exactly once for each connection, and its reason can be
+// tested:
+//
+//	what has ended the connection                      errors.Is(err, ...)
+//	Close, or CloseWrite and the peer's end            nil
+//	CloseNow with nothing queued, NetConn              nil
+//	the peer's end, without OnEOF                      io.EOF
+//	CloseNow with output queued; Abort                 ErrAborted
+//	a callback that panicked (loop.Options.OnPanic)    ErrAborted
+//	Close, and the peer took nothing for DrainTimeout  os.ErrDeadlineExceeded
+//	a timeout of the connection                        os.ErrDeadlineExceeded
+//	more was queued than a QueueLimit allows           ErrQueueLimit
+//	Loop.Shutdown, when its time was over              loop.ErrShutdown
+//	Loop.Close                                         as CloseNow
+//	the peer reset it                                  syscall.ECONNRESET
+//	the peer reset it, found out by sending            syscall.ECONNRESET, or EPIPE
+//	a peer that is gone without a word                 syscall.ETIMEDOUT
+//	a dial that failed                                 what Dial's function was told
+//	Close or CloseNow of a dial, output queued         net.ErrClosed
+//	the same, nothing queued                           nil
+//
+// ErrAborted and loop.ErrShutdown are net.ErrClosed as well. Where output was lost
+// the reason wraps a [LossError], which errors.As finds, and which says how many
+// bytes were not sent, and how many not acknowledged. All but io.EOF are
+// [net.OpError] values with the addresses.
+//
+// # Accepting
+//
+// A listener may have limits: Options.MaxConns, AcceptRate and AcceptPolicy, all
+// to be changed later. Beyond them connections wait in the system's backlog, or are
+// refused. Pause and Resume are the same by hand, and [Listener.Stats] counts. A
+// process that is out of descriptors closes nobody: the listener tries again, and
+// connections wait.
+//
+// # Shutting down
+//
+// Loop.Shutdown closes listeners, lets connections end, and cuts off those that
+// have not in time. [Listener.OnShutdown] tells each that it begins.
 package tcp
 
 import (
@@ -63,6 +102,20 @@ type Options struct {
 	// Backlog is how many connections may wait to be accepted; 0 is as many as
 	// the system allows.
 	Backlog int
+
+	// MaxConns is how many connections of a listener may be open at a time, those
+	// that close included; 0 is no limit. AcceptPolicy says what becomes of more.
+	MaxConns int
+
+	// AcceptRate is how many connections a second a listener accepts in the long
+	// run; 0 is no limit. AcceptBurst is how many it may accept at once after a
+	// time of fewer; 0 is what the rate gives in a second, and 1 at least.
+	AcceptRate  float64
+	AcceptBurst int
+
+	// AcceptPolicy is what a listener does with connections beyond these limits;
+	// the default is LeaveInBacklog.
+	AcceptPolicy AcceptPolicy
 
 	// NoReuseAddr leaves SO_REUSEADDR off; on unix it is on for listeners, so
 	// that a server can restart while old connections are in TIME_WAIT.
@@ -171,7 +224,9 @@ type shared struct {
 type sharedKey struct{}
 
 func sharedOf(lp *loop.Loop) *shared {
-	return lp.Local(sharedKey{}, func() any { return new(shared) }).(*shared)
+	return lp.Local(sharedKey{}, func() any {
+		return new(shared)
+	}).(*shared)
 }
 
 // splitAddr takes "host:port" apart. A service name is looked up in the

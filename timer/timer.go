@@ -35,14 +35,14 @@ type Timer struct {
 	OnClose func()
 }
 
-// New returns a Timer that is not armed. A nil fn is os.ErrInvalid.
+// New returns a Timer that is not armed. A nil fn, or loop, is os.ErrInvalid.
 func New(lp *loop.Loop, fn func()) (*Timer, error) {
 	lp.Check("timer.New")
 	return create(lp, fn)
 }
 
 func create(lp *loop.Loop, fn func()) (*Timer, error) {
-	if fn == nil {
+	if lp == nil || fn == nil {
 		return nil, fail("new", os.ErrInvalid)
 	}
 	t := &Timer{fn: fn}

@@ -14,6 +14,9 @@ func (c *Conn) set(method string, o poller.Option, v int) error {
 	if c.Closing() {
 		return c.fail("set", netip.AddrPort{}, net.ErrClosed)
 	}
+	if v != int(int32(v)) { // the system has 32 bits for it, and would take the lower ones
+		return c.fail("set", netip.AddrPort{}, syscall.EINVAL)
+	}
 	if err := c.s.SetOption(o, v); err != nil {
 		return c.fail("set", netip.AddrPort{}, err)
 	}

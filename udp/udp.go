@@ -18,6 +18,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"reflect"
 	"strconv"
 	"syscall"
 
@@ -70,6 +71,9 @@ func (o *Options) socket() *poller.Options {
 // *net.OpError; errors.Is(err, syscall.EADDRINUSE) if the address is taken.
 func Listen(lp *loop.Loop, addr string, o *Options) (*Conn, error) {
 	lp.Check("udp.Listen")
+	if lp == nil {
+		return nil, addrError("listen", addr, errInvalid)
+	}
 	host, port, err := splitAddr(addr)
 	if err != nil {
 		return nil, addrError("listen", addr, err)
@@ -98,6 +102,9 @@ func Listen(lp *loop.Loop, addr string, o *Options) (*Conn, error) {
 // then and there.
 func Dial(lp *loop.Loop, addr string, o *Options) (*Conn, error) {
 	lp.Check("udp.Dial")
+	if lp == nil {
+		return nil, addrError("dial", addr, errInvalid)
+	}
 	host, port, err := splitAddr(addr)
 	if err != nil {
 		return nil, addrError("dial", addr, err)
@@ -152,6 +159,9 @@ func open(lp *loop.Loop, op string, ap netip.AddrPort, o *Options) (*Conn, error
 // error pc is as it was.
 func AdoptConn(lp *loop.Loop, pc net.PacketConn) (*Conn, error) {
 	lp.Check("udp.AdoptConn")
+	if p := reflect.ValueOf(pc); lp == nil || pc == nil || p.Kind() == reflect.Pointer && p.IsNil() {
+		return nil, &net.OpError{Op: "adopt", Net: "udp", Err: errInvalid}
+	}
 	c := new(Conn)
 	err := c.attach(lp, func() (poller.Packet, error) { return adopt(lp, pc, c) })
 	if err != nil {
