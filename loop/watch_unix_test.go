@@ -5,11 +5,9 @@ package loop_test
 import (
 	"net"
 	"os"
-	"syscall"
 	"testing"
 
 	"example.com/pike/loop"
-	"example.com/pike/signal"
 )
 
 func pipe(t *testing.T) (r, w *os.File) {
@@ -132,38 +130,6 @@ func TestWatchHangup(t *testing.T) {
 	equal(t, "calls", calls, 1)
 }
 
-func TestOnPanicOnUnix(t *testing.T) {
-	cases := map[string]func(t *testing.T, lp *loop.Loop, boom boom){
-		"watch": func(t *testing.T, lp *loop.Loop, boom boom) {
-			_, w := pipe(t)
-			_, err := lp.Watch(w.Fd(), loop.Writable, func(w *loop.Watch, _ loop.Events) { boom(w) })
-			no(t, err)
-		},
-		"watch OnClose": func(t *testing.T, lp *loop.Loop, boom boom) {
-			_, w := pipe(t)
-			watch, err := lp.Watch(w.Fd(), loop.Writable, func(*loop.Watch, loop.Events) {})
-			no(t, err)
-			watch.OnClose = func(w *loop.Watch) { boom(w) }
-			no(t, watch.Close())
-		},
-		"signal": func(t *testing.T, lp *loop.Loop, boom boom) {
-			var w *signal.Watcher
-			w, err := signal.Notify(lp, func(os.Signal) { boom(w) }, syscall.SIGUSR1)
-			no(t, err)
-			no(t, syscall.Kill(os.Getpid(), syscall.SIGUSR1))
-		},
-		"signal OnClose": func(t *testing.T, lp *loop.Loop, boom boom) {
-			w, err := signal.Notify(lp, func(os.Signal) {}, syscall.SIGUSR1)
-			no(t, err)
-			w.OnClose = func() { boom(w) }
-			no(t, w.Close())
-		},
-	}
-	for name, begin := range cases {
-		t.Run(name, func(t *testing.T) { onPanic(t, begin) })
-	}
-}
-
 // Another loop waits for this one as for any descriptor.
 func TestEmbedding(t *testing.T) {
 	const posts = 1000
@@ -201,4 +167,20 @@ func watches(t *testing.T, lp *loop.Loop) []any {
 	w, err := lp.Watch(r.Fd(), loop.Readable, func(*loop.Watch, loop.Events) {})
 	no(t, err)
 	return []any{w}
+}
+
+// watchCallbacks are those of watched descriptors.
+var watchCallbacks = map[string]func(t *testing.T, lp *loop.Loop, boom boom){
+	"loop.Loop.Watch": func(t *testing.T, lp *loop.Loop, boom boom) {
+		_, w := pipe(t)
+		_, err := lp.Watch(w.Fd(), loop.Writable, func(watch *loop.Watch, _ loop.Events) { boom(watch) })
+		no(t, err)
+	},
+	"loop.Watch.OnClose": func(t *testing.T, lp *loop.Loop, boom boom) {
+		r, _ := pipe(t)
+		watch, err := lp.Watch(r.Fd(), loop.Readable, func(*loop.Watch, loop.Events) {})
+		no(t, err)
+		watch.OnClose = func(watch *loop.Watch) { boom(watch) }
+		no(t, watch.Close())
+	},
 }
