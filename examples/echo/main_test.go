@@ -81,6 +81,17 @@ func testEcho(t *testing.T, path string) {
 			p.Ends(0, fmt.Sprintf("tcp: 3 connections, %d bytes; udp: 3 datagrams, 60005 bytes", len(big)+5))
 		})
 	}
+	t.Run("garbage", func(t *testing.T) {
+		p := program.Start(t, path, "-listen", "127.0.0.1:0", "-udp", "127.0.0.1:0", "-frame", "7")
+		tcp, udp := p.Expect("listening tcp "), p.Expect("listening udp ")
+		program.Garbage(t, "tcp", tcp)
+		program.Garbage(t, "udp", udp)
+		if got := ask(t, tcp, []byte("1234567")); string(got) != "1234567" {
+			t.Errorf("%q came back", got)
+		}
+		p.Signal(syscall.SIGINT)
+		p.Ends(0, "tcp: ")
+	})
 	t.Run("one of them", func(t *testing.T) {
 		for flag, line := range map[string]string{"-listen": "listening tcp 127.0.0.1:", "-udp": "listening udp 127.0.0.1:"} {
 			p := program.Start(t, path, flag, "127.0.0.1:0")

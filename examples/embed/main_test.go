@@ -41,6 +41,14 @@ func TestEmbed(t *testing.T) {
 			t.Errorf("%s turns for one connection (%v)", text, err)
 		}
 	})
+	t.Run("garbage", func(t *testing.T) {
+		p := program.Start(t, path, "-listen", "127.0.0.1:0", "-tick", "1h")
+		addr := p.Expect("listening on ")
+		program.Garbage(t, "tcp", addr)
+		echo(t, addr).Close()
+		p.Signal(syscall.SIGINT)
+		p.Ends(0, "ended after ")
+	})
 	t.Run("bad flags", func(t *testing.T) {
 		program.Start(t, path, "-tick", "0s").Ends(2, "embed: no arguments;")
 		program.Start(t, path, "-listen", "nowhere").Ends(1, "embed: listen tcp nowhere")
