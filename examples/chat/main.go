@@ -4,7 +4,8 @@
 //	go run ./examples/chat -connect 127.0.0.1:7000 -name ann # join; nc 127.0.0.1 7000 does as well
 //
 // What can be said is in the comment of package server, and in the answer to /help. On SIGINT or SIGTERM the server
-// tells everyone, sends what is queued and exits; a second signal does not wait.
+// tells everyone, sends what is queued and exits, within ten seconds; a second signal does not wait. Its limits are
+// meant for a public port: docs/security.md says what each is for.
 package main
 
 import (
@@ -24,6 +25,7 @@ type options struct {
 	transcript string
 	idle       time.Duration
 	max        int
+	rate       float64
 	quiet      bool
 }
 
@@ -55,6 +57,7 @@ func parse(args []string) (options, error) {
 	f.StringVar(&o.transcript, "transcript", "", "append every message, private ones too, to `FILE`")
 	f.DurationVar(&o.idle, "idle", server.DefaultIdle, "drop a client that sends no line for so long; 0 is never")
 	f.IntVar(&o.max, "max", server.DefaultMax, "how many clients there may be")
+	f.Float64Var(&o.rate, "rate", server.DefaultRate, "accept so many connections a second, more wait; 0 is no limit")
 	f.BoolVar(&o.quiet, "quiet", false, "log errors only")
 	if err := f.Parse(args); err != nil {
 		return o, err
@@ -65,6 +68,8 @@ func parse(args []string) (options, error) {
 		wrong = "there are no arguments, only flags"
 	case o.max < 1:
 		wrong = "-max is at least 1"
+	case !(o.rate >= 0):
+		wrong = "-rate is not negative"
 	case o.idle < 0:
 		wrong = "-idle is not negative"
 	case o.name != "" && o.connect == "":

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/netip"
 	"os"
 	ossignal "os/signal"
 	"syscall"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -21,9 +23,12 @@ func serve(o options, stdout, stderr io.Writer) (err error) {
 	sink := newSink(stderr)
 	defer sink.stop()
 	log := logger(sink, o.quiet)
-	so := server.Options{Idle: o.idle, Max: o.max}
+	so := server.Options{Idle: o.idle, Max: o.max, Rate: o.rate}
 	if o.idle == 0 {
 		so.Idle = -1
+	}
+	if o.rate == 0 {
+		so.Rate = -1
 	}
 	if o.transcript != "" {
 		f, err := os.OpenFile(o.transcript, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -46,7 +51,7 @@ func serve(o options, stdout, stderr io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := shutdownOnSignal(lp, srv, log); err != nil {
+	if err := shutdownOnSignal(lp, log); err != nil {
 		return err
 	}
 	fmt.Fprintf(stdout, "listening on %v\njoin with: %s\n", srv.Addr(), invitation(srv.Addr()))
@@ -59,23 +64,25 @@ func serve(o options, stdout, stderr io.Writer) (err error) {
 	return pool.Close()
 }
 
-// shutdownOnSignal ends the server by a first signal and the loop by a second.
-func shutdownOnSignal(lp *loop.Loop, srv *server.Server, log *zap.Logger) error {
+// grace is how long clients have to take their last lines, and the disk the transcript.
+const grace = 10 * time.Second
+
+// shutdownOnSignal ends the loop in order by a first signal and at once by a second.
+func shutdownOnSignal(lp *loop.Loop, log *zap.Logger) error {
 	ossignal.Ignore(syscall.SIGPIPE) // a log that nobody reads any more is no reason to die
 	signals := 0
-	w, err := signal.Notify(lp, func(sig os.Signal) {
+	_, err := signal.Notify(lp, func(sig os.Signal) {
 		log.Info("signal", zap.Stringer("signal", sig))
 		if signals++; signals == 1 {
-			srv.Shutdown()
+			lp.Shutdown(context.Background(), grace, func(r loop.ShutdownReport) {
+				log.Info("shut down", zap.Int("finished", r.Finished), zap.Int("cut", r.Cut),
+					zap.Duration("took", r.Took), zap.Error(r.Err))
+			})
 		} else {
-			lp.Stop()
+			lp.Shutdown(context.Background(), 0, nil)
 		}
 	}, os.Interrupt, syscall.SIGTERM)
-	if err != nil {
-		return err
-	}
-	w.Unref() // the loop ends when the server has
-	return nil
+	return err
 }
 
 // invitation is a command that joins a server on addr from its own machine.

@@ -3,7 +3,7 @@
 //
 //	srv, err := server.Listen(lp, "127.0.0.1:7000", server.Options{})
 //	...
-//	srv.Shutdown() // in a callback; the loop then runs out of things to do
+//	lp.Shutdown(ctx, 10*time.Second, done) // in a callback: the server says goodbye, and Run returns
 //
 // # The protocol
 //
@@ -35,7 +35,8 @@
 //
 // # What it defends
 //
-// A client that has more than 1 MiB to read is dropped, and one that sends no line for Options.Idle as well. No more is
+// A client that has more than 1 MiB to read is dropped, so is the one with most to read when all clients together have
+// more than 256 MiB, and one that sends no line for Options.Idle as well. No more is
 // obeyed in one turn of the loop than readers can be expected to take; what is left waits, and its sender is not read
 // from, so that a flood neither drowns those who do read nor delays the others. The same holds while the transcript
 // lags behind.
@@ -63,6 +64,11 @@ type Options struct {
 	// Max is how many clients there may be at a time; 0 is DefaultMax.
 	Max int
 
+	// Rate is how many connections a second are accepted in the long run, and at
+	// once after a quiet second; more wait in the system's backlog. 0 is
+	// DefaultRate, negative is no limit.
+	Rate float64
+
 	// Transcript, if set, is written every message, by jobs of loop.Work: off
 	// the loop, one at a time and in order.
 	Transcript io.Writer
@@ -72,10 +78,12 @@ type Options struct {
 const (
 	DefaultIdle = 10 * time.Minute
 	DefaultMax  = 10_000
+	DefaultRate = 1000
 )
 
 // Limits that have no option.
 const (
+	allMost     = 256 << 20        // bytes that all clients together may leave unread; then those with most are dropped
 	lineMost    = 4096             // bytes of a line that a client sends
 	unreadMost  = 1 << 20          // bytes that a client may leave unread
 	leaveTime   = 30 * time.Second // for a client to take what it is still sent, and to close
@@ -126,17 +134,28 @@ type Server struct {
 
 // Listen starts a server on "host:port". It logs to the loop's logger.
 func Listen(lp *loop.Loop, addr string, o Options) (*Server, error) {
-	ln, err := tcp.Listen(lp, addr, nil)
+	if o.Max == 0 {
+		o.Max = DefaultMax
+	}
+	if o.Idle == 0 {
+		o.Idle = DefaultIdle
+	}
+	if o.Rate == 0 {
+		o.Rate = DefaultRate
+	}
+	ln, err := tcp.Listen(lp, addr, &tcp.Options{
+		MaxConns:     o.Max + 2*leavingMost, // those who are told that the server is full, or leave, have room for that
+		AcceptRate:   max(o.Rate, 0),
+		DrainTimeout: leaveTime,
+	})
 	if err != nil {
 		return nil, err
 	}
+	if err := tcp.SetLoopLimit(lp, &tcp.QueueLimit{Bytes: allMost, Policy: tcp.Disconnect}); err != nil {
+		ln.Close()
+		return nil, err
+	}
 	s := &Server{lp: lp, log: lp.Logger(), ln: ln, max: o.Max, most: leavingMost, idle: o.Idle}
-	if s.max == 0 {
-		s.max = DefaultMax
-	}
-	if s.idle == 0 {
-		s.idle = DefaultIdle
-	}
 	s.names, s.rooms = map[string]*client{}, map[string]*room{}
 	s.lobby = s.open("#lobby")
 	s.live.init(lp, max(s.idle, 0), s.idled)
@@ -146,6 +165,7 @@ func Listen(lp *loop.Loop, addr string, o Options) (*Server, error) {
 	s.last, _ = timer.New(lp, s.hurry)
 	s.read, s.eof, s.gone = s.received, s.finished, s.closed
 	ln.OnAccept = s.accept
+	ln.OnClose = s.Shutdown // which Loop.Shutdown begins with
 	return s, nil
 }
 
@@ -183,7 +203,8 @@ func (s *Server) accept(conn *tcp.Conn) {
 }
 
 // Shutdown tells every client that the server is going, sends what is queued and closes. It takes at most 1.2 s
-// and what the transcript still needs; clients that have not read by then are cut off. OnClose follows.
+// and what the transcript still needs; clients that have not read by then are cut off. OnClose follows. The Shutdown
+// of the loop is this one, and bounds it.
 func (s *Server) Shutdown() {
 	if s.closing {
 		return

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/pike/loop"
 	"example.com/pike/tcp"
 )
 
@@ -281,4 +282,43 @@ func TestTranscriptFile(t *testing.T) {
 	if got, _ := os.ReadFile(name); string(got) != "[#lobby] ann: hello\n[#lobby] ann: hello\n" {
 		t.Errorf("the transcript is %q", got)
 	}
+}
+
+// TestLoopShutdown has the loop shut down instead: the server says goodbye all the same, and the report counts it.
+func TestLoopShutdown(t *testing.T) {
+	page := new(page)
+	h := newHall(t, Options{Transcript: page})
+	all := h.meet("ann", "bob", "cid")
+	all[0].send("last words")
+	all[1].next("[#lobby] ann: last words")
+	for _, p := range all {
+		p.conn.OnEOF = nil // it closes when the server does
+	}
+	var reports []loop.ShutdownReport
+	err := h.lp.Shutdown(t.Context(), time.Minute, func(r loop.ShutdownReport) { reports = append(reports, r) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.end()
+	for _, p := range all {
+		p.next(goodbye)
+		if !errors.Is(p.err, io.EOF) {
+			t.Errorf("%s: %v", p.name, p.err)
+		}
+	}
+	if len(reports) != 1 || reports[0].Err != nil || reports[0].Cut != 0 || reports[0].Finished != 6 {
+		t.Errorf("the reports are %+v", reports)
+	}
+	if page.text.String() != "[#lobby] ann: last words\n" {
+		t.Errorf("the transcript is %q", page.text.String())
+	}
+}
+
+// TestLoopShutdownOfNobody has no connection that could be told.
+func TestLoopShutdownOfNobody(t *testing.T) {
+	h := newHall(t, Options{Transcript: new(page)})
+	if err := h.lp.Shutdown(t.Context(), time.Minute, nil); err != nil {
+		t.Fatal(err)
+	}
+	h.end()
 }

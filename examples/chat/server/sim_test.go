@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -56,13 +57,19 @@ func simServer(w *sim.World, h *sim.Host, page io.Writer) error {
 	}
 	ended := false
 	srv.OnClose = func() { ended = true }
-	timer.After(lp, 90*time.Second, srv.Shutdown)
+	report := loop.ShutdownReport{Cut: -1} // until there is one
+	timer.After(lp, 90*time.Second, func() {
+		lp.Shutdown(context.Background(), time.Minute, func(r loop.ShutdownReport) { report = r })
+	})
 	if err := lp.Run(); err != nil {
 		return err
 	}
 	if !ended || srv.conns != 0 || srv.Clients() != 0 || len(srv.names) != 0 || h.Sockets() != 0 {
 		return fmt.Errorf("ended %v: %d connections, %d clients, %d names, %d sockets",
 			ended, srv.conns, srv.Clients(), len(srv.names), h.Sockets())
+	}
+	if report.Err != nil || report.Cut != 0 || report.Jobs > 0 || report.Took > 10*time.Second {
+		return fmt.Errorf("the shutdown went so: %+v", report)
 	}
 	return lp.Close()
 }
