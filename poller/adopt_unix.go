@@ -43,7 +43,7 @@ func (p *readiness) AdoptPacket(fd uintptr, h PacketHandler) (Packet, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := p.addPacket(dup, family, h)
+	s := p.addPacket(dup, family, new(Options), h)
 	if getpeername(dup, &p.sa) == 0 {
 		s.peer = p.peerOf(family)
 	}

@@ -49,6 +49,23 @@ type Options struct {
 	// RecvError reports ICMP errors on datagram sockets that are not connected
 	// too (IP_RECVERR, Linux).
 	RecvError bool
+
+	// RecvPacketInfo has each received Message of a datagram socket say which
+	// address and interface it came to: Local and Interface (IP_PKTINFO; RFC 3542,
+	// 4). RecvTrafficClass has it say its TrafficClass (IP_RECVTOS; RFC 3542, 6.5).
+	// errors.ErrUnsupported where a backend has them not.
+	RecvPacketInfo   bool
+	RecvTrafficClass bool
+
+	// RecvSegments lets Received hand over runs of datagrams whole, where the
+	// system has joined them (UDP_GRO), as a Message with Segment set. Without it,
+	// or on systems that join none, each datagram is a Message.
+	RecvSegments bool
+
+	// NoOffload keeps a datagram socket from sending runs by one call for the
+	// system or the network card to cut (UDP_SEGMENT), and from RecvSegments: for
+	// measuring, and for hardware that gets it wrong.
+	NoOffload bool
 }
 
 const defaultKeepAlive = 15 * time.Second
@@ -92,12 +109,6 @@ type Membership struct {
 	Group     netip.Addr
 	Source    netip.Addr // receive from this sender only; the zero Addr is any
 	Interface int        // index; 0 is the system's choice
-}
-
-// A Message is a datagram and who it is from, or for.
-type Message struct {
-	Data []byte
-	Peer netip.AddrPort
 }
 
 // Events is what a Watch watches for, and reports. The values are those of

@@ -11,10 +11,15 @@ import (
 )
 
 // What moves datagrams here, one to a call.
-const (
-	recvPacketsCall = "recvfrom"
-	sendPacketsCall = "sendto"
-)
+const recvPacketsCall = "recvfrom"
+
+func (s *packet) sendCall() string { return "sendto" }
+
+// An offload is nothing here: runs are cut before they are sent, and none is
+// received.
+type offload struct{}
+
+func (s *packet) setOffload(*Options) {}
 
 // packetBuffers serve all datagram sockets of a poller, one batch at a time.
 // The slab is large but untouched pages of it cost nothing.
@@ -49,14 +54,24 @@ func (b *packetBuffers) receive(s *packet) (ms []Message, full bool, e errno) {
 // send sends the first of ms. It returns how many messages went out, and EAGAIN or
 // the error of the one after them.
 func (b *packetBuffers) send(s *packet, ms []Message) (n int, e errno) {
-	for n < min(len(ms), sendBatch) {
-		if e := b.address(s, ms[n].Peer); e != 0 {
+	for sent := 0; n < len(ms) && sent < sendBatch; sent++ {
+		m := &ms[n]
+		switch {
+		case m.Segment < 0:
+			return n, unix.EINVAL
+		case m.Control != (Control{}):
+			return n, unix.EOPNOTSUPP // is errors.ErrUnsupported
+		}
+		if e := b.address(s, m.Peer); e != 0 {
 			return n, e
 		}
-		if e := b.sendTo(s.fd, ms[n].Data); e != 0 {
+		p, last := m.next(s.cut)
+		if e := b.sendTo(s.fd, p); e != 0 {
 			return n, e
 		}
-		n++
+		if s.cut += len(p); last {
+			n, s.cut = n+1, 0
+		}
 	}
 	return n, 0
 }

@@ -3,34 +3,51 @@ package poller
 import (
 	"net/netip"
 	"os"
+	"runtime"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
 // What moves datagrams here, many to a call.
-const (
-	recvPacketsCall = "recvmmsg"
-	sendPacketsCall = "sendmmsg"
-)
+const recvPacketsCall = "recvmmsg"
+
+// sendCall is what the last datagrams of s were sent by.
+func (s *packet) sendCall() string {
+	if s.alone {
+		return "sendto"
+	}
+	return "sendmmsg"
+}
+
+// slabStride keeps the buffers of a batch from sharing the same few sets of the
+// processor's caches, as they do at multiples of 64 KiB.
+const slabStride = maxDatagram + 192
 
 // packetBuffers serve all datagram sockets of a poller, one batch at a time.
 // The slab is large but untouched pages of it cost nothing.
 type packetBuffers struct {
-	recvHdrs  [recvBatch]mmsghdr
-	recvIovs  [recvBatch]unix.Iovec
-	recvNames [recvBatch]sockaddrIn6
-	messages  [recvBatch]Message
-	slab      []byte
-	sendHdrs  [sendBatch]mmsghdr
-	sendIovs  [sendBatch]unix.Iovec
-	sendNames [sendBatch]sockaddrIn6
+	recvHdrs     [recvBatch]mmsghdr
+	recvIovs     [recvBatch]unix.Iovec
+	recvNames    [recvBatch]sockaddrIn6
+	recvControls [recvBatch]recvControl
+	telling      bool // recvHdrs have the recvControls
+	bulky        bool // the last batch was more than rawMost
+	messages     [recvBatch]Message
+	slab         []byte
+
+	sendHdrs     [sendBatch]mmsghdr
+	sendNames    [sendBatch]sockaddrIn6
+	sendControls [sendBatch]sendControl
+	sendEnds     [sendBatch]place
+	sendIovs     [sendIovecs]unix.Iovec
+	iovecs       int // of sendIovs that are in use
 }
 
 func newPacketBuffers() *packetBuffers {
-	b := &packetBuffers{slab: make([]byte, recvBatch*maxDatagram)}
+	b := &packetBuffers{slab: make([]byte, recvBatch*slabStride)}
 	for i := range b.recvHdrs {
-		b.recvIovs[i].Base = &b.slab[i*maxDatagram]
+		b.recvIovs[i].Base = &b.slab[i*slabStride]
 		b.recvIovs[i].SetLen(maxDatagram)
 		h := &b.recvHdrs[i].Msghdr
 		h.Name = (*byte)(unsafe.Pointer(&b.recvNames[i]))
@@ -44,56 +61,83 @@ func newPacketBuffers() *packetBuffers {
 // receive takes what has arrived for s, one batch of it; full says that there may
 // be more.
 func (b *packetBuffers) receive(s *packet) (ms []Message, full bool, e errno) {
-	n, e := recvmmsg(s.fd, b.recvHdrs[:])
+	if b.telling != s.tells() {
+		b.tell(s.tells())
+	}
+	n, e := recvmmsg(s.fd, b.recvHdrs[:], b.bulky)
 	if e != 0 {
 		return nil, false, e
 	}
+	total := 0
 	for i := range n {
-		h := &b.recvHdrs[i]
-		b.messages[i] = Message{Data: b.slab[i*maxDatagram:][:h.n:maxDatagram], Peer: b.recvNames[i].addrPort()}
+		h, m := &b.recvHdrs[i], &b.messages[i]
+		total += int(h.n)
+		*m = Message{Data: b.slab[i*slabStride:][:h.n:maxDatagram], Peer: b.recvNames[i].addrPort()}
 		h.Namelen = uint32(unsafe.Sizeof(b.recvNames[i]))
+		if h.Controllen > 0 {
+			s.read(b.recvControls[i].bytes(int(h.Controllen)), m)
+		}
+		if b.telling {
+			h.SetControllen(len(b.recvControls[i]) * 8)
+		}
 	}
+	b.bulky = total > rawMost
 	return b.messages[:n], n == recvBatch, 0
 }
 
-// send makes one system call for the first of ms. It returns how many messages
-// went out, and EAGAIN or the error of the first if none did.
-func (b *packetBuffers) send(s *packet, ms []Message) (n int, e errno) {
-	k, total := min(len(ms), sendBatch), 0
-	for i, m := range ms[:k] {
-		if e = b.prepare(i, m, s); e != 0 {
-			k = i
-			break
+// tell gives the headers memory for control data, or takes it from them: asking
+// costs the system time.
+func (b *packetBuffers) tell(on bool) {
+	b.telling = on
+	for i := range b.recvHdrs {
+		h, c := &b.recvHdrs[i].Msghdr, &b.recvControls[i]
+		h.Control = nil
+		h.SetControllen(0)
+		if on {
+			h.Control = (*byte)(unsafe.Pointer(c))
+			h.SetControllen(len(c) * 8)
 		}
-		total += len(m.Data)
 	}
-	if k == 0 {
-		return 0, e
-	}
-	n, e = sendmmsg(s.fd, b.sendHdrs[:k], total)
-	clear(b.sendIovs[:k]) // or the poller would keep the caller's memory alive
-	if e != 0 {
-		return 0, e
-	}
-	return n, 0
 }
 
-// prepare fills header i with m.
-func (b *packetBuffers) prepare(i int, m Message, s *packet) errno {
-	h := &b.sendHdrs[i]
-	*h = mmsghdr{}
-	if m.Peer.IsValid() || s.peer.Family == 0 {
-		name := &b.sendNames[i]
-		if e := name.setFor(m.Peer, int(s.family), &h.Namelen); e != 0 {
-			return e
+// send makes one system call for the first of ms, of whose first message s.cut
+// bytes are out. It returns how many messages went out, and EAGAIN or the error
+// of the first if nothing did.
+func (b *packetBuffers) send(s *packet, ms []Message) (n int, e errno) {
+	k, total, first, at := 0, 0, 0, place{cut: s.cut}
+	b.iovecs = 0
+	for k < s.headers() && at.message < len(ms) && b.iovecs < len(b.sendIovs) {
+		bytes, err := b.gather(k, s, ms, &at)
+		if err != 0 {
+			e = err
+			break
 		}
-		h.Name = (*byte)(unsafe.Pointer(name))
+		if k == 0 {
+			first = bytes
+		}
+		b.sendEnds[k] = at
+		total += bytes
+		k++
 	}
-	b.sendIovs[i].Base = unsafe.SliceData(m.Data)
-	b.sendIovs[i].SetLen(len(m.Data))
-	h.Iov = &b.sendIovs[i]
-	h.SetIovlen(1)
-	return 0
+	if h := &b.sendHdrs[0]; k > 0 {
+		if s.alone = k == 1 && b.iovecs == 1 && h.Control == nil; s.alone {
+			n, e = 1, sendto(s.fd, &h.Msghdr)
+		} else {
+			n, e = sendmmsg(s.fd, b.sendHdrs[:k], total)
+		}
+	}
+	runtime.KeepAlive(ms)
+	clear(b.sendIovs[:b.iovecs]) // or the poller would keep the caller's memory alive
+	size := ms[0].size()
+	switch {
+	case k == 0:
+		return 0, e
+	case e != 0:
+		return 0, s.declined(e, size, first > size)
+	}
+	s.taken(size)
+	s.cut = b.sendEnds[n-1].cut
+	return b.sendEnds[n-1].message, 0
 }
 
 // drainErrors empties the queue that IP_RECVERR fills (ip(7)): a socket is in

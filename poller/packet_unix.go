@@ -14,10 +14,12 @@ const maxDatagram = 64 << 10
 
 type packet struct {
 	source
+	offload
 	h    PacketHandler
 	peer sockaddrIn6 // if connected; family 0 if not
 	out  []Message   // of the Send in flight, from the first not sent
 	sent int         // messages of that Send that went out
+	cut  int         // bytes of the first of out, a run, that went out
 	busy bool
 	err  errno // how it ended
 	late error // of receiving, to be told
@@ -45,15 +47,16 @@ func (p *readiness) Bind(addr Addr, o *Options, h PacketHandler) (Packet, error)
 		unix.Close(int(fd))
 		return nil, err
 	}
-	return p.addPacket(fd, family, h), nil
+	return p.addPacket(fd, family, o, h), nil
 }
 
-func (p *readiness) addPacket(fd int32, family int, h PacketHandler) *packet {
+func (p *readiness) addPacket(fd int32, family int, o *Options, h PacketHandler) *packet {
 	if p.packets == nil {
 		p.packets = newPacketBuffers()
 	}
 	s := &packet{h: h}
 	s.fd, s.family = fd, uint8(family)
+	s.setOffload(o)
 	p.add(s, &s.source)
 	return s
 }
@@ -137,11 +140,15 @@ func (s *packet) ready(ev Events) {
 }
 
 func (s *packet) receive() {
+	bytes := 0
 	for range batchesPerPoll {
 		if !s.started {
 			return
 		}
 		ms, full, e := s.p.packets.receive(s)
+		for i := range ms {
+			bytes += len(ms[i].Data)
+		}
 		if len(ms) > 0 {
 			s.h.Received(ms, nil)
 		}
@@ -149,7 +156,7 @@ func (s *packet) receive() {
 			s.receiveFailed(os.NewSyscallError(recvPacketsCall, e))
 			return // level-triggered: what is behind the error comes with the next Poll
 		}
-		if e != 0 || !full {
+		if e != 0 || !full || bytes >= packetBytesPerPoll {
 			return
 		}
 	}
@@ -172,6 +179,7 @@ func (s *packet) Send(ms []Message) bool {
 	if s.busy {
 		panic("poller: Send before Sent")
 	}
+	s.cut = 0
 	n, e := s.write(ms)
 	if n == len(ms) {
 		return true
@@ -214,7 +222,7 @@ func (s *packet) complete(e errno) {
 	n := s.sent
 	s.busy, s.out, s.sent, s.err = false, nil, 0, 0
 	if e != 0 {
-		s.h.Sent(n, os.NewSyscallError(sendPacketsCall, e))
+		s.h.Sent(n, os.NewSyscallError(s.sendCall(), e))
 	} else {
 		s.h.Sent(n, nil)
 	}

@@ -160,6 +160,8 @@ type Packet interface {
 
 	// Send sends ms in order and reports whether it is done with them, with the
 	// same rules as Stream.Send. On a connected socket Peer may be left zero.
+	// Neighbours of one size to one peer may leave as one run; the last of it may
+	// be shorter. Who receives them cannot tell.
 	Send(ms []Message) (done bool)
 
 	// Connect fixes the peer: Send may leave it out, and only its datagrams are
@@ -221,7 +223,8 @@ type PacketHandler interface {
 
 	// Sent completes the Send that was not done: n messages went out, and err,
 	// if there is one, is what the system said of message n. The rest was not
-	// tried.
+	// tried. If message n is a run (Message.Segment), some of its datagrams may
+	// have gone out.
 	Sent(n int, err error)
 
 	Closed()

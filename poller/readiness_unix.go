@@ -11,17 +11,18 @@ import (
 
 // Limits of one Poll, so that no socket starves the others.
 const (
-	recvBufferSize  = 64 << 10
-	recvsPerPoll    = 16      // of one stream, up to recvBufferSize each
-	bytesPerSend    = 1 << 20 // of one stream, before others have their turn
-	acceptsPerPoll  = 64      // of one listener
-	discardOnClose  = 1 << 20 // bytes at a time, so that a close is no reset
-	discardsOnClose = 64      // times, twice the largest receive buffer that Linux allows by default
-	errorsPerPoll   = 16      // of one datagram socket's error queue
-	batchesPerPoll  = 8       // of one datagram socket, recvBatch messages each
-	recvBatch       = 32
-	sendBatch       = 64
-	iovecsPerSend   = 64
+	recvBufferSize     = 64 << 10
+	recvsPerPoll       = 16      // of one stream, up to recvBufferSize each
+	bytesPerSend       = 1 << 20 // of one stream, before others have their turn
+	acceptsPerPoll     = 64      // of one listener
+	discardOnClose     = 1 << 20 // bytes at a time, so that a close is no reset
+	discardsOnClose    = 64      // times, twice the largest receive buffer that Linux allows by default
+	errorsPerPoll      = 16      // of one datagram socket's error queue
+	batchesPerPoll     = 8       // of one datagram socket, recvBatch messages each
+	packetBytesPerPoll = recvsPerPoll * recvBufferSize
+	recvBatch          = 32
+	sendBatch          = 64
+	iovecsPerSend      = 64
 )
 
 // readiness is the core that readiness backends share: sockets that are told

@@ -65,7 +65,7 @@ const (
 )
 
 func applyPacket(fd int32, family int, o *Options) error {
-	if o.RecvError {
+	if o.RecvError || o.RecvPacketInfo || o.RecvTrafficClass {
 		return errors.ErrUnsupported
 	}
 	if o.ReuseAddr {

@@ -50,6 +50,9 @@ func applyPacket(fd int32, family int, o *Options) error {
 		return err
 	}
 	onlyJoined(fd, family)
+	if err := applyControl(fd, family, o); err != nil {
+		return err
+	}
 	if o.Broadcast {
 		if err := setOption(fd, family, Broadcast, 1); err != nil {
 			return err

@@ -68,12 +68,25 @@ type mmsghdr struct {
 	n uint32 // bytes of this message
 }
 
-// recvmmsg is raw although it may copy recvBatch of the largest datagrams: which
-// it will be is not known before.
-func recvmmsg(fd int32, ms []mmsghdr) (int, errno) {
-	r, _, e := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd),
-		uintptr(unsafe.Pointer(unsafe.SliceData(ms))), uintptr(len(ms)), unix.MSG_DONTWAIT, 0, 0)
+// recvmmsg may copy recvBatch of the largest datagrams. Whether it will is not
+// known before, but where the last call did, the next is bulky too.
+func recvmmsg(fd int32, ms []mmsghdr, bulky bool) (int, errno) {
+	p, n := uintptr(unsafe.Pointer(unsafe.SliceData(ms))), uintptr(len(ms))
+	if bulky {
+		r, _, e := unix.Syscall6(unix.SYS_RECVMMSG, uintptr(fd), p, n, unix.MSG_DONTWAIT, 0, 0)
+		return int(r), e
+	}
+	r, _, e := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), p, n, unix.MSG_DONTWAIT, 0, 0)
 	return int(r), e
+}
+
+// sendto sends the one piece of memory that m describes. The kernel has less to
+// copy and to check than for sendmmsg: a datagram alone costs 130 ns less of 3000.
+func sendto(fd int32, m *unix.Msghdr) errno {
+	const flags = unix.MSG_NOSIGNAL | unix.MSG_DONTWAIT
+	_, _, e := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(m.Iov.Base)), uintptr(m.Iov.Len),
+		flags, uintptr(unsafe.Pointer(m.Name)), uintptr(m.Namelen))
+	return e
 }
 
 // sendmmsg sends ms, total bytes in all.

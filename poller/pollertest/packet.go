@@ -15,12 +15,14 @@ import (
 type packet struct {
 	life
 	s  poller.Packet
+	o  poller.Options
 	on struct {
 		received func(ms []poller.Message, err error)
 		sent     func(n int, err error)
 		closed   func()
 	}
-	got  []poller.Message // copies
+	got  []poller.Message // copies, each of one datagram
+	runs int              // received
 	errs []error          // received
 
 	held    []poller.Message // what the poller has until Sent
@@ -45,16 +47,34 @@ func (p *packet) Received(ms []poller.Message, err error) {
 		p.broken(3, "Received(%v) without Close", err)
 	}
 	for _, m := range ms {
-		if !m.Peer.IsValid() {
-			p.Errorf("%s: a message of nobody", p.name)
-		}
-		p.got = append(p.got, poller.Message{Data: bytes.Clone(m.Data), Peer: m.Peer})
+		p.hear(m)
 	}
 	if err != nil {
 		p.errs = append(p.errs, err)
 	}
 	if p.on.received != nil {
 		p.on.received(ms, err)
+	}
+}
+
+// hear keeps the datagrams of a message, and holds that it says no more than was
+// asked for.
+func (p *packet) hear(m poller.Message) {
+	switch {
+	case !m.Peer.IsValid():
+		p.Errorf("%s: a message of nobody", p.name)
+	case !p.o.RecvPacketInfo && (m.Local.IsValid() || m.Interface != 0), !p.o.RecvTrafficClass && m.TrafficClass != 0:
+		p.Errorf("%s: a message with %+v, which nobody asked for", p.name, m.Control)
+	case m.Segment < 0, m.Segment > 0 && (!p.o.RecvSegments || p.o.NoOffload || len(m.Data) <= m.Segment):
+		p.Errorf("%s: a run of %d bytes in segments of %d", p.name, len(m.Data), m.Segment)
+	case len(m.Data) > 64<<10:
+		p.Errorf("%s: a message of %d bytes", p.name, len(m.Data))
+	}
+	if m.Segment > 0 {
+		p.runs++
+	}
+	for data := range m.Datagrams() {
+		p.got = append(p.got, poller.Message{Data: bytes.Clone(data), Peer: m.Peer, Control: m.Control})
 	}
 }
 
@@ -187,6 +207,9 @@ func (p *packet) from(ms ...poller.Message) []poller.Message {
 // tryBind opens a datagram socket.
 func (r *rig) tryBind(addr poller.Addr, o *poller.Options) (*packet, error) {
 	p := &packet{life: life{rig: r, name: fmt.Sprintf("socket %d, packet", len(r.sockets))}}
+	if o != nil {
+		p.o = *o
+	}
 	var err error
 	r.call("Bind", func() { p.s, err = r.p.Bind(addr, o, p) })
 	if err != nil {

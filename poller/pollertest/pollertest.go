@@ -37,7 +37,7 @@ var chapters = [][]clause{
 	upcallClauses, sendClauses, bufferClauses, trySendClauses,
 	receiveClauses, halfCloseClauses, closedClauses, stopClauses, hangUpClauses,
 	budgetClauses, staleClauses, churnClauses,
-	packetClauses, packetErrorClauses, connectClauses, multicastClauses,
+	packetClauses, packetErrorClauses, segmentClauses, controlClauses, connectClauses, multicastClauses,
 	optionClauses, inheritClauses, adoptClauses, capabilityClauses, endClauses,
 }
 

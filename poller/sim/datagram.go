@@ -8,14 +8,15 @@ import (
 
 // A datagram is one on its way, or received and not yet told.
 type datagram struct {
-	w    *World
-	from *packet
-	to   *machine
-	src  netip.AddrPort
-	dst  netip.AddrPort
-	via  int // the interface it arrives by
-	many bool
-	data []byte
+	w     *World
+	from  *packet
+	to    *machine
+	src   netip.AddrPort
+	dst   netip.AddrPort
+	via   int // the interface it arrives by
+	many  bool
+	class uint8
+	data  []byte
 }
 
 // The longest datagrams of IPv4 and IPv6 (RFC 768; jumbograms, RFC 2675, are not
@@ -25,8 +26,20 @@ const (
 	datagramMost6 = 65527
 )
 
-// transmit sends one message.
+// transmit sends one message, a run as the datagrams that it is.
 func (s *packet) transmit(m poller.Message) errno {
+	if m.Segment < 0 {
+		return eINVAL
+	}
+	for p := range m.Datagrams() {
+		if e := s.transmitOne(&m, p); e != eOK {
+			return e
+		}
+	}
+	return eOK
+}
+
+func (s *packet) transmitOne(m *poller.Message, data []byte) errno {
 	if e := s.err; e != eOK { // whoever asks first is told (ip(7))
 		s.err = eOK
 		return e
@@ -45,23 +58,44 @@ func (s *packet) transmit(m poller.Message) errno {
 	switch {
 	case e != eOK:
 		return e
-	case len(m.Data) > most:
+	case len(data) > most:
 		return eMSGSIZE
-	case to.Port() == 0:
+	case to.Port() == 0, m.Local.IsValid() && !s.canSendFrom(m.Local, to.Addr()):
 		return eINVAL
+	case m.Interface < 0 || m.Interface > interfaces:
+		return eNODEV
 	case to.Addr().IsMulticast():
-		return s.multicast(to, m.Data)
+		return s.multicast(to, &m.Control, data)
 	case s.h.m.isBroadcast(to.Addr()):
-		return s.broadcast(to, m.Data)
+		return s.broadcast(to, &m.Control, data)
 	}
 	machine, from := s.h.m.route(to.Addr())
-	if !from.IsValid() {
+	if !from.IsValid() || machine != s.h.m && m.Interface == loopbackInterface {
 		return eNETUNREACH
 	}
 	if machine != nil {
-		s.post(machine, datagram{src: s.source(from), dst: to, via: s.via(machine)}, m.Data)
+		s.post(machine, s.datagram(from, to, s.via(machine), &m.Control), data)
 	}
 	return eOK
+}
+
+// canSendFrom reports whether a datagram can have a source address: one of this
+// machine and of the family of its destination.
+func (s *packet) canSendFrom(local, to netip.Addr) bool {
+	local = local.Unmap()
+	return local.Is4() == to.Is4() && s.h.m.isLocal(local)
+}
+
+// datagram is one that c may have something to say about.
+func (s *packet) datagram(from netip.Addr, to netip.AddrPort, via int, c *poller.Control) datagram {
+	d := datagram{src: s.source(from), dst: to, via: via, class: s.opt.class}
+	if c.Local.IsValid() {
+		d.src = netip.AddrPortFrom(c.Local.Unmap(), d.src.Port())
+	}
+	if c.TrafficClass != 0 {
+		d.class = c.TrafficClass
+	}
+	return d
 }
 
 // source is the address that the receiver sees.
@@ -80,7 +114,7 @@ func (s *packet) via(to *machine) int {
 }
 
 // broadcast sends to every machine of the network, this one too.
-func (s *packet) broadcast(to netip.AddrPort, data []byte) errno {
+func (s *packet) broadcast(to netip.AddrPort, c *poller.Control, data []byte) errno {
 	if !s.opt.broadcast {
 		return eACCES
 	}
@@ -93,9 +127,11 @@ func (s *packet) broadcast(to netip.AddrPort, data []byte) errno {
 		b[3] = 255
 		within = netip.AddrFrom4(b)
 	}
+	d := s.datagram(from, to, networkInterface, c)
+	d.many = true
 	for _, m := range s.h.w.machines {
 		if m.isBroadcast(within) {
-			s.post(m, datagram{src: s.source(from), dst: to, via: networkInterface, many: true}, data)
+			s.post(m, d, data)
 		}
 	}
 	return eOK

@@ -13,14 +13,15 @@ import (
 type die int
 
 const (
-	dieOrder die = die(NumFaults) + iota // of sockets within a Poll
-	dieNet                               // jitter
-	dieTurn                              // when a program that has something to do is scheduled
-	dieJob                               // how long jobs take
-	diePort                              // where ephemeral ports begin
-	dieBatch                             // how much one upcall delivers
-	dieAck                               // what is acknowledged late
-	dieUser                              // World.Rand
+	dieOrder   die = die(NumFaults) + iota // of sockets within a Poll
+	dieNet                                 // jitter
+	dieTurn                                // when a program that has something to do is scheduled
+	dieJob                                 // how long jobs take
+	diePort                                // where ephemeral ports begin
+	dieBatch                               // how much one upcall delivers
+	dieAck                                 // what is acknowledged late
+	dieUser                                // World.Rand
+	dieSegment                             // which datagrams are received in one run
 	dieCount
 )
 

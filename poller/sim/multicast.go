@@ -84,9 +84,12 @@ func (s *packet) leave(m poller.Membership) errno {
 
 // multicast sends to every machine in reach, where those sockets get it that
 // have joined.
-func (s *packet) multicast(to netip.AddrPort, data []byte) errno {
+func (s *packet) multicast(to netip.AddrPort, c *poller.Control, data []byte) errno {
 	h := s.h
-	via := int(s.opt.multicastInterface)
+	via := c.Interface
+	if via == 0 {
+		via = int(s.opt.multicastInterface)
+	}
 	if via == 0 {
 		via = h.m.interfaceFor(to.Addr())
 	}
@@ -102,7 +105,8 @@ func (s *packet) multicast(to netip.AddrPort, data []byte) errno {
 		from = h.m.addrs[i]
 	}
 	to = netip.AddrPortFrom(to.Addr().WithZone(""), to.Port())
-	d := datagram{src: s.source(from), dst: to, via: via, many: true}
+	d := s.datagram(from, to, via, c)
+	d.many = true
 	for _, m := range h.w.machines {
 		here := m == h.m
 		if here && s.opt.multicastLoop || !here && via == networkInterface && s.opt.multicastTTL > 0 {

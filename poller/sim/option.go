@@ -13,6 +13,7 @@ type options struct {
 	noDelay, keepAlive, broadcast bool
 	v6Only, reuse, reusePort      bool
 	recvError                     bool
+	recvInfo, recvClass, segments bool
 	multicastLoop                 bool
 	ttl, multicastTTL, class      uint8
 	linger                        int32 // -1: off
@@ -38,7 +39,8 @@ const (
 func (t *options) from(o *poller.Options, cfg *Config) {
 	*t = options{
 		noDelay: !o.Delay, broadcast: o.Broadcast, v6Only: o.V6Only, reusePort: o.ReusePort,
-		recvError: o.RecvError, multicastLoop: true, ttl: hops, multicastTTL: 1, linger: -1,
+		recvError: o.RecvError, recvInfo: o.RecvPacketInfo, recvClass: o.RecvTrafficClass,
+		segments: o.RecvSegments && !o.NoOffload, multicastLoop: true, ttl: hops, multicastTTL: 1, linger: -1,
 		idle: keepAliveIdle, interval: keepAliveInterval, count: keepAliveCount,
 		recvBuffer: int32(cfg.RecvBuffer), sendBuffer: int32(cfg.SendBuffer),
 	}

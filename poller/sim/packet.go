@@ -198,7 +198,8 @@ func (s *packet) receive() {
 	}
 }
 
-// handOver tells of n datagrams. Their memory goes to the handler as it is.
+// handOver tells of n datagrams. Their memory goes to the handler as it is, but
+// for that of runs.
 func (s *packet) handOver(n int) {
 	w := s.h.w
 	batch := slices.Clone(s.queue[:n])
@@ -206,12 +207,18 @@ func (s *packet) handOver(n int) {
 	ms := w.messages[:0]
 	for _, d := range batch {
 		s.queued -= len(d.data) + packetOverhead
-		ms = append(ms, poller.Message{Data: d.data[:len(d.data):len(d.data)], Peer: d.src})
+		m := s.message(d)
+		if len(ms) == 0 || !s.extend(&ms[len(ms)-1], &m) {
+			ms = append(ms, m)
+		}
 		w.trace.hash = mixBytes(w.trace.hash, d.data)
 	}
 	w.messages = ms
 	s.h.note(vReceivedPackets, s.id, &s.local, int64(n), eOK)
 	s.handler.Received(ms, nil)
+	for i := range ms {
+		wipe(ms[i].Data)
+	}
 	clear(ms)
 	for _, d := range batch {
 		wipe(d.data)
@@ -290,8 +297,10 @@ func (s *packet) returned() {
 func sumMessages(ms []poller.Message) uint64 {
 	h := uint64(fnvOffset)
 	for i := range ms {
-		a := poller.AddrOf(ms[i].Peer)
-		h = mixBytes(mixAddr(mix(h, uint64(len(ms[i].Data))), &a), ms[i].Data)
+		m := &ms[i]
+		a, local := poller.AddrOf(m.Peer), poller.AddrOf(netip.AddrPortFrom(m.Local, 0))
+		h = mixBytes(mixAddr(mix(h, uint64(len(m.Data))), &a), m.Data)
+		h = mix(mix(mix(mixAddr(h, &local), uint64(m.Segment)), uint64(m.Interface)), uint64(m.TrafficClass))
 	}
 	return h
 }

@@ -1,0 +1,79 @@
+package poller
+
+import (
+	"iter"
+	"net/netip"
+)
+
+// A Message is a datagram, or a run of datagrams, and who it is from or for.
+type Message struct {
+	Data []byte
+	Peer netip.AddrPort
+
+	// Segment is 0 if Data is one datagram. Otherwise Data is a run of datagrams,
+	// one behind the other, of Segment bytes each; the last may be shorter.
+	// Received gives runs to those who asked for them (Options.RecvSegments), at
+	// most 64 KiB at once. Send takes runs of any length on every backend; the
+	// system cuts them where it can, and the backend elsewhere.
+	Segment int
+
+	Control
+}
+
+// Control is what the IP header of a datagram says, besides Peer. Of a received
+// Message each field is zero unless an Option asked for it; of a sent one each
+// zero field is left to the socket, whose own settings then decide.
+type Control struct {
+	// Local is the address that a received datagram was sent to, or the address
+	// to send from, which must be one of this machine. It has no zone: Interface
+	// says which link a link-local address is on.
+	Local netip.Addr
+
+	// Interface is the index of the interface that a datagram came by, or is to
+	// leave by.
+	Interface int
+
+	// TrafficClass is the former TOS byte: six bits of DSCP (RFC 2474) and two of
+	// ECN (RFC 3168). A class of 0 cannot be sent where the socket has another.
+	TrafficClass uint8
+}
+
+// Count is how many datagrams m is.
+func (m Message) Count() int {
+	if m.Segment <= 0 || len(m.Data) <= m.Segment {
+		return 1
+	}
+	return (len(m.Data) + m.Segment - 1) / m.Segment
+}
+
+// size is that of the datagrams in m, but for a shorter last one.
+func (m *Message) size() int {
+	if m.Segment > 0 && m.Segment < len(m.Data) {
+		return m.Segment
+	}
+	return len(m.Data)
+}
+
+// next is the datagram behind the first cut bytes of m, for backends that send
+// each by itself, and whether it is the last.
+func (m *Message) next(cut int) (p []byte, last bool) {
+	p = m.Data[cut:]
+	if n := m.size(); len(p) > n {
+		return p[:n], false
+	}
+	return p, true
+}
+
+// Datagrams ranges over the datagrams of m, each a part of m.Data.
+func (m Message) Datagrams() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		p := m.Data
+		for m.Segment > 0 && len(p) > m.Segment {
+			if !yield(p[:m.Segment:m.Segment]) {
+				return
+			}
+			p = p[m.Segment:]
+		}
+		yield(p)
+	}
+}
