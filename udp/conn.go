@@ -8,9 +8,6 @@ import (
 	"example.com/pike/poller"
 )
 
-// A Message is a datagram and who it is from.
-type Message = poller.Message
-
 // A Conn is a UDP socket. Its methods belong to the loop's goroutine. An open
 // socket keeps the loop running, unless Unref was called.
 type Conn struct {
@@ -27,8 +24,11 @@ type Conn struct {
 	// are dropped; PauseRead leaves them with the system.
 	OnRead func(c *Conn, p []byte, from netip.AddrPort)
 
-	// OnReadBatch, if set, is called instead of OnRead with all datagrams that
-	// one system call has returned. They are valid until it returns.
+	// OnReadBatch, if set, is called instead of OnRead with all that one system
+	// call has returned, as it came: a Message with Segment set is a run of
+	// datagrams, which Message.Datagrams takes apart. ms and all data in it belong
+	// to the loop and are overwritten when OnReadBatch returns. WriteBatch(ms)
+	// inside it sends back what came.
 	OnReadBatch func(c *Conn, ms []Message)
 
 	// OnError is told what went wrong with a datagram: a *net.OpError with Op
@@ -201,21 +201,32 @@ func (c *Conn) read(ms []Message) {
 		return
 	}
 	for i := range ms {
-		if c.OnRead == nil || c.Closing() {
-			return
+		m := &ms[i]
+		p := m.Data
+		for more := true; more; {
+			if c.OnRead == nil || c.Closing() {
+				return
+			}
+			if c.is(paused) {
+				c.keep(p, ms[i:])
+				return
+			}
+			one := p
+			if more = m.Segment > 0 && len(p) > m.Segment; more {
+				one, p = p[:m.Segment:m.Segment], p[m.Segment:]
+			}
+			c.OnRead(c, one, m.Peer)
 		}
-		if c.is(paused) {
-			c.keep(ms[i:])
-			return
-		}
-		c.OnRead(c, ms[i].Data, ms[i].Peer)
 	}
 }
 
 // keep copies datagrams that a pause in the middle of a batch has left over:
-// the system does not have them any more.
-func (c *Conn) keep(ms []Message) {
-	for _, m := range ms {
+// the system does not have them any more. Of the first message p is left.
+func (c *Conn) keep(p []byte, ms []Message) {
+	for i, m := range ms {
+		if i == 0 {
+			m.Data = p
+		}
 		m.Data = append([]byte(nil), m.Data...)
 		c.kept = append(c.kept, m)
 	}

@@ -78,7 +78,9 @@ func TestReadBatch(t *testing.T) {
 		calls++
 		for _, m := range ms {
 			equal(t, "sender", m.Peer, sender.LocalAddr())
-			got = append(got, string(m.Data))
+			for p := range m.Datagrams() {
+				got = append(got, string(p))
+			}
 		}
 		if len(got) == n {
 			c.Close()
@@ -195,7 +197,9 @@ func TestPauseKeepsForTheBatchForm(t *testing.T) {
 		no(t, c.PauseRead())
 		c.OnReadBatch = func(c *udp.Conn, ms []udp.Message) {
 			for _, m := range ms {
-				got = append(got, string(m.Data))
+				for p := range m.Datagrams() {
+					got = append(got, string(p))
+				}
 			}
 			c.Close()
 		}

@@ -8,6 +8,18 @@
 // that: what callbacks write is sent, in order, when the callback for a whole batch ends, or
 // at the end of the loop's turn for other sockets.
 //
+// Neighbours of one size to one peer leave as one send that the system, or the
+// network card, cuts apart (UDP_SEGMENT on Linux), and what arrives so is taken
+// as it is (UDP_GRO): a datagram then costs a twentieth of what it does alone.
+// OnRead gets the datagrams one by one all the same; OnReadBatch gets runs whole,
+// as a [Message] with Segment set. Nothing has to be asked for, and a system that
+// has it not, or refuses it on some path, sends each datagram by itself;
+// Options.NoOffload is the way out where hardware gets it wrong.
+//
+// What the IP header says besides the peer, the address and interface that a
+// datagram came to and its traffic class with the ECN bits, is in Message too,
+// for sockets that ask for it in their Options; WriteMessage says it.
+//
 // A datagram that could not be sent, and one that a peer has refused (ICMP,
 // seen on connected sockets), is an error for OnError; no error ends a socket.
 package udp
@@ -46,6 +58,16 @@ type Options struct {
 	// (IP_RECVERR, Linux).
 	RecvError bool
 
+	// RecvPacketInfo has each Message of OnReadBatch say which address and
+	// interface it came to (IP_PKTINFO), RecvTrafficClass its DSCP and ECN
+	// (IP_RECVTOS). Where a system does not tell, opening the socket is
+	// errors.ErrUnsupported.
+	RecvPacketInfo   bool
+	RecvTrafficClass bool
+
+	// NoOffload has each datagram sent by itself and none received in runs.
+	NoOffload bool
+
 	// ReadBuffer and WriteBuffer are the sizes of the system's buffers, in
 	// bytes; 0 leaves them to the system.
 	ReadBuffer  int
@@ -57,11 +79,12 @@ type Options struct {
 
 func (o *Options) socket() *poller.Options {
 	if o == nil {
-		return nil
+		o = new(Options)
 	}
 	return &poller.Options{
 		ReuseAddr: o.ReuseAddr, ReusePort: o.ReusePort, V6Only: o.V6Only, Broadcast: o.Broadcast,
-		RecvError: o.RecvError, RecvBuffer: o.ReadBuffer, SendBuffer: o.WriteBuffer,
+		RecvError: o.RecvError, RecvPacketInfo: o.RecvPacketInfo, RecvTrafficClass: o.RecvTrafficClass,
+		RecvSegments: true, NoOffload: o.NoOffload, RecvBuffer: o.ReadBuffer, SendBuffer: o.WriteBuffer,
 	}
 }
 
@@ -156,7 +179,8 @@ func open(lp *loop.Loop, op string, ap netip.AddrPort, o *Options) (*Conn, error
 }
 
 // AdoptConn takes a UDP socket over from package net and closes pc; after an
-// error pc is as it was.
+// error pc is as it was. The socket's settings stay as they are, for another
+// process may have it too: runs are not received whole unless it does that already.
 func AdoptConn(lp *loop.Loop, pc net.PacketConn) (*Conn, error) {
 	lp.Check("udp.AdoptConn")
 	if p := reflect.ValueOf(pc); lp == nil || pc == nil || p.Kind() == reflect.Pointer && p.IsNil() {

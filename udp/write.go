@@ -3,19 +3,18 @@ package udp
 import (
 	"net"
 	"net/netip"
-
-	"example.com/pike/poller"
 )
 
 // A batch is datagrams that are queued, or with the poller. The last two of a
 // socket are used again, so that sending allocates nothing.
 type batch struct {
-	messages []poller.Message
+	messages []Message
 	done     []func(error) // by message; nil for most
 	memory   []byte        // of copies; full memory is replaced, not moved
 	next     int           // the first message whose end has not been told
 	gone     int           // the first that the system has not taken, or refused
 	bytes    int           // from there on
+	count    int           // datagrams from there on
 }
 
 // Sizes of a batch: what its memory begins with, and the most that a socket
@@ -35,16 +34,19 @@ func (b *batch) copy(p []byte) []byte {
 	return b.memory[at:len(b.memory):len(b.memory)]
 }
 
-func (b *batch) add(m poller.Message, done func(error)) {
+func (b *batch) add(m Message, done func(error)) {
 	b.messages = append(b.messages, m)
 	b.done = append(b.done, done)
 	b.bytes += len(m.Data)
+	b.count += m.Count()
 }
 
 // pass counts n messages as no longer queued.
 func (b *batch) pass(n int) {
-	for _, m := range b.messages[b.gone:][:n] {
+	for i := range b.messages[b.gone:][:n] {
+		m := &b.messages[b.gone+i]
 		b.bytes -= len(m.Data)
+		b.count -= m.Count()
 	}
 	b.gone += n
 }
@@ -74,7 +76,7 @@ func (c *Conn) WriteTo(p []byte, to netip.AddrPort) (int, error) {
 		return 0, c.fail("write", to, errInvalid)
 	}
 	b := c.queue()
-	b.add(poller.Message{Data: b.copy(p), Peer: to}, nil)
+	b.add(Message{Data: b.copy(p), Peer: to}, nil)
 	return len(p), nil
 }
 
@@ -90,7 +92,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 		return 0, c.fail("write", to, errInvalid)
 	}
 	b := c.queue()
-	b.add(poller.Message{Data: b.copy(p)}, nil)
+	b.add(Message{Data: b.copy(p)}, nil)
 	return len(p), nil
 }
 
@@ -106,7 +108,7 @@ func (c *Conn) WriteBuffer(p []byte, to netip.AddrPort, done func(error)) error 
 	case done == nil, !to.IsValid() && !c.RemoteAddr().IsValid():
 		return c.fail("write", to, errInvalid)
 	}
-	c.queue().add(poller.Message{Data: p, Peer: to}, done)
+	c.queue().add(Message{Data: p, Peer: to}, done)
 	return nil
 }
 
@@ -115,7 +117,7 @@ func (c *Conn) Buffered() (datagrams, bytes int) {
 	c.Loop().Check("udp.Conn.Buffered")
 	for _, b := range []*batch{c.flying, c.filling} {
 		if b != nil {
-			datagrams += len(b.messages) - b.gone
+			datagrams += b.count
 			bytes += b.bytes
 		}
 	}

@@ -1,0 +1,87 @@
+package udp
+
+import (
+	"net"
+
+	"example.com/pike/poller"
+)
+
+// A Message is a datagram, or a run of datagrams, with who it is from or for and
+// what its IP header says.
+type Message = poller.Message
+
+// Control is the part of a Message that the IP header says: the local address,
+// the interface, the traffic class.
+type Control = poller.Control
+
+// The ECN codepoints, the low two bits of Control.TrafficClass (RFC 3168, 5):
+// not capable, two that a sender marks its datagrams with, and what a router
+// makes of these where it is congested.
+const (
+	NotECT = 0
+	ECT1   = 1
+	ECT0   = 2
+	CE     = 3
+)
+
+// WriteMessage queues a copy of m: WriteTo with a Control, or for a run of
+// datagrams at once. A zero Peer is the peer of a connected socket. Of a run that
+// was sent in part OnError is told once, with the error that ended it.
+//
+// What was received can be sent back as it is, from the address and interface
+// that it came to. Its TrafficClass goes back too: clear it unless that is meant.
+func (c *Conn) WriteMessage(m Message) error {
+	c.Loop().Check("udp.Conn.WriteMessage")
+	if err := c.refuse(&m); err != nil {
+		return err
+	}
+	b := c.queue()
+	m.Data = b.copy(m.Data)
+	b.add(m, nil)
+	return nil
+}
+
+// WriteBatch is WriteMessage for each of ms. It returns how many were queued;
+// with an error ms[n] is the one that was refused, and those behind it were not
+// looked at.
+func (c *Conn) WriteBatch(ms []Message) (n int, err error) {
+	c.Loop().Check("udp.Conn.WriteBatch")
+	for i := range ms {
+		if err := c.refuse(&ms[i]); err != nil {
+			return i, err
+		}
+		b := c.queue()
+		m := ms[i]
+		m.Data = b.copy(m.Data)
+		b.add(m, nil)
+	}
+	return len(ms), nil
+}
+
+// WriteBuffers is WriteBatch without copying: the data of ms must not change
+// until it was sent; ms itself is free at once. done is called for each message
+// that was queued, in order, as for WriteBuffer. A nil done is os.ErrInvalid.
+func (c *Conn) WriteBuffers(ms []Message, done func(error)) (n int, err error) {
+	c.Loop().Check("udp.Conn.WriteBuffers")
+	for i := range ms {
+		if err := c.refuse(&ms[i]); err != nil {
+			return i, err
+		}
+		if done == nil {
+			return i, c.fail("write", ms[i].Peer, errInvalid)
+		}
+		c.queue().add(ms[i], done)
+	}
+	return len(ms), nil
+}
+
+// refuse says why m cannot be queued.
+func (c *Conn) refuse(m *Message) error {
+	switch {
+	case c.Closing():
+		return c.fail("write", m.Peer, net.ErrClosed)
+	case m.Segment < 0, m.Interface < 0, !m.Peer.IsValid() && !c.RemoteAddr().IsValid():
+		return c.fail("write", m.Peer, errInvalid)
+	}
+	return nil
+}
