@@ -81,51 +81,6 @@ func TestPacketEchoAllocatesNothing(t *testing.T) {
 	})
 }
 
-// TestRunsAllocateNothing holds it for runs, cut and joined by the system, and for
-// what the IP header says.
-func TestRunsAllocateNothing(t *testing.T) {
-	each(t, func(t *testing.T, p poller.Poller) {
-		for name, o := range map[string]*poller.Options{
-			"offload":    {RecvSegments: true, RecvPacketInfo: true, RecvTrafficClass: true},
-			"no offload": {RecvSegments: true, NoOffload: true, RecvPacketInfo: true, RecvTrafficClass: true},
-		} {
-			a, b := bind(t, p, local, o), bind(t, p, local, o)
-			got, runs := 0, 0
-			b.received = func(ms []poller.Message, _ error) {
-				if !b.Send(ms) { // the memory is the poller's until this returns, and so is the answer
-					t.Error("a datagram is too much for the system")
-				}
-			}
-			a.received = func(ms []poller.Message, _ error) {
-				for _, m := range ms {
-					for range m.Datagrams() {
-						got++
-					}
-					if m.Segment > 0 {
-						runs++
-					}
-				}
-			}
-			ms := make([]poller.Message, 50)
-			for i := range ms {
-				ms[i] = poller.Message{Data: make([]byte, 64), Peer: b.Addr().AddrPort}
-				ms[i].TrafficClass = uint8(i/20) + 1
-			}
-			ms[49].Segment = 10
-			noAllocs(t, name, func() {
-				got = 0
-				a.Send(ms)
-				for got < 56 {
-					p.Poll(poller.Never)
-				}
-			})
-			if (runs > 0) == o.NoOffload {
-				t.Errorf("%s: %d runs were received", name, runs)
-			}
-		}
-	})
-}
-
 func noAllocs(t *testing.T, what string, f func()) {
 	t.Helper()
 	if n := testing.AllocsPerRun(100, f); n != 0 {
