@@ -12,7 +12,7 @@ import (
 // we ask for (GRO, packet info, traffic class) and some more, which somebody may
 // have asked for by the descriptor; sendControl for all that we say.
 type (
-	recvControl [24]uint64
+	recvControl [40]uint64
 	sendControl [12]uint64
 )
 

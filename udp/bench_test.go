@@ -32,6 +32,7 @@ func BenchmarkSend(b *testing.B) {
 			to := sink.LocalAddr()
 			b.ReportAllocs()
 			b.SetBytes(int64(len(payload)))
+			b.ResetTimer()
 			for n := 0; n < b.N; n += benchRun {
 				for range benchRun {
 					way.write(c, to)
@@ -70,6 +71,7 @@ func BenchmarkTransfer(b *testing.B) {
 			to := sink.LocalAddr()
 			b.ReportAllocs()
 			b.SetBytes(int64(len(payload)))
+			b.ResetTimer()
 			for n := 0; n < b.N; n += benchRun {
 				for range benchRun {
 					c.WriteTo(payload, to)
@@ -105,6 +107,7 @@ func BenchmarkPummel(b *testing.B) {
 				s.WriteBuffer(payload, to, done)
 			}
 			b.ReportAllocs()
+			b.ResetTimer()
 			for sent < b.N {
 				lp.RunNoWait()
 			}

@@ -56,8 +56,10 @@ func ExampleConn_onReadBatch() {
 	}
 	total := 0
 	c.OnReadBatch = func(c *udp.Conn, ms []udp.Message) {
-		for _, m := range ms {
-			total += len(m.Data)
+		for _, m := range ms { // each a datagram, or a run of them
+			for p := range m.Datagrams() {
+				total += len(p)
+			}
 		}
 		if total == 300 {
 			fmt.Println("300 bytes")
