@@ -138,7 +138,7 @@ var _ = add(
 	// batch. What libuv's return value says, done says here: exactly the
 	// datagrams that ended without an error arrive.
 	line{id: "U20", name: "try send", run: func(e *env) {
-		for _, n := range []int{2, 21, 45} {
+		for _, n := range []int{2, 21, 45, 64, 65, 129} {
 			udpCase(e, fmt.Sprint(n, " datagrams"), func(e *env) { udpBatch(e, n, -1) })
 			udpCase(e, fmt.Sprint(n, " datagrams and one too big"), func(e *env) { udpBatch(e, n, n/2) })
 		}
