@@ -82,13 +82,19 @@ func (c *sendControl) set(h *mmsghdr, segment int, say *Control, to *sockaddrIn6
 		*(*uint16)(c.next(&n, unix.IPPROTO_UDP, unix.UDP_SEGMENT, 2)) = uint16(segment)
 	}
 	if *say != (Control{}) {
-		if e := c.say(&n, say, to.addrPort().Addr().Is4()); e != 0 {
+		if e := c.say(&n, say, to.isIPv4()); e != 0 {
 			return e
 		}
 	}
 	h.Control = (*byte)(unsafe.Pointer(c))
 	h.SetControllen(n)
 	return 0
+}
+
+// isIPv4 reports whether datagrams to sa are IPv4, also when a socket of IPv6 sends
+// them.
+func (sa *sockaddrIn6) isIPv4() bool {
+	return sa.Family == unix.AF_INET || netip.AddrFrom16(sa.Addr).Is4In6()
 }
 
 // say writes what is said to a destination of IPv4, also by a socket of IPv6, or
