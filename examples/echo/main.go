@@ -2,9 +2,11 @@
 // the server that benchmarks load.
 //
 //	go run ./examples/echo -listen 127.0.0.1:7007 -udp 127.0.0.1:7007
+//	go run ./examples/echo -listen 127.0.0.1:7007 -loops 2
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -23,9 +25,10 @@ func main() {
 	flag.StringVar(&o.tcp, "listen", "", "echo TCP on `ADDR`")
 	flag.StringVar(&o.udp, "udp", "", "echo UDP on `ADDR`")
 	flag.IntVar(&o.frame, "frame", 0, "answer each `N` bytes of TCP by a write of its own; 0 answers what arrives")
+	flag.IntVar(&o.loops, "loops", 1, "serve on `N` loops, each on a thread of its own and with sockets of its own (SO_REUSEPORT)")
 	flag.Parse()
-	if flag.NArg() > 0 || o.frame < 0 || o.tcp == "" && o.udp == "" {
-		fmt.Fprintln(os.Stderr, "echo: give -listen ADDR, -udp ADDR, or both; -frame is not negative")
+	if flag.NArg() > 0 || o.frame < 0 || o.loops < 1 || o.tcp == "" && o.udp == "" {
+		fmt.Fprintln(os.Stderr, "echo: give -listen ADDR, -udp ADDR, or both; -frame is not negative, -loops is positive")
 		flag.Usage()
 		os.Exit(2)
 	}
@@ -36,52 +39,119 @@ func main() {
 }
 
 type options struct {
-	tcp, udp string
-	frame    int
+	tcp, udp     string
+	frame, loops int
 }
 
 // run serves until SIGINT or SIGTERM and then prints the totals.
 func run(o options, out io.Writer) error {
-	lp, err := loop.New(loop.Options{})
-	if err != nil {
-		return err
+	servers := make([]*server, o.loops)
+	stop := func() {
+		for _, s := range servers {
+			s.lp.Stop()
+		}
 	}
-	defer lp.Close()
+	for i := range servers {
+		lp, err := loop.New(loop.Options{})
+		if err != nil {
+			return err
+		}
+		defer lp.Close()
+		servers[i] = &server{lp: lp, frame: o.frame}
+	}
 	// First, so that whoever reads that it listens may end it.
-	if _, err := signal.Notify(lp, func(os.Signal) { lp.Stop() }, os.Interrupt, syscall.SIGTERM); err != nil {
+	first := servers[0]
+	if _, err := signal.Notify(first.lp, func(os.Signal) { stop() }, os.Interrupt, syscall.SIGTERM); err != nil {
 		return err
 	}
-	s := &server{frame: o.frame}
-	s.read = s.echo
-	if o.tcp != "" {
-		ln, err := tcp.Listen(lp, o.tcp, nil)
-		if err != nil {
+	for _, s := range servers {
+		if err := s.listen(&o); err != nil {
 			return err
 		}
-		ln.OnAccept = s.accept
-		fmt.Fprintln(out, "listening tcp", ln.Addr())
 	}
-	if o.udp != "" {
-		c, err := udp.Listen(lp, o.udp, nil)
-		if err != nil {
-			return err
-		}
-		c.OnRead = s.echoPacket
-		fmt.Fprintln(out, "listening udp", c.LocalAddr())
+	if first.ln != nil {
+		fmt.Fprintln(out, "listening tcp", first.ln.Addr())
 	}
-	if err := lp.Run(); err != nil {
+	if first.socket != nil {
+		fmt.Fprintln(out, "listening udp", first.socket.LocalAddr())
+	}
+	if err := serve(servers, stop); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "tcp: %d connections, %d bytes; udp: %d datagrams, %d bytes\n",
-		s.conns, s.tcpBytes, s.datagrams, s.udpBytes)
+	report(out, servers)
 	return nil
 }
 
-type server struct {
-	frame              int
-	read               func(*tcp.Conn, []byte) // one value for all connections
+// serve runs the first loop here and each of the others on a goroutine, until all have stopped. They share nothing,
+// so that nothing is locked.
+func serve(servers []*server, stop func()) (err error) {
+	ended := make(chan error)
+	for _, s := range servers[1:] {
+		go func() { ended <- s.lp.Run() }()
+	}
+	err = servers[0].lp.Run()
+	if err != nil {
+		stop()
+	}
+	for range servers[1:] {
+		err = errors.Join(err, <-ended)
+	}
+	return err
+}
+
+func report(out io.Writer, servers []*server) {
+	var all totals
+	for i, s := range servers {
+		if len(servers) > 1 {
+			fmt.Fprintf(out, "loop %d: %v\n", i, s.totals)
+		}
+		all.conns += s.conns
+		all.datagrams += s.datagrams
+		all.tcpBytes += s.tcpBytes
+		all.udpBytes += s.udpBytes
+	}
+	fmt.Fprintln(out, all)
+}
+
+type totals struct {
 	conns, datagrams   int
 	tcpBytes, udpBytes int64
+}
+
+func (t totals) String() string {
+	return fmt.Sprintf("tcp: %d connections, %d bytes; udp: %d datagrams, %d bytes",
+		t.conns, t.tcpBytes, t.datagrams, t.udpBytes)
+}
+
+// A server is one loop and what it serves.
+type server struct {
+	totals
+	lp     *loop.Loop
+	ln     *tcp.Listener
+	socket *udp.Conn
+	frame  int
+	read   func(*tcp.Conn, []byte) // one value for all connections
+}
+
+// listen opens the sockets of one of several loops. The addresses in o become those of the first, for the others to
+// share the port that the system chose.
+func (s *server) listen(o *options) (err error) {
+	s.read = s.echo
+	if o.tcp != "" {
+		if s.ln, err = tcp.Listen(s.lp, o.tcp, &tcp.Options{ReusePort: o.loops > 1}); err != nil {
+			return err
+		}
+		s.ln.OnAccept = s.accept
+		o.tcp = s.ln.Addr().String()
+	}
+	if o.udp != "" {
+		if s.socket, err = udp.Listen(s.lp, o.udp, &udp.Options{ReusePort: o.loops > 1}); err != nil {
+			return err
+		}
+		s.socket.OnRead = s.echoPacket
+		o.udp = s.socket.LocalAddr().String()
+	}
+	return nil
 }
 
 func (s *server) accept(c *tcp.Conn) {

@@ -143,7 +143,8 @@ func testFrames(t *testing.T, path string) {
 
 func testBadFlags(t *testing.T, path string) {
 	for _, args := range [][]string{
-		{}, {"-frame", "-1", "-listen", "127.0.0.1:0"}, {"-listen", "127.0.0.1:0", "now"}, {"-nonsense"}, {"-frame", "x"},
+		{}, {"-frame", "-1", "-listen", "127.0.0.1:0"}, {"-loops", "0", "-listen", "127.0.0.1:0"},
+		{"-listen", "127.0.0.1:0", "now"}, {"-nonsense"}, {"-frame", "x"},
 	} {
 		program.Start(t, path, args...).Ends(2, "Usage of")
 	}
