@@ -9,7 +9,7 @@ func calibration() []Workload {
 	for _, ns := range []int{100, 200, 400, 800} {
 		name := fmt.Sprintf("floor+%dns", ns)
 		program := compileC(name, floorSource, fmt.Sprintf("-DHANDICAP_NS=%d", ns))
-		peers = append(peers, Peer{name, program, []string{anyPort}})
+		peers = append(peers, Peer{Name: name, Program: program, Args: []string{"echo", anyPort}})
 	}
 	var all []Workload
 	for _, conns := range []int{100, 1000} {

@@ -11,17 +11,18 @@ import (
 // Cores are where the two sides run, and at what priority. A Go server on one core sees a machine of one core.
 type Cores struct {
 	Server, Load int
+	Second       int // another for the server, where there is one, or else Server again
 	Nice         int
 }
 
-// pickCores takes the first two cores that the bench itself may use.
+// pickCores takes the first cores that the bench itself may use.
 func pickCores() (Cores, error) {
 	var own unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &own); err != nil {
 		return Cores{}, fmt.Errorf("sched_getaffinity: %w", err)
 	}
 	var found []int
-	for core := 0; len(found) < 2 && core < 1024; core++ {
+	for core := 0; len(found) < 3 && core < 1024; core++ {
 		if own.IsSet(core) {
 			found = append(found, core)
 		}
@@ -29,17 +30,23 @@ func pickCores() (Cores, error) {
 	if len(found) < 2 {
 		return Cores{}, fmt.Errorf("server and load need a core each, and there is %d", len(found))
 	}
-	return Cores{Server: found[0], Load: found[1]}, nil
+	c := Cores{Server: found[0], Load: found[1], Second: found[0]}
+	if len(found) > 2 {
+		c.Second = found[2]
+	}
+	return c, nil
 }
 
-// startOn starts a child on one core and at one priority, by being there itself while forking.
-func startOn(core, nice int, start func() error) error {
-	var own, one unix.CPUSet
+// startOn starts a child on some cores and at one priority, by being there itself while forking.
+func startOn(cores []int, nice int, start func() error) error {
+	var own, some unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &own); err != nil {
 		return fmt.Errorf("sched_getaffinity: %w", err)
 	}
-	one.Set(core)
-	if err := unix.SchedSetaffinity(0, &one); err != nil {
+	for _, core := range cores {
+		some.Set(core)
+	}
+	if err := unix.SchedSetaffinity(0, &some); err != nil {
 		return fmt.Errorf("sched_setaffinity: %w", err)
 	}
 	err := reprioritize(nice)

@@ -13,11 +13,12 @@ func idleMemory() []Workload {
 		About:  "resident memory for each of 18,000 connections (or as many as descriptors allow) that spoke once",
 		Steady: true,
 		Metrics: []Metric{
-			{"memory", "B/conn", true},
-			{"connections", "", false},
-			{"before", "MiB", false},
-			{"after", "MiB", false},
+			{Name: "memory", Unit: "B/conn", Ratio: true},
+			{Name: "connections"},
+			{Name: "before", Unit: "MiB"},
+			{Name: "after", Unit: "MiB"},
 		},
+		Goals:   []Goal{{"memory", "uv-tuned", 1}},
 		Peers:   tcpEchoPeers(64)[1:], // the floor holds nothing, and nothing is no measure
 		Measure: measureIdleMemory,
 	}}

@@ -48,12 +48,12 @@ type settings struct {
 
 func parse(args []string) (s settings, err error) {
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
-	fs.BoolVar(&s.quick, "quick", false, "short windows and few rounds: under two minutes in all")
+	fs.BoolVar(&s.quick, "quick", false, "short windows and few rounds: under two minutes in all, once everything is built")
 	fs.BoolVar(&s.all, "all", false, "also the workloads that otherwise run only by name")
 	fs.BoolVar(&s.list, "list", false, "list the workloads and their peers, and stop")
 	fs.StringVar(&s.only, "only", "", "workloads to run, by `name` or the beginning of one, separated by commas")
 	fs.StringVar(&s.peers, "peers", "", "peers to run beside the first of a workload, by `name`, separated by commas")
-	fs.IntVar(&s.rounds, "rounds", 0, "`number` of rounds (25; 9 if quick)")
+	fs.IntVar(&s.rounds, "rounds", 0, "`number` of rounds (11; 3 if quick)")
 	fs.IntVar(&s.nice, "nice", 0, "`priority` of servers and loads; -20 shuts out a busy machine, and needs root")
 	fs.StringVar(&s.json, "json", "", "`file` to write every sample to")
 	if err := fs.Parse(args); err != nil {
@@ -99,7 +99,7 @@ func run(ctx context.Context, args []string) error {
 func choose(all []Workload, s settings) (chosen []Workload, err error) {
 	only, peers := names(s.only), names(s.peers)
 	for _, w := range all {
-		if len(only) == 0 && w.ByName && !s.all || len(only) > 0 && !matches(w.Name, only) {
+		if len(only) == 0 && !s.all && (w.ByName || w.Long && s.quick) || len(only) > 0 && !matches(w.Name, only) {
 			continue
 		}
 		if len(peers) > 0 {
@@ -141,9 +141,9 @@ func newBench(s settings) (*Bench, error) {
 		return nil, err
 	}
 	cores.Nice = s.nice
-	b := &Bench{out: "out", cores: cores, rounds: 25, warm: 200 * time.Millisecond, window: 600 * time.Millisecond}
+	b := &Bench{out: "out", cores: cores, quick: s.quick, rounds: 11, warm: 200 * time.Millisecond, window: 600 * time.Millisecond}
 	if s.quick {
-		b.rounds, b.warm, b.window = 9, 100*time.Millisecond, 250*time.Millisecond
+		b.rounds, b.warm, b.window = 3, 50*time.Millisecond, 120*time.Millisecond
 	}
 	if s.rounds > 0 {
 		b.rounds = s.rounds

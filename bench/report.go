@@ -16,11 +16,13 @@ type Report struct {
 
 // An Outcome is what a workload gave; ratios are to the first result.
 type Outcome struct {
-	Name    string
-	About   string
-	Metrics []Metric
-	Results []Result
-	doubt   func(Sample) string
+	Name     string
+	About    string
+	Metrics  []Metric
+	Results  []Result
+	Verdicts []Verdict `json:",omitempty"`
+	doubt    func(Sample) string
+	goals    []Goal
 }
 
 // A Result is one peer's samples and what they come to.
@@ -47,20 +49,17 @@ func (o *Outcome) summarize() {
 			r.Doubt = o.doubt(r.Median)
 		}
 	}
+	o.judge(o.goals)
 }
 
 func (r *Result) measured() bool { return len(r.Median) > 0 }
 
 func (o *Outcome) summarizeMetric(r *Result, m Metric) {
 	base := o.Results[0]
-	var values, paired []float64
-	for i, s := range r.Samples {
-		if s == nil {
-			continue
-		}
-		values = append(values, s[m.Name])
-		if i < len(base.Samples) && base.Samples[i][m.Name] != 0 {
-			paired = append(paired, s[m.Name]/base.Samples[i][m.Name])
+	var values []float64
+	for _, s := range r.Samples {
+		if s != nil {
+			values = append(values, s[m.Name])
 		}
 	}
 	if len(values) == 0 {
@@ -75,13 +74,16 @@ func (o *Outcome) summarizeMetric(r *Result, m Metric) {
 	if b := base.Median[m.Name]; b != 0 {
 		r.Ratio[m.Name] = mid / b
 	}
-	if len(paired) > 0 {
-		r.Paired[m.Name] = quantile(paired, 0.5)
+	if ratios := paired(r, &base, m.Name); len(ratios) > 0 {
+		r.Paired[m.Name] = quantile(ratios, 0.5)
 	}
 }
 
 // quantile sorts the values, and interpolates between the two nearest.
 func quantile(values []float64, q float64) float64 {
+	if len(values) == 0 {
+		return 0
+	}
 	slices.Sort(values)
 	at := q * float64(len(values)-1)
 	low := int(at)

@@ -27,7 +27,7 @@ func TestQuantile(t *testing.T) {
 
 // TestSummarize has the floor's second round fail, and the machine half as fast in its third.
 func TestSummarize(t *testing.T) {
-	o := Outcome{Metrics: []Metric{{"CPU", "µs", true}}, Results: []Result{
+	o := Outcome{Metrics: []Metric{{Name: "CPU", Unit: "µs", Ratio: true}}, Results: []Result{
 		{Peer: "floor", Samples: []Sample{{"CPU": 1}, nil, {"CPU": 2}}},
 		{Peer: "pike", Samples: []Sample{{"CPU": 1.1}, {"CPU": 1.1}, {"CPU": 2.2}}},
 		{Peer: "absent", LeftOut: "not installed"},

@@ -12,6 +12,7 @@ import (
 type Bench struct {
 	out    string // folder of what is built
 	cores  Cores
+	quick  bool
 	rounds int
 	warm   time.Duration
 	window time.Duration
@@ -22,12 +23,13 @@ const (
 	// are retries left: some for a workload, so that a busy machine gives bad figures, which say so, and not none.
 	disturbedLimit = 8
 	retriesMax     = 10
+	steadyRounds   = 5
 )
 
 // run takes one short sample of each peer in every round, and many rounds: a machine's speed drifts by tens of
 // percent within seconds, and what one peer loses by it, the others of the round lose too.
 func (b *Bench) run(ctx context.Context, w Workload) (Outcome, error) {
-	o := Outcome{Name: w.Name, About: w.About, Metrics: w.Metrics, doubt: w.Doubt}
+	o := Outcome{Name: w.Name, About: w.About, Metrics: w.Metrics, doubt: w.Doubt, goals: w.Goals}
 	for _, p := range w.Peers {
 		r := Result{Peer: p.Name}
 		if _, err := p.Program.build(ctx, b.out); err != nil {
@@ -37,6 +39,9 @@ func (b *Bench) run(ctx context.Context, w Workload) (Outcome, error) {
 	}
 	rounds, retries := b.rounds, retriesMax
 	if w.Steady {
+		rounds = min(rounds, steadyRounds)
+	}
+	if w.Steady && b.quick {
 		rounds = 1
 	}
 	for round := range rounds {

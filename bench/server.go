@@ -31,23 +31,30 @@ type Server struct {
 	PID    int
 	cmd    *exec.Cmd
 	stderr bytes.Buffer
+	output bytes.Buffer  // what it wrote after its address; complete when ended is closed
+	ended  chan struct{} // its output has
 }
 
-func (b *Bench) startServer(ctx context.Context, path string, args []string) (*Server, error) {
-	s := &Server{cmd: exec.CommandContext(ctx, path, args...)}
+func (b *Bench) startServer(ctx context.Context, path string, p Peer, cores []int) (*Server, error) {
+	s := &Server{cmd: exec.CommandContext(ctx, path, p.Args...), ended: make(chan struct{})}
 	s.cmd.Stderr = &s.stderr
 	stdout, err := s.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
 	}
-	if err := b.startChild(s.cmd, b.cores.Server); err != nil {
+	if len(p.Env) > 0 {
+		s.cmd.Env = append(os.Environ(), p.Env...)
+	}
+	if err := b.startChild(s.cmd, cores); err != nil {
 		return nil, err
 	}
 	s.PID = s.cmd.Process.Pid
 	addr := make(chan string, 1)
 	go func() {
-		addr <- announced(stdout)
-		io.Copy(io.Discard, stdout)
+		defer close(s.ended)
+		output := bufio.NewReader(stdout)
+		addr <- announced(output)
+		io.Copy(&s.output, output)
 	}()
 	select {
 	case s.Addr = <-addr:
@@ -67,22 +74,37 @@ func (s *Server) Stop() {
 	s.cmd.Wait()
 }
 
-// announced reads up to the line "listening tcp ADDR" and returns the address, or "" at the end of the output.
-func announced(output io.Reader) string {
-	for lines := bufio.NewScanner(output); lines.Scan(); {
-		if f := strings.Fields(lines.Text()); len(f) == 3 && f[0] == "listening" {
+// Finish asks the server to end, and returns what it says then.
+func (s *Server) Finish() string {
+	s.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-s.ended:
+	case <-time.After(stopTimeout):
+	}
+	s.Stop()
+	<-s.ended
+	return s.output.String()
+}
+
+// announced reads up to the line "listening KIND ADDR" and returns the address, or "" at the end of the output.
+func announced(output *bufio.Reader) string {
+	for {
+		line, err := output.ReadString('\n')
+		if f := strings.Fields(line); len(f) == 3 && f[0] == "listening" {
 			return f[2]
 		}
+		if err != nil {
+			return ""
+		}
 	}
-	return ""
 }
 
 // startChild ties a child's life to the bench's, even where the bench is killed. A session of its own is a
 // scheduling group of its own, so that the child need not share its core with all that the user's shell runs.
-func (b *Bench) startChild(cmd *exec.Cmd, core int) error {
+func (b *Bench) startChild(cmd *exec.Cmd, cores []int) error {
 	cmd.WaitDelay = stopTimeout
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setsid: true}
-	if err := startOn(core, b.cores.Nice, cmd.Start); err != nil {
+	if err := startOn(cores, b.cores.Nice, cmd.Start); err != nil {
 		return err
 	}
 	raiseSession(cmd.Process.Pid, b.cores.Nice)
@@ -91,22 +113,32 @@ func (b *Bench) startChild(cmd *exec.Cmd, core int) error {
 
 // loadServer starts a peer, runs a load on it, and fills report with what the load printed.
 func (b *Bench) loadServer(ctx context.Context, p Peer, report any, kind string, args ...string) error {
+	_, err := b.loadServerOn(ctx, []int{b.cores.Server}, p, report, kind, args...)
+	return err
+}
+
+// loadServerOn also returns what the server said when it was ended.
+func (b *Bench) loadServerOn(ctx context.Context, cores []int, p Peer, report any, kind string, args ...string) (said string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, b.warm+b.window+loadSlack)
 	defer cancel()
 	path, err := p.Program.build(ctx, b.out)
 	if err != nil {
-		return err
+		return "", err
 	}
-	s, err := b.startServer(ctx, path, p.Args)
+	s, err := b.startServer(ctx, path, p, cores)
 	if err != nil {
-		return err
+		return "", err
 	}
 	err = b.runLoad(ctx, s, report, kind, args)
-	s.Stop()
+	if len(cores) > 1 || len(p.Env) > 0 {
+		said = s.Finish()
+	} else {
+		s.Stop()
+	}
 	if err != nil && s.stderr.Len() > 0 {
 		err = fmt.Errorf("%w; the server said: %s", err, bytes.TrimSpace(s.stderr.Bytes()))
 	}
-	return err
+	return said, err
 }
 
 // runLoad runs this very program as the load: a process of its own, whose runtime does nothing by itself.
@@ -120,7 +152,7 @@ func (b *Bench) runLoad(ctx context.Context, s *Server, report any, kind string,
 	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "GOGC=off", "GODEBUG=asyncpreemptoff=1")
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := b.startChild(cmd, b.cores.Load); err != nil {
+	if err := b.startChild(cmd, []int{b.cores.Load}); err != nil {
 		return err
 	}
 	if err := cmd.Wait(); err != nil {

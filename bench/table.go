@@ -77,6 +77,9 @@ func printRemarks(w io.Writer, o Outcome) {
 	if beside := comparison(o); beside != "" {
 		fmt.Fprintln(w, beside)
 	}
+	for _, v := range o.Verdicts {
+		fmt.Fprintln(w, "goal:", v)
+	}
 	for _, r := range o.Results {
 		if r.LeftOut != "" {
 			fmt.Fprintf(w, "left out: %s: %s\n", r.Peer, r.LeftOut)

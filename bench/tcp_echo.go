@@ -20,33 +20,37 @@ const (
 )
 
 var (
-	floorProgram = compileC("floor", floorSource)
-	uvProgram    = compileC("uvecho", "peers/uvecho.c", "-luv")
-	goNetProgram = buildGo("gonet", ".", "./peers/gonet")
-	pikeProgram  = buildGo("pike-echo", "..", "./examples/echo")
+	floorProgram   = compileC("floor", floorSource)
+	uvProgram      = compileC("uvecho", "peers/uvecho.c", "-luv")
+	goNetProgram   = buildGo("gonet", ".", "./peers/gonet")
+	gnetProgram    = buildGo("gnet", ".", "./peers/gnet")
+	netpollProgram = buildGo("netpoll", ".", "./peers/netpoll")
+	pikeProgram    = buildGo("pike-echo", "..", "./examples/echo")
 )
 
 var tcpEchoMetrics = []Metric{
-	{"CPU", "µs/msg", true}, // of the server
-	{"rate", "msg/s", true},
-	{"p50", "µs", true},
-	{"p99", "µs", true},
-	{"p99.9", "µs", true},
-	{"RSS", "MiB", false},
-	{"busy", "%", false}, // the server's core, by the server
-	{"load idle", "%", false},
-	{"load work", "µs/msg", false},
-	{disturbed, "%", false},
+	{Name: "CPU", Unit: "µs/msg", Ratio: true}, // of the server
+	{Name: "rate", Unit: "msg/s", Ratio: true, Rate: true},
+	{Name: "p50", Unit: "µs", Ratio: true},
+	{Name: "p99", Unit: "µs", Ratio: true},
+	{Name: "p99.9", Unit: "µs", Ratio: true},
+	{Name: "RSS", Unit: "MiB"},
+	{Name: "busy", Unit: "%"}, // the server's core, by the server
+	{Name: "load idle", Unit: "%"},
+	{Name: "load work", Unit: "µs/msg"},
+	{Name: disturbed, Unit: "%"},
 }
 
 // tcpEchoPeers gives a goroutine of Go net a buffer for a whole message, as a user who knows the size would.
 func tcpEchoPeers(size int) []Peer {
 	return []Peer{
-		{"floor", floorProgram, []string{anyPort}},
-		{"uv-tuned", uvProgram, []string{"tuned", anyPort}},
-		{"uv-guide", uvProgram, []string{"guide", anyPort}},
-		{"go-net", goNetProgram, []string{"-listen", anyLocal, "-buffer", strconv.Itoa(max(4096, size))}},
-		{"pike", pikeProgram, []string{"-listen", anyLocal}},
+		{Name: "floor", Program: floorProgram, Args: []string{"echo", anyPort}},
+		{Name: "uv-tuned", Program: uvProgram, Args: []string{"tuned", anyPort}},
+		{Name: "uv-guide", Program: uvProgram, Args: []string{"guide", anyPort}},
+		{Name: "go-net", Program: goNetProgram, Args: []string{"echo", "-buffer", strconv.Itoa(max(4096, size))}},
+		{Name: "netpoll", Program: netpollProgram},
+		{Name: "gnet", Program: gnetProgram},
+		{Name: subject, Program: pikeProgram, Args: []string{"-listen", anyLocal}},
 	}
 }
 
@@ -57,8 +61,9 @@ func tcpEcho() []Workload {
 			all = append(all, Workload{
 				Name:    fmt.Sprintf("tcp-echo-%s-%d", sizeName(size), conns),
 				About:   fmt.Sprintf("TCP echo of %s, %d connections with one message each under way", sizeName(size), conns),
-				ByName:  size > 64 || conns > 1000,
+				Long:    size > 64 || conns > 1000,
 				Metrics: tcpEchoMetrics,
+				Goals:   tcpEchoGoals(size, conns),
 				Peers:   tcpEchoPeers(size),
 				Measure: echoOf(size, conns),
 				Doubt:   loadBound,
@@ -66,6 +71,21 @@ func tcpEcho() []Workload {
 		}
 	}
 	return all
+}
+
+func tcpEchoGoals(size, conns int) []Goal {
+	goals := []Goal{{"CPU", "floor", 1.05}}
+	if size > 64 {
+		return goals
+	}
+	goals = append(goals, Goal{"CPU", "uv-tuned", 1.05})
+	switch conns {
+	case 100:
+		goals = append(goals, Goal{"CPU", "go-net", 0.85})
+	case 1000:
+		goals = append(goals, Goal{"CPU", "go-net", 0.75})
+	}
+	return goals
 }
 
 func sizeName(bytes int) string {
@@ -78,14 +98,19 @@ func sizeName(bytes int) string {
 func echoOf(size, conns int) func(context.Context, *Bench, Peer) (Sample, error) {
 	return func(ctx context.Context, b *Bench, p Peer) (Sample, error) {
 		var r load.EchoReport
-		err := b.loadServer(ctx, p, &r, "tcp-echo",
-			"-conns", strconv.Itoa(conns), "-size", strconv.Itoa(size),
-			"-warm", max(b.warm, time.Duration(conns)*warmPerConn).String(),
-			"-measure", max(b.window, time.Duration(conns)*windowPerConn).String())
+		err := b.loadServer(ctx, p, &r, "tcp-echo", b.echoArgs(size, conns)...)
 		if err != nil {
 			return nil, err
 		}
 		return echoSample(r), nil
+	}
+}
+
+func (b *Bench) echoArgs(size, conns int) []string {
+	return []string{
+		"-conns", strconv.Itoa(conns), "-size", strconv.Itoa(size),
+		"-warm", max(b.warm, time.Duration(conns)*warmPerConn).String(),
+		"-measure", max(b.window, time.Duration(conns)*windowPerConn).String(),
 	}
 }
 

@@ -10,23 +10,29 @@ import (
 type Workload struct {
 	Name    string
 	About   string
-	ByName  bool     // too long, or too special, to run unasked
-	Steady  bool     // gives the same figure every time: one round is enough
+	ByName  bool     // too special to run unasked
+	Long    bool     // too long for -quick
+	Steady  bool     // gives much the same figure every time: one round is enough, or a few
 	Metrics []Metric // the first is the one that peers are judged by
-	Peers   []Peer   // the first is what all are compared to
+	Goals   []Goal
+	Peers   []Peer // the first is what all are compared to
 	Measure func(context.Context, *Bench, Peer) (Sample, error)
 	Doubt   func(median Sample) string // why this peer's medians are not its own doing, or ""
 }
 
 func workloads() []Workload {
-	return slices.Concat(tcpEcho(), idleMemory(), calibration())
+	return slices.Concat(
+		tcpEcho(), tcpFrames(), tcpPingPong(), tcpBulk(), tcpChurn(), tcpBurst(), tcpBroadcast(), tcpLoops(),
+		udpOnePeer(), udpPummel(), timers(), posting(), idleMemory(), gcStops(), calibration())
 }
 
-// A Metric is one figure of a sample. Without Ratio it explains the others and is compared to nothing.
+// A Metric is one figure of a sample. Without Ratio it explains the others and is compared to nothing. Less is better,
+// but for a Rate.
 type Metric struct {
 	Name  string
 	Unit  string
 	Ratio bool
+	Rate  bool `json:",omitempty"`
 }
 
 // A Sample is what one run of one peer gave, by name of metric.
@@ -40,4 +46,5 @@ type Peer struct {
 	Name    string
 	Program *Program
 	Args    []string
+	Env     []string
 }

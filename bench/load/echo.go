@@ -19,8 +19,7 @@ func echoMain(args []string) (any, error) {
 	fs := e.target.flags("tcp-echo")
 	conns := fs.Int("conns", 100, "`number` of connections, each with one message under way")
 	size := fs.Int("size", 64, "`bytes` of a message, at least 8")
-	warm := fs.Duration("warm", time.Second, "`time` before the measured window")
-	measure := fs.Duration("measure", 3*time.Second, "`time` of the measured window")
+	e.span.flags(fs)
 	if err := fs.Parse(args); err != nil {
 		return nil, err
 	}
@@ -32,8 +31,13 @@ func echoMain(args []string) (any, error) {
 	if err := e.connect(*conns); err != nil {
 		return nil, err
 	}
-	return e.measure(*warm, *measure)
+	return e.measure()
 }
+
+var (
+	errStalled = fmt.Errorf("nothing heard for %v", stallLimit)
+	errSilent  = errors.New("nothing came in the measured window")
+)
 
 const (
 	stampBytes = 8
@@ -47,6 +51,8 @@ const (
 
 // echo keeps one message under way on each connection and checks every byte that comes back.
 type echo struct {
+	clock
+	span
 	target   Target
 	poll     *poll
 	conns    []conn
@@ -57,10 +63,6 @@ type echo struct {
 	messages int64
 	answered int  // connections that have answered at least once
 	once     bool // fall silent after the first answer
-	idle     time.Duration
-	now      time.Duration // since epoch
-	heard    time.Duration // when anything last came in
-	epoch    time.Time
 }
 
 // conn is one connection; its message is told from all others by connection and sequence number.
@@ -74,15 +76,13 @@ type conn struct {
 }
 
 func (e *echo) init(size int) {
-	e.epoch = time.Now()
+	e.begin()
 	e.inbox = make([]byte, inboxBytes)
 	e.message = make([]byte, size)
 	for i := range e.message {
 		e.message[i] = byte(i * 131 >> 3) // no short period, so that a shift by any count shows
 	}
 }
-
-func (e *echo) clock() time.Duration { return time.Since(e.epoch) }
 
 // connect opens every connection before the first message, so that the warm-up does not measure accepting.
 func (e *echo) connect(n int) (err error) {
@@ -117,39 +117,30 @@ func (e *echo) close() {
 	}
 }
 
-func (e *echo) measure(warm, measure time.Duration) (*EchoReport, error) {
+func (e *echo) measure() (*EchoReport, error) {
 	if err := e.start(); err != nil {
 		return nil, err
 	}
-	for end := e.now + warm; e.now < end || e.answered < len(e.conns); {
-		if err := e.turn(); err != nil {
-			return nil, fmt.Errorf("warming up, %d of %d connections have answered: %w", e.answered, len(e.conns), err)
+	warming := true
+	ready := func() bool {
+		if e.answered < len(e.conns) {
+			return false
 		}
+		warming, e.latency = false, Histogram{}
+		return true
 	}
-	g := gauge{target: e.target}
-	if err := g.open(e.clock); err != nil {
-		return nil, err
-	}
-	e.now = g.start
-	e.latency, e.messages, e.idle = Histogram{}, 0, 0
-	for end := g.start + measure; e.now < end; {
-		if err := e.turn(); err != nil {
-			return nil, err
-		}
-	}
-	w, err := g.close(e.clock)
-	w.Messages, w.Idle = e.messages, e.idle
-	if e.messages == 0 && err == nil {
-		err = errors.New("no message came back in the measured window")
+	w, err := e.run(&e.clock, e.target, e.turn, ready, &e.messages)
+	if err != nil && warming {
+		err = fmt.Errorf("warming up, %d of %d connections have answered: %w", e.answered, len(e.conns), err)
 	}
 	return &EchoReport{w, e.latency.Quantile(0.5), e.latency.Quantile(0.99), e.latency.Quantile(0.999)}, err
 }
 
 func (e *echo) start() error {
-	e.now = e.clock()
+	e.now = e.read()
 	e.heard = e.now
 	for i := range e.conns {
-		e.conns[i].sentAt = e.clock()
+		e.conns[i].sentAt = e.read()
 		if err := e.flush(i); err != nil {
 			return err
 		}
@@ -164,31 +155,22 @@ func (e *echo) turn() error {
 	if err != nil {
 		return err
 	}
-	now := e.clock()
 	if len(events) == 0 {
-		if spent := now - e.now; spent <= emptyPollMax {
-			e.idle += spent
-		}
-		e.now = now
-		if now-e.heard > stallLimit {
-			return fmt.Errorf("nothing heard for %v", stallLimit)
-		}
-		return nil
+		return e.rest()
 	}
-	e.heard = now
 	for i := range events {
 		if err := e.serve(int(events[i].Fd), events[i].Events); err != nil {
 			return err
 		}
 	}
 	err = e.sendDue()
-	e.now = e.clock()
+	e.work()
 	return err
 }
 
 func (e *echo) sendDue() error {
 	for _, i := range e.due {
-		e.conns[i].sentAt = e.clock()
+		e.conns[i].sentAt = e.read()
 		if err := e.flush(int(i)); err != nil {
 			return err
 		}
@@ -248,7 +230,7 @@ func (e *echo) check(i int, p []byte) error {
 // next ends a message and makes the one after it due.
 func (e *echo) next(i int) {
 	c := &e.conns[i]
-	e.latency.add(e.clock() - c.sentAt)
+	e.latency.add(e.read() - c.sentAt)
 	e.messages++
 	if c.seq == 0 {
 		e.answered++

@@ -31,13 +31,13 @@ func serve(t *testing.T, f func(net.Conn)) string {
 }
 
 func runEcho(addr string, conns, size int) (*EchoReport, error) {
-	e := echo{target: Target{Addr: addr}}
+	e := echo{target: Target{Addr: addr}, span: span{20 * time.Millisecond, 100 * time.Millisecond}}
 	e.init(size)
 	defer e.close()
 	if err := e.connect(conns); err != nil {
 		return nil, err
 	}
-	return e.measure(20*time.Millisecond, 100*time.Millisecond)
+	return e.measure()
 }
 
 func TestEchoCounts(t *testing.T) {

@@ -17,19 +17,28 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 )
 
 // loads are the subcommands; each reads its own flags and returns what is printed as JSON.
 var loads = map[string]func(args []string) (any, error){
-	"tcp-echo": echoMain,
-	"tcp-idle": idleMain,
+	"tcp-echo":      echoMain,
+	"tcp-idle":      idleMain,
+	"tcp-churn":     churnMain,
+	"tcp-drain":     drainMain,
+	"tcp-fill":      fillMain,
+	"tcp-broadcast": broadcastMain,
+	"udp-drain":     datagramDrainMain,
+	"udp-fill":      datagramFillMain,
 }
 
 // Main runs the load named by the first argument and returns the exit code.
 func Main(args []string) int {
 	if len(args) == 0 || loads[args[0]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: load tcp-echo|tcp-idle [flags]")
+		fmt.Fprintln(os.Stderr, "usage: load", strings.Join(slices.Sorted(maps.Keys(loads)), "|"), "[flags]")
 		return 2
 	}
 	result, err := loads[args[0]](args[1:])

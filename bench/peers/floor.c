@@ -1,24 +1,19 @@
-// floor PORT: TCP echo on bare epoll, one thread: the least that a callback library could cost.
+// floor echo|broadcast PORT: TCP on bare epoll, one thread: the least that a callback library could cost.
+//
+// echo answers what arrives; broadcast sends each message to all connections.
 //
 // Level-triggered, one shared receive buffer, the answer sent at once. Only a connection whose peer does not
 // read owns memory: what is left to send. Until that has gone it isn't read from either.
 //
 // Compiled with -DHANDICAP_NS=N it wastes N ns on each message, to show what the bench makes of so much.
 #define _GNU_SOURCE
-#include <arpa/inet.h>
+#include "server.h"
+
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { descriptors_max = 1 << 16, events_max = 1024, backlog = 4096 };
+enum { descriptors_max = 1 << 16, events_max = 1024 };
 
 struct rest { // what the kernel would not take yet
 	size_t at, end;
@@ -29,17 +24,16 @@ static int poller;
 static char buffer[64 * 1024];
 static struct rest *rests[descriptors_max]; // by descriptor, NULL while nothing waits
 
-static void die(const char *what) {
-	perror(what);
-	exit(1);
-}
-
 static void watch(int op, int fd, unsigned events) {
 	struct epoll_event ev = {.events = events, .data.fd = fd};
 	if (epoll_ctl(poller, op, fd, &ev) < 0) die("epoll_ctl");
 }
 
+static int conns[descriptors_max], conns_n, place[descriptors_max]; // all there are, in no order; place is by descriptor
+
 static void drop(int fd) {
+	conns[place[fd]] = conns[--conns_n];
+	place[conns[place[fd]]] = place[fd];
 	free(rests[fd]);
 	rests[fd] = NULL;
 	close(fd);
@@ -72,28 +66,16 @@ static void keep(int fd, const char *p, size_t n) {
 }
 
 #ifdef HANDICAP_NS
-static long now_ns(void) {
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000000L + t.tv_nsec;
-}
-
 static void waste(void) {
-	for (long end = now_ns() + HANDICAP_NS; now_ns() < end;) continue;
+	for (long long end = now_ns(CLOCK_MONOTONIC) + HANDICAP_NS; now_ns(CLOCK_MONOTONIC) < end;) continue;
 }
 #else
 static void waste(void) {}
 #endif
 
-static void echo(int fd) {
-	waste();
-	ssize_t got = recv(fd, buffer, sizeof buffer, 0);
-	if (got <= 0) {
-		if (got == 0 || !would_block()) drop(fd);
-		return;
-	}
-	ssize_t sent = send(fd, buffer, got, MSG_NOSIGNAL);
-	if (sent == got) return;
+static void answer(int fd, const char *p, ssize_t n) {
+	ssize_t sent = send(fd, p, n, MSG_NOSIGNAL);
+	if (sent == n) return;
 	if (sent < 0) {
 		if (!would_block()) {
 			drop(fd);
@@ -101,7 +83,24 @@ static void echo(int fd) {
 		}
 		sent = 0;
 	}
-	keep(fd, buffer + sent, got - sent);
+	keep(fd, p + sent, n - sent);
+}
+
+static void serve(int fd, int broadcast) {
+	waste();
+	ssize_t got = recv(fd, buffer, sizeof buffer, 0);
+	if (got <= 0) {
+		if (got == 0 || !would_block()) drop(fd);
+		return;
+	}
+	if (!broadcast) {
+		answer(fd, buffer, got);
+		return;
+	}
+	for (int i = conns_n; i-- > 0;) {
+		if (rests[conns[i]]) die("a reader that does not keep up"); // the load awaits all before it goes on
+		answer(conns[i], buffer, got);
+	}
 }
 
 static void take(int listener) {
@@ -118,6 +117,8 @@ static void take(int listener) {
 		}
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
 		watch(EPOLL_CTL_ADD, fd, EPOLLIN);
+		place[fd] = conns_n;
+		conns[conns_n++] = fd;
 	}
 }
 
@@ -130,27 +131,20 @@ static int listen_on(int port) {
 	if (bind(fd, (struct sockaddr *)&a, size) < 0) die("bind");
 	if (listen(fd, backlog) < 0) die("listen");
 	if (getsockname(fd, (struct sockaddr *)&a, &size) < 0) die("getsockname");
-	printf("listening tcp 127.0.0.1:%d\n", ntohs(a.sin_port));
-	fflush(stdout);
+	announce("tcp", &a);
 	return fd;
 }
 
-static void raise_descriptor_limit(void) {
-	struct rlimit l;
-	getrlimit(RLIMIT_NOFILE, &l);
-	l.rlim_cur = l.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &l);
-}
-
 int main(int argc, char **argv) {
-	if (argc != 2) {
-		fprintf(stderr, "usage: floor PORT (0: any)\n");
+	if (argc != 3) {
+		fprintf(stderr, "usage: floor echo|broadcast PORT (0: any)\n");
 		return 2;
 	}
+	int broadcast = !strcmp(argv[1], "broadcast");
 	raise_descriptor_limit();
 	poller = epoll_create1(EPOLL_CLOEXEC);
 	if (poller < 0) die("epoll_create1");
-	int listener = listen_on(atoi(argv[1]));
+	int listener = listen_on(atoi(argv[2]));
 	watch(EPOLL_CTL_ADD, listener, EPOLLIN);
 
 	static struct epoll_event events[events_max];
@@ -161,7 +155,7 @@ int main(int argc, char **argv) {
 			int fd = events[i].data.fd;
 			if (fd == listener) take(fd);
 			else if (rests[fd]) flush(fd);
-			else echo(fd);
+			else serve(fd, broadcast);
 		}
 	}
 }

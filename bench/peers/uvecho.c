@@ -1,14 +1,9 @@
-// uvecho guide|tuned PORT: TCP echo on libuv, written in two ways.
+// uvecho guide|tuned PORT [FRAME]: TCP echo on libuv, written in two ways.
 //
 // guide is the echo server of libuv's own guide: a malloc for each read, a uv_write with a request of its own
 // for each answer. tuned is what a careful user makes of it: one shared buffer, and uv_try_write first.
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
-#include <uv.h>
-
-enum { backlog = 4096 };
+// With FRAME each so many bytes, the load sends whole ones, are answered by a write of their own.
+#include "uvserver.h"
 
 typedef struct {
 	uv_write_t req;
@@ -16,14 +11,9 @@ typedef struct {
 } answer;
 
 static char shared[64 * 1024];
+static ssize_t frame;
 static uv_alloc_cb on_alloc;
 static uv_read_cb on_read;
-
-static void check(int status, const char *what) {
-	if (status >= 0) return;
-	fprintf(stderr, "%s: %s\n", what, uv_strerror(status));
-	exit(1);
-}
 
 static void on_close(uv_handle_t *h) { free(h); }
 
@@ -49,11 +39,18 @@ static void guide_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf) {
 	buf->len = suggested;
 }
 
+static char *copy(const char *p, size_t n) {
+	char *q = malloc(n);
+	memcpy(q, p, n);
+	return q;
+}
+
 static void guide_read(uv_stream_t *conn, ssize_t n, const uv_buf_t *buf) {
-	if (n > 0) {
+	if (n > 0 && frame == 0) {
 		write_owned(conn, buf->base, n);
 		return;
 	}
+	for (ssize_t at = 0; at < n; at += frame) write_owned(conn, copy(buf->base + at, frame), frame);
 	if (n < 0) hang_up(conn);
 	free(buf->base);
 }
@@ -62,10 +59,8 @@ static void tuned_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf) {
 	*buf = uv_buf_init(shared, sizeof shared);
 }
 
-static void tuned_read(uv_stream_t *conn, ssize_t n, const uv_buf_t *buf) {
-	if (n < 0) hang_up(conn);
-	if (n <= 0) return;
-	uv_buf_t b = uv_buf_init(buf->base, n);
+static void answer_tuned(uv_stream_t *conn, char *p, ssize_t n) {
+	uv_buf_t b = uv_buf_init(p, n);
 	int sent = uv_try_write(conn, &b, 1);
 	if (sent == n) return;
 	if (sent < 0) {
@@ -75,9 +70,12 @@ static void tuned_read(uv_stream_t *conn, ssize_t n, const uv_buf_t *buf) {
 		}
 		sent = 0;
 	}
-	char *rest = malloc(n - sent);
-	memcpy(rest, buf->base + sent, n - sent);
-	write_owned(conn, rest, n - sent);
+	write_owned(conn, copy(p + sent, n - sent), n - sent);
+}
+
+static void tuned_read(uv_stream_t *conn, ssize_t n, const uv_buf_t *buf) {
+	if (n < 0) hang_up(conn);
+	for (ssize_t at = 0, size = frame ? frame : n; at < n; at += size) answer_tuned(conn, buf->base + at, size);
 }
 
 static void on_connection(uv_stream_t *listener, int status) {
@@ -89,41 +87,22 @@ static void on_connection(uv_stream_t *listener, int status) {
 	check(uv_read_start((uv_stream_t *)conn, on_alloc, on_read), "uv_read_start");
 }
 
-static void announce(uv_tcp_t *listener) {
-	struct sockaddr_in a;
-	int size = sizeof a;
-	check(uv_tcp_getsockname(listener, (struct sockaddr *)&a, &size), "uv_tcp_getsockname");
-	printf("listening tcp 127.0.0.1:%d\n", ntohs(a.sin_port));
-	fflush(stdout);
-}
-
-static void raise_descriptor_limit(void) {
-	struct rlimit l;
-	getrlimit(RLIMIT_NOFILE, &l);
-	l.rlim_cur = l.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &l);
-}
-
 int main(int argc, char **argv) {
 	if (argc == 2 && !strcmp(argv[1], "version")) {
 		printf("libuv %s\n", uv_version_string());
 		return 0;
 	}
-	if (argc != 3) {
-		fprintf(stderr, "usage: uvecho guide|tuned PORT (0: any) | uvecho version\n");
+	if (argc < 3) {
+		fprintf(stderr, "usage: uvecho guide|tuned PORT (0: any) [FRAME] | uvecho version\n");
 		return 2;
 	}
 	int tuned = !strcmp(argv[1], "tuned");
 	on_alloc = tuned ? tuned_alloc : guide_alloc;
 	on_read = tuned ? tuned_read : guide_read;
+	if (argc > 3) frame = atoi(argv[3]);
 	raise_descriptor_limit();
 
 	uv_tcp_t listener;
-	struct sockaddr_in a;
-	check(uv_tcp_init(uv_default_loop(), &listener), "uv_tcp_init");
-	check(uv_ip4_addr("127.0.0.1", atoi(argv[2]), &a), "uv_ip4_addr");
-	check(uv_tcp_bind(&listener, (struct sockaddr *)&a, 0), "uv_tcp_bind");
-	check(uv_listen((uv_stream_t *)&listener, backlog, on_connection), "uv_listen");
-	announce(&listener);
+	uv_listen_on(&listener, atoi(argv[2]), on_connection);
 	return uv_run(uv_default_loop(), UV_RUN_DEFAULT);
 }

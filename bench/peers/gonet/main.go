@@ -1,5 +1,5 @@
-// Gonet is a TCP echo server as most Go programs write one: package net, a goroutine and a buffer for each
-// connection.
+// Gonet does the work of the bench as most Go programs would: package net, a goroutine and a buffer for each connection,
+// and bufio where writes are small.
 package main
 
 import (
@@ -7,38 +7,83 @@ import (
 	"fmt"
 	"log"
 	"net"
+	"os"
+	"time"
+
+	"example.com/pike/bench/peers/work"
 )
+
+var (
+	listen = flag.String("listen", "127.0.0.1:0", "`address` to listen on")
+	size   = flag.Int("buffer", 4096, "`bytes` of buffer for each connection")
+	frame  = flag.Int("frame", 0, "answer each so many `bytes` by a write of their own")
+	window = flag.Int("window", 0, "`milliseconds` of a pummel")
+	pairs  = flag.Int("pairs", 1, "`number` of senders, and of receivers, of a pummel")
+)
+
+var streams = map[string]func(net.Conn){
+	"echo":        echo,
+	"echo-frames": echoFrames,
+	"echo-bufio":  echoBuffered,
+	"sink":        sink,
+	"pump":        pump,
+	"burst":       burst,
+	"burst-bufio": burstBuffered,
+	"broadcast":   broadcast,
+}
+
+var packets = map[string]func(*net.UDPConn){
+	"udp-send":    answerAsks,
+	"udp-receive": acknowledge,
+}
 
 func main() {
 	log.SetFlags(0)
-	listen := flag.String("listen", "127.0.0.1:0", "`address` to listen on")
-	size := flag.Int("buffer", 4096, "`bytes` of buffer for each connection")
-	flag.Parse()
+	if len(os.Args) < 2 {
+		log.Fatal("usage: gonet WORK [flags]")
+	}
+	kind := os.Args[1]
+	flag.CommandLine.Parse(os.Args[2:])
+	switch stream, packet := streams[kind], packets[kind]; {
+	case stream != nil:
+		serveStreams(stream)
+	case packet != nil:
+		servePackets(packet)
+	case kind == "udp-pummel":
+		pummel(*pairs, time.Duration(*window)*time.Millisecond)
+	default:
+		log.Fatal(fmt.Sprintf("gonet: no work is named %q", kind))
+	}
+}
 
+func serveStreams(serve func(net.Conn)) {
 	ln, err := net.Listen("tcp", *listen)
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println("listening tcp", ln.Addr())
+	work.Announce("tcp", ln.Addr())
 	for {
 		conn, err := ln.Accept()
 		if err != nil {
 			log.Fatal(err)
 		}
-		go echo(conn, *size)
+		go func() {
+			defer conn.Close()
+			serve(conn)
+		}()
 	}
 }
 
-func echo(conn net.Conn, size int) {
-	defer conn.Close()
-	p := make([]byte, size)
-	for {
-		n, err := conn.Read(p)
-		if err != nil {
-			return
-		}
-		if _, err := conn.Write(p[:n]); err != nil {
-			return
-		}
+func servePackets(serve func(*net.UDPConn)) {
+	addr, err := net.ResolveUDPAddr("udp", *listen)
+	if err != nil {
+		log.Fatal(err)
 	}
+	c, err := net.ListenUDP("udp", addr)
+	if err != nil {
+		log.Fatal(err)
+	}
+	work.WidenConn(c)
+	work.Announce("udp", c.LocalAddr())
+	serve(c)
 }

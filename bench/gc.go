@@ -1,0 +1,36 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+)
+
+var gcStopProgram = buildGo("gcstop", ".", "./peers/gcstop")
+
+// gcStops asks what raw system calls do to the collector: how long it waits for a saturated loop to stop.
+func gcStops() []Workload {
+	var all []Workload
+	for _, size := range []int{64, 64 << 10} {
+		bytes := strconv.Itoa(size)
+		all = append(all, Workload{
+			Name:  "gc-stop-" + sizeName(size),
+			About: fmt.Sprintf("a loop that echoes %s to itself, and a goroutine that allocates: how long the collector waits to stop them", sizeName(size)),
+			Metrics: []Metric{
+				{Name: "p99.9", Unit: "µs", Ratio: true},
+				{Name: "p50", Unit: "µs", Ratio: true},
+				{Name: "p99", Unit: "µs", Ratio: true},
+				{Name: "pause p99.9", Unit: "µs", Ratio: true},
+				{Name: "stops", Unit: "/s"},
+				{Name: "rate", Unit: "msg/s", Ratio: true, Rate: true},
+			},
+			Goals: []Goal{{"p99.9", "syscall", 2}},
+			Peers: []Peer{
+				{Name: "syscall", Program: gcStopProgram, Args: []string{"syscall", bytes}},
+				{Name: "raw", Program: gcStopProgram, Args: []string{"raw", bytes}},
+				{Name: subject, Program: gcStopProgram, Args: []string{"pike", bytes}},
+			},
+			Measure: selfMeasured(true, (*Bench).bothCores),
+		})
+	}
+	return all
+}

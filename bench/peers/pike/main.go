@@ -1,0 +1,53 @@
+// Pike does the work of the bench that is no echo; that is examples/echo.
+package main
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+
+	"example.com/pike/bench/peers/work"
+	"example.com/pike/loop"
+)
+
+var kinds = map[string]func(*loop.Loop, []string) error{
+	"sink":        serve(sink),
+	"pump":        serve(pump),
+	"burst":       serve(burst),
+	"broadcast":   serve(broadcast),
+	"udp-send":    answerAsks,
+	"udp-receive": acknowledge,
+	"udp-pummel":  pummel,
+	"timers":      timers,
+	"post":        post,
+	"trip":        trip,
+}
+
+func main() {
+	if len(os.Args) < 2 || kinds[os.Args[1]] == nil {
+		fmt.Fprintln(os.Stderr, "usage: pike WORK [arguments]")
+		os.Exit(2)
+	}
+	lp, err := loop.New(loop.Options{})
+	if err == nil {
+		err = kinds[os.Args[1]](lp, os.Args[2:])
+	}
+	if err == nil {
+		err = lp.Run()
+	}
+	if err != nil {
+		work.Fail(err)
+	}
+}
+
+// number is the argument at i, or 0.
+func number(args []string, i int) int {
+	if i >= len(args) {
+		return 0
+	}
+	n, err := strconv.Atoi(args[i])
+	if err != nil {
+		work.Fail(err)
+	}
+	return n
+}

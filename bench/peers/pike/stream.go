@@ -1,0 +1,66 @@
+package main
+
+import (
+	"encoding/binary"
+
+	"example.com/pike/bench/peers/work"
+	"example.com/pike/loop"
+	"example.com/pike/tcp"
+)
+
+func serve(accept func(*tcp.Conn)) func(*loop.Loop, []string) error {
+	return func(lp *loop.Loop, args []string) error {
+		addr := "127.0.0.1:0"
+		if len(args) > 0 {
+			addr = args[0]
+		}
+		ln, err := tcp.Listen(lp, addr, nil)
+		if err != nil {
+			return err
+		}
+		ln.OnAccept = accept
+		work.Announce("tcp", ln.Addr())
+		return nil
+	}
+}
+
+// sink counts what it reads and answers the end with the count.
+func sink(c *tcp.Conn) {
+	var count uint64
+	c.OnRead = func(_ *tcp.Conn, p []byte) { count += uint64(len(p)) }
+	c.OnEOF = func(c *tcp.Conn) {
+		c.Write(binary.LittleEndian.AppendUint64(nil, count))
+		c.Close()
+	}
+}
+
+var piece = work.Pattern(work.Piece)
+
+// pump writes without end, the next piece when the system has the last.
+func pump(c *tcp.Conn) {
+	c.OnWrite = func(c *tcp.Conn) { c.Write(piece) }
+	c.Write(piece)
+}
+
+// burst answers each message by many small writes at once.
+func burst(c *tcp.Conn) {
+	small := work.Pattern(work.BurstSize)
+	c.OnRead = func(c *tcp.Conn, _ []byte) {
+		for range work.BurstWrites {
+			c.Write(small)
+		}
+	}
+}
+
+var conns = map[*tcp.Conn]struct{}{}
+
+// broadcast sends each message to all connections.
+func broadcast(c *tcp.Conn) {
+	conns[c] = struct{}{}
+	c.OnRead = func(_ *tcp.Conn, p []byte) {
+		for other := range conns {
+			other.Write(p)
+		}
+	}
+	c.OnClose = func(c *tcp.Conn, _ error) { delete(conns, c) }
+}

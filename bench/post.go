@@ -1,0 +1,40 @@
+package main
+
+var uvPostProgram = compileC("uvpost", "peers/uvpost.c", "-luv")
+
+// posting is between threads, so its programs have both cores, and place themselves as they would anywhere.
+func posting() []Workload {
+	return []Workload{
+		{
+			Name:  "post-rate",
+			About: "functions posted to a loop by another goroutine, as fast as it can; uv-async are callbacks, uv-queue messages through a list",
+			Metrics: []Metric{
+				{Name: "rate", Unit: "calls/s", Ratio: true, Rate: true},
+				{Name: "CPU", Unit: "ns/call", Ratio: true},
+			},
+			Goals: []Goal{{"rate", "uv-async", 5}},
+			Peers: []Peer{
+				{Name: "uv-async", Program: uvPostProgram, Args: []string{"async"}},
+				{Name: "uv-queue", Program: uvPostProgram, Args: []string{"queue"}},
+				{Name: "go-channel", Program: goRuntimeProgram, Args: []string{"post"}},
+				{Name: subject, Program: pikeWorkProgram, Args: []string{"post"}},
+			},
+			Measure: selfMeasured(false, (*Bench).bothCores),
+		},
+		{
+			Name:  "post-trip",
+			About: "two loops that call each other in turn: the time there and back; go-channel are two goroutines",
+			Metrics: []Metric{
+				{Name: "p50", Unit: "µs", Ratio: true},
+				{Name: "p99", Unit: "µs", Ratio: true},
+			},
+			Goals: []Goal{{"p50", "uv-async", 1}, {"p99", "uv-async", 1}},
+			Peers: []Peer{
+				{Name: "uv-async", Program: uvPostProgram, Args: []string{"trip"}},
+				{Name: "go-channel", Program: goRuntimeProgram, Args: []string{"trip"}},
+				{Name: subject, Program: pikeWorkProgram, Args: []string{"trip"}},
+			},
+			Measure: selfMeasured(false, (*Bench).bothCores),
+		},
+	}
+}

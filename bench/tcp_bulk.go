@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"example.com/pike/bench/load"
+)
+
+const (
+	pieceBytes  = 8 << 10 // these are of peers/server.h and peers/work
+	burstWrites = 100000
+	burstBytes  = 13
+)
+
+// windowMetrics are of work that has no latency of its own.
+func windowMetrics(what, unit string) []Metric {
+	return []Metric{
+		{Name: "CPU", Unit: unit + "/" + what, Ratio: true}, // of the server
+		{Name: "rate", Unit: what + "/s", Ratio: true, Rate: true},
+		{Name: "RSS", Unit: "MiB"},
+		{Name: "busy", Unit: "%"},
+		{Name: "load idle", Unit: "%"},
+		{Name: disturbed, Unit: "%"},
+	}
+}
+
+// bulkMetrics are judged by the rate, as libuv's benchmark is.
+func bulkMetrics() []Metric {
+	m := windowMetrics("MiB", "µs")
+	m[0], m[1] = m[1], m[0]
+	return m
+}
+
+// windowOf measures a load that reports a window. An operation is size of what it counts, and perSecond the unit of
+// CPU: 1e6 for µs.
+func windowOf(size, perSecond float64, kind string, args ...string) func(context.Context, *Bench, Peer) (Sample, error) {
+	return func(ctx context.Context, b *Bench, p Peer) (Sample, error) {
+		var w load.Window
+		args := append([]string{"-warm", b.warm.String(), "-measure", b.window.String()}, args...)
+		if err := b.loadServer(ctx, p, &w, kind, args...); err != nil {
+			return nil, err
+		}
+		return windowSample(w, float64(w.Messages)/size, perSecond), nil
+	}
+}
+
+func windowSample(w load.Window, operations, perSecond float64) Sample {
+	return Sample{
+		"CPU":       perSecond * w.ServerCPU.Seconds() / operations,
+		"rate":      operations / w.Wall.Seconds(),
+		"RSS":       float64(w.ServerRSS) / (1 << 20),
+		"busy":      100 * w.ServerCPU.Seconds() / w.Wall.Seconds(),
+		"load idle": 100 * w.Idle.Seconds() / w.Wall.Seconds(),
+		disturbed:   100 * w.Disturbed(),
+	}
+}
+
+// streamPeers are those that do a kind of work that has no floor.
+func streamPeers(kind string) []Peer {
+	return []Peer{
+		{Name: "uv", Program: uvStreamProgram, Args: []string{kind, anyPort}},
+		{Name: "go-net", Program: goNetProgram, Args: []string{kind, "-buffer", strconv.Itoa(64 << 10)}},
+		{Name: subject, Program: pikeWorkProgram, Args: []string{kind}},
+	}
+}
+
+// tcpBulk is libuv's benchmark-pump.c, and the same from its other side.
+func tcpBulk() []Workload {
+	var all []Workload
+	for _, conns := range []int{1, 100} {
+		n := strconv.Itoa(conns)
+		goals := []Goal{{"rate", "uv", 1}}
+		all = append(all, Workload{
+			Name:    "tcp-pump-" + n,
+			About:   fmt.Sprintf("TCP, the peer sends without end, 8 KiB a write, over %d (libuv's pump)", conns),
+			Metrics: bulkMetrics(),
+			Goals:   goals,
+			Peers:   streamPeers("pump"),
+			Measure: windowOf(1<<20, 1e6, "tcp-drain", "-conns", n, "-period", strconv.Itoa(pieceBytes)),
+		}, Workload{
+			Name:    "tcp-sink-" + n,
+			About:   fmt.Sprintf("TCP, the peer receives without end, over %d, and says how much it had", conns),
+			Metrics: bulkMetrics(),
+			Goals:   goals,
+			Peers:   streamPeers("sink"),
+			Measure: windowOf(1<<20, 1e6, "tcp-fill", "-conns", n),
+		})
+	}
+	return all
+}
+
+// tcpBurst is libuv's benchmark-tcp-write-batch.c, a tenth of its writes at a time.
+func tcpBurst() []Workload {
+	peers := append(streamPeers("burst"),
+		Peer{Name: "go-bufio", Program: goNetProgram, Args: []string{"burst-bufio"}})
+	metrics := windowMetrics("write", "ns")
+	metrics[0], metrics[1] = metrics[1], metrics[0]
+	return []Workload{{
+		Name:    "tcp-burst",
+		About:   "TCP, one connection, 100,000 writes of 13 B at once, until all have arrived (libuv's tcp_write_batch)",
+		Metrics: metrics,
+		Goals:   []Goal{{"rate", "uv", 1.5}},
+		Peers:   peers,
+		Measure: windowOf(burstBytes, 1e9, "tcp-drain",
+			"-period", strconv.Itoa(burstBytes), "-burst", strconv.Itoa(burstBytes*burstWrites)),
+	}}
+}

@@ -1,0 +1,28 @@
+package main
+
+var (
+	uvTimersProgram  = compileC("uvtimers", "peers/uvtimers.c", "-luv")
+	goRuntimeProgram = buildGo("goruntime", ".", "./peers/goruntime")
+)
+
+// timers have no load: a program arms a million, and measures what it costs it.
+func timers() []Workload {
+	return []Workload{{
+		Name:   "timers",
+		About:  "1,000,000 armed timers: CPU to restart one at random, to start, to stop, and to fire",
+		Steady: true,
+		Metrics: []Metric{
+			{Name: "restart", Unit: "ns", Ratio: true},
+			{Name: "start", Unit: "ns", Ratio: true},
+			{Name: "stop", Unit: "ns", Ratio: true},
+			{Name: "fire", Unit: "ns", Ratio: true},
+		},
+		Goals: []Goal{{"restart", "uv", 0.2}, {"fire", "uv", 0.2}, {"restart", "go-timers", 0.35}},
+		Peers: []Peer{
+			{Name: "uv", Program: uvTimersProgram},
+			{Name: "go-timers", Program: goRuntimeProgram, Args: []string{"timers"}},
+			{Name: subject, Program: pikeWorkProgram, Args: []string{"timers"}},
+		},
+		Measure: selfMeasured(false, (*Bench).oneCore),
+	}}
+}
