@@ -97,10 +97,14 @@ func (t *Timer) arm(d, period time.Duration) error {
 	if period < 0 {
 		return fail("start", os.ErrInvalid)
 	}
-	if err := lp.Attach(t); err != nil {
-		return fail("start", err)
+	// One that is armed is on the loop already. To look at no more than this of a timer that is in no cache lets the
+	// processor wait for several at once, where many are restarted (150 to 230 ns, or 92, with the clock left out).
+	if !t.timeout.Armed() {
+		if err := lp.Attach(t); err != nil {
+			return fail("start", err)
+		}
+		lp.SetActive(t, true)
 	}
-	lp.SetActive(t, true)
 	t.period = period
 	lp.SetTimeout(&t.timeout, lp.Poller().Now().Add(max(d, 0)))
 	return nil
