@@ -9,7 +9,7 @@ var (
 func timers() []Workload {
 	return []Workload{{
 		Name:   "timers",
-		About:  "1,000,000 armed timers: CPU to restart one at random, to start, to stop, and to fire",
+		About:  "1,000,000 armed timers: CPU to restart one at random, to start, stop and fire; pike-timeout is loop.Timeout",
 		Steady: true,
 		Metrics: []Metric{
 			{Name: "restart", Unit: "ns", Ratio: true},
@@ -21,6 +21,7 @@ func timers() []Workload {
 		Peers: []Peer{
 			{Name: "uv", Program: uvTimersProgram},
 			{Name: "go-timers", Program: goRuntimeProgram, Args: []string{"timers"}},
+			{Name: "pike-timeout", Program: pikeWorkProgram, Args: []string{"timeouts"}},
 			{Name: subject, Program: pikeWorkProgram, Args: []string{"timers"}},
 		},
 		Measure: selfMeasured(false, (*Bench).oneCore),

@@ -17,7 +17,7 @@ var (
 // that none are lost; it needs root for that.
 func udpOnePeer() []Workload {
 	metrics := []Metric{
-		{Name: "per CPU second", Unit: "datagrams", Ratio: true, Rate: true},
+		{Name: perCPU, Unit: "datagrams", Ratio: true, Rate: true},
 		{Name: "rate", Unit: "datagrams/s", Ratio: true, Rate: true},
 		{Name: "lost", Unit: ""},
 		{Name: "busy", Unit: "%"},
@@ -32,7 +32,6 @@ func udpOnePeer() []Workload {
 				return nil, err
 			}
 			s := windowSample(r.Window, float64(r.Messages), 1)
-			s["per CPU second"] = float64(r.Messages) / r.ServerCPU.Seconds()
 			s["lost"] = float64(r.Lost)
 			return s, nil
 		}
@@ -45,7 +44,7 @@ func udpOnePeer() []Workload {
 			{Name: subject, Program: pikeWorkProgram, Args: []string{"udp-" + kind}},
 		}
 	}
-	goals := []Goal{{"per CPU second", "uv-guide", 8}, {"per CPU second", "uv-tuned", 8}}
+	goals := []Goal{{perCPU, "uv-guide", 8}, {perCPU, "uv-tuned", 8}}
 	return []Workload{
 		{
 			Name: "udp-send", About: "UDP, the peer sends datagrams of 1 KiB to one peer, 512 each time it is asked",
@@ -76,7 +75,6 @@ func udpPummel() []Workload {
 			Goals:   []Goal{{"rate", "uv", 1}},
 			Peers: []Peer{
 				{Name: "uv", Program: uvPummelProgram, Args: []string{n, n}},
-				{Name: "go-net", Program: goNetProgram, Args: []string{"udp-pummel", "-pairs", n, "-window"}},
 				{Name: subject, Program: pikeWorkProgram, Args: []string{"udp-pummel", n}},
 			},
 			Measure: selfMeasured(true, (*Bench).oneCore),

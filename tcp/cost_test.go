@@ -51,6 +51,43 @@ func TestEchoAllocatesNothing(t *testing.T) {
 	}
 }
 
+// A message to many connections at once gives each of them an output until it is sent.
+func TestBroadcastAllocatesNothing(t *testing.T) {
+	if checked {
+		t.Skip("the checks of race and debug builds allocate")
+	}
+	r := newRig(t)
+	all, heard := r.crowd(400)
+	message := make([]byte, 64)
+	tell := func() {
+		for _, c := range all {
+			c.Write(message)
+		}
+		for want := *heard + len(all)*len(message); *heard < want; {
+			if _, err := r.lp.RunNoWait(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for range 10 {
+		tell()
+	}
+	if n := testing.AllocsPerRun(20, tell); n != 0 {
+		t.Errorf("%v allocations a message to %d connections", n, len(all))
+	}
+}
+
+// crowd is n connections to peers on the same loop, and how many bytes those have heard.
+func (r *rig) crowd(n int) (all []*tcp.Conn, heard *int) {
+	heard = new(int)
+	for range n {
+		c, peer := r.pair()
+		peer.OnRead = func(_ *tcp.Conn, p []byte) { *heard += len(p) }
+		all = append(all, c)
+	}
+	return all, heard
+}
+
 // So that whoever makes a connection larger knows it: a million of them are idle
 // most of the time.
 func TestSizeOfConn(t *testing.T) {

@@ -5,7 +5,7 @@ const (
 	smallChunk  = 2 << 10  // what each output has of its own
 	chunkSize   = 64 << 10 // of the chunks that the connections of a loop share
 	directWrite = 16 << 10 // from here on a system call costs less than the copy
-	spareMost   = 256      // outputs that are kept
+	spareMost   = 1024     // outputs that are kept: a message to so many at once allocates nothing
 	chunksMost  = 32       // chunks that are kept
 )
 

@@ -8,7 +8,6 @@ import (
 	"log"
 	"net"
 	"os"
-	"time"
 
 	"example.com/pike/bench/peers/work"
 )
@@ -17,8 +16,6 @@ var (
 	listen = flag.String("listen", "127.0.0.1:0", "`address` to listen on")
 	size   = flag.Int("buffer", 4096, "`bytes` of buffer for each connection")
 	frame  = flag.Int("frame", 0, "answer each so many `bytes` by a write of their own")
-	window = flag.Int("window", 0, "`milliseconds` of a pummel")
-	pairs  = flag.Int("pairs", 1, "`number` of senders, and of receivers, of a pummel")
 )
 
 var streams = map[string]func(net.Conn){
@@ -46,17 +43,15 @@ func main() {
 	flag.CommandLine.Parse(os.Args[2:])
 	switch stream, packet := streams[kind], packets[kind]; {
 	case stream != nil:
-		serveStreams(stream)
+		serveStreams(kind, stream)
 	case packet != nil:
 		servePackets(packet)
-	case kind == "udp-pummel":
-		pummel(*pairs, time.Duration(*window)*time.Millisecond)
 	default:
 		log.Fatal(fmt.Sprintf("gonet: no work is named %q", kind))
 	}
 }
 
-func serveStreams(serve func(net.Conn)) {
+func serveStreams(kind string, serve func(net.Conn)) {
 	ln, err := net.Listen("tcp", *listen)
 	if err != nil {
 		log.Fatal(err)
@@ -66,6 +61,9 @@ func serveStreams(serve func(net.Conn)) {
 		conn, err := ln.Accept()
 		if err != nil {
 			log.Fatal(err)
+		}
+		if kind == "broadcast" {
+			join(conn) // before the next is accepted, as messages are for those that are there
 		}
 		go func() {
 			defer conn.Close()

@@ -106,11 +106,14 @@ var everyone = struct {
 	conns map[net.Conn]struct{}
 }{conns: map[net.Conn]struct{}{}}
 
-// broadcast sends each message to all connections.
-func broadcast(conn net.Conn) {
+func join(conn net.Conn) {
 	everyone.Lock()
+	defer everyone.Unlock()
 	everyone.conns[conn] = struct{}{}
-	everyone.Unlock()
+}
+
+// broadcast sends each message to all connections that have joined.
+func broadcast(conn net.Conn) {
 	defer func() {
 		everyone.Lock()
 		delete(everyone.conns, conn)

@@ -36,6 +36,7 @@ func timers() {
 		all[i].Stop()
 	}
 	random := work.NewRandom()
+	shuffled := work.Shuffle(all, &random)
 	later := func() time.Duration { return time.Duration(10_000+random.Next()%60_000) * time.Millisecond }
 	sample := map[string]float64{}
 	measure := func(name string, f func()) {
@@ -49,13 +50,13 @@ func timers() {
 		}
 	})
 	measure("restart", func() {
-		for range count {
-			all[random.Next()%count].Reset(later())
+		for _, t := range shuffled {
+			t.Reset(later())
 		}
 	})
 	measure("stop", func() {
-		for i := range all {
-			all[i*7368787%count].Stop()
+		for _, t := range shuffled {
+			t.Stop()
 		}
 	})
 	fired.Store(0)

@@ -19,6 +19,7 @@ var kinds = map[string]func(*loop.Loop, []string) error{
 	"udp-receive": acknowledge,
 	"udp-pummel":  pummel,
 	"timers":      timers,
+	"timeouts":    timeouts,
 	"post":        post,
 	"trip":        trip,
 }

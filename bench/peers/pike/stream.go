@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"example.com/pike/bench/peers/work"
 	"example.com/pike/loop"
@@ -36,10 +37,16 @@ func sink(c *tcp.Conn) {
 
 var piece = work.Pattern(work.Piece)
 
-// pump writes without end, the next piece when the system has the last.
+// pump writes without end, the next piece when the system has the last, and without a copy, as libuv's does.
 func pump(c *tcp.Conn) {
-	c.OnWrite = func(c *tcp.Conn) { c.Write(piece) }
-	c.Write(piece)
+	bufs := [][]byte{piece}
+	var next func(error)
+	next = func(err error) {
+		if err == nil {
+			c.WriteBuffers(bufs, next)
+		}
+	}
+	next(nil)
 }
 
 // burst answers each message by many small writes at once.
@@ -52,15 +59,19 @@ func burst(c *tcp.Conn) {
 	}
 }
 
-var conns = map[*tcp.Conn]struct{}{}
+var conns []*tcp.Conn // all there are, in no order
 
 // broadcast sends each message to all connections.
 func broadcast(c *tcp.Conn) {
-	conns[c] = struct{}{}
+	conns = append(conns, c)
 	c.OnRead = func(_ *tcp.Conn, p []byte) {
-		for other := range conns {
+		for _, other := range conns {
 			other.Write(p)
 		}
 	}
-	c.OnClose = func(c *tcp.Conn, _ error) { delete(conns, c) }
+	c.OnClose = func(c *tcp.Conn, _ error) {
+		i := slices.Index(conns, c)
+		conns[i] = conns[len(conns)-1]
+		conns = conns[:len(conns)-1]
+	}
 }

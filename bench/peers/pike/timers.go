@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"os"
 	"time"
 
 	"example.com/pike/bench/peers/work"
@@ -26,7 +27,43 @@ func timers(lp *loop.Loop, _ []string) error {
 		}
 		all[i] = t
 	}
+	return measureTimers(lp, all, &fired,
+		func(t *timer.Timer, d time.Duration) { t.Start(d, 0) },
+		func(t *timer.Timer) { t.Stop() })
+}
+
+// timeout is the bare timer that timers, and a program's own objects, are built on. Like libuv's it counts from the
+// time that the turn of the loop began, where timer.Timer reads the clock.
+type timeout struct {
+	loop.Timeout
+	lp    *loop.Loop
+	fired *int
+}
+
+func (t *timeout) Expired(*loop.Timeout) {
+	if *t.fired++; *t.fired == count {
+		t.lp.Stop()
+	}
+}
+
+func timeouts(lp *loop.Loop, _ []string) error {
+	fired := 0
+	all := make([]*timeout, count)
+	for i := range all {
+		all[i] = &timeout{lp: lp, fired: &fired}
+		all[i].Init(all[i])
+	}
+	if _, err := timer.After(lp, time.Hour, func() {}); err != nil { // a Timeout keeps no loop running
+		return err
+	}
+	return measureTimers(lp, all, &fired,
+		func(t *timeout, d time.Duration) { lp.SetTimeout(&t.Timeout, lp.Now().Add(d)) },
+		func(t *timeout) { lp.StopTimeout(&t.Timeout) })
+}
+
+func measureTimers[T any](lp *loop.Loop, all []T, fired *int, start func(T, time.Duration), stop func(T)) (err error) {
 	random := work.NewRandom()
+	shuffled := work.Shuffle(all, &random)
 	later := func() time.Duration { return time.Duration(10_000+random.Next()%60_000) * time.Millisecond }
 	sample := map[string]float64{}
 	measure := func(name string, f func()) {
@@ -36,30 +73,33 @@ func timers(lp *loop.Loop, _ []string) error {
 	}
 	measure("start", func() {
 		for _, t := range all {
-			t.Start(later(), 0)
+			start(t, later())
 		}
 	})
 	measure("restart", func() {
-		for range count {
-			all[random.Next()%count].Start(later(), 0)
+		for _, t := range shuffled {
+			start(t, later())
 		}
 	})
 	measure("stop", func() {
-		for i := range all {
-			all[i*7368787%count].Stop()
+		for _, t := range shuffled {
+			stop(t)
 		}
 	})
+	if _, err := lp.RunNoWait(); err != nil { // the loop's clock is of its last turn
+		return err
+	}
 	for _, t := range all {
-		t.Start(fireAfter+time.Duration(random.Next()%fireWithin)*time.Millisecond, 0)
+		start(t, fireAfter+time.Duration(random.Next()%fireWithin)*time.Millisecond)
 	}
 	time.Sleep(fireAfter + fireWithin*time.Millisecond) // all are due, in any order
-	var err error
 	measure("fire", func() { err = lp.Run() })
-	if err == nil && fired != count {
+	if err == nil && *fired != count {
 		err = errors.New("a timer did not fire")
 	}
 	if err == nil {
 		work.Report(sample)
+		os.Exit(0)
 	}
 	return err
 }

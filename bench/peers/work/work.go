@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -43,6 +44,16 @@ func (r *Random) Next() uint64 {
 	*r ^= *r >> 7
 	*r ^= *r << 17
 	return uint64(*r)
+}
+
+// Shuffle is the elements of all in any order, so that each is somewhere else in memory than the last.
+func Shuffle[T any](all []T, random *Random) []T {
+	all = slices.Clone(all)
+	for i := range all {
+		k := random.Next() % uint64(len(all))
+		all[i], all[k] = all[k], all[i]
+	}
+	return all
 }
 
 // Announce tells the bench where a server listens.
