@@ -45,7 +45,9 @@ func (m *mailbox) put(fn func()) bool {
 		return false
 	}
 	m.in = append(m.in, fn)
-	m.filled.Store(true)
+	if !m.filled.Load() { // a store that is seen by another core costs more than a look
+		m.filled.Store(true)
+	}
 	return true
 }
 

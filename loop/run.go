@@ -98,7 +98,7 @@ func (l *Loop) Stop() {
 
 // interrupt wakes the loop if it sleeps.
 func (l *Loop) interrupt() {
-	if l.sleeping.CompareAndSwap(true, false) {
+	if l.sleeping.Load() && l.sleeping.CompareAndSwap(true, false) {
 		l.mail.wake(l.poller)
 	}
 }
