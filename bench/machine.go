@@ -21,6 +21,7 @@ type Machine struct {
 	TCP       string // congestion control, which paces the sender in some kinds (bbr)
 	Go        string
 	CC        string
+	Libuv     string // "" where there is none
 	At        time.Time
 }
 
@@ -43,6 +44,9 @@ func describeMachine(cores Cores) Machine {
 	if out, err := exec.Command("cc", "--version").Output(); err == nil {
 		first, _, _ := bytes.Cut(out, []byte("\n"))
 		m.CC = string(first)
+	}
+	if out, err := exec.Command("pkg-config", "--modversion", "libuv").Output(); err == nil {
+		m.Libuv = "libuv " + string(bytes.TrimSpace(out))
 	}
 	return m
 }

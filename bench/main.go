@@ -40,10 +40,10 @@ func main() {
 }
 
 type settings struct {
-	quick, all, list bool
-	only, peers      string
-	rounds, nice     int
-	json             string
+	quick, all, list, plots bool
+	only, peers             string
+	rounds, nice            int
+	json, from, markdown    string
 }
 
 func parse(args []string) (s settings, err error) {
@@ -56,6 +56,9 @@ func parse(args []string) (s settings, err error) {
 	fs.IntVar(&s.rounds, "rounds", 0, "`number` of rounds (11; 3 if quick)")
 	fs.IntVar(&s.nice, "nice", 0, "`priority` of servers and loads; -20 shuts out a busy machine, and needs root")
 	fs.StringVar(&s.json, "json", "", "`file` to write every sample to")
+	fs.BoolVar(&s.plots, "plots", false, "draw what was measured into "+plotsAt)
+	fs.StringVar(&s.markdown, "markdown", "", "`file` to write the tables into, between its two lines for that")
+	fs.StringVar(&s.from, "from", "", "measure nothing: take the samples of these JSON `files`, separated by commas")
 	if err := fs.Parse(args); err != nil {
 		return s, err
 	}
@@ -73,6 +76,9 @@ func run(ctx context.Context, args []string) error {
 	chosen, err := choose(workloads(), s)
 	if err != nil {
 		return err
+	}
+	if s.from != "" {
+		return retell(s, chosen)
 	}
 	if s.list {
 		printList(os.Stdout, chosen)
@@ -92,7 +98,7 @@ func run(ctx context.Context, args []string) error {
 		printOutcome(os.Stdout, outcome)
 		report.Workloads = append(report.Workloads, outcome)
 	}
-	return report.write(s.json)
+	return errors.Join(report.write(s.json), report.publish(s))
 }
 
 // choose keeps what -only and -peers name; the first peer of a workload always stays, as ratios are to it.

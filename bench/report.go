@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"slices"
 )
@@ -89,6 +91,58 @@ func quantile(values []float64, q float64) float64 {
 	low := int(at)
 	high := min(low+1, len(values)-1)
 	return values[low] + (at-float64(low))*(values[high]-values[low])
+}
+
+// plotsAt is where the documents have their plots, from the bench's own folder.
+const plotsAt = "../docs/" + plotsFolder
+
+// publish draws and writes what the settings ask for: plots first, as the text links those that there are.
+func (r *Report) publish(s settings) error {
+	if s.plots {
+		if err := r.writePlots(plotsAt); err != nil {
+			return err
+		}
+	}
+	if s.markdown != "" {
+		return r.writeMarkdown(s.markdown)
+	}
+	return nil
+}
+
+// retell does with earlier runs what a run would do. Of a workload that several have, the last counts; the machine is
+// that of the first.
+func retell(s settings, chosen []Workload) error {
+	var report Report
+	found := map[string]Outcome{}
+	for i, file := range names(s.from) {
+		var r Report
+		p, err := os.ReadFile(file)
+		if err == nil {
+			err = json.Unmarshal(p, &r)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		if i == 0 {
+			report = r
+			report.Workloads = nil
+		}
+		for _, o := range r.Workloads {
+			found[o.Name] = o
+		}
+	}
+	printMachine(os.Stdout, report.Machine)
+	for _, w := range chosen {
+		o, ok := found[w.Name]
+		if !ok {
+			continue
+		}
+		o.doubt, o.goals, o.Verdicts = w.Doubt, w.Goals, nil
+		o.summarize()
+		printOutcome(os.Stdout, o)
+		report.Workloads = append(report.Workloads, o)
+	}
+	return errors.Join(report.write(s.json), report.publish(s))
 }
 
 // write does nothing without a file, so that an interrupted run keeps what it has just as a whole one does.

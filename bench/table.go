@@ -80,6 +80,10 @@ func printRemarks(w io.Writer, o Outcome) {
 	for _, v := range o.Verdicts {
 		fmt.Fprintln(w, "goal:", v)
 	}
+	printDoubts(w, o)
+}
+
+func printDoubts(w io.Writer, o Outcome) {
 	for _, r := range o.Results {
 		if r.LeftOut != "" {
 			fmt.Fprintf(w, "left out: %s: %s\n", r.Peer, r.LeftOut)

@@ -1,0 +1,147 @@
+package load
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// brief are the flags of a short run on a server that is nobody's process.
+func brief(addr string, more ...string) []string {
+	return append([]string{"-addr", addr, "-warm", "10ms", "-measure", "50ms"}, more...)
+}
+
+func periodic(period, n int) []byte {
+	p := make([]byte, n)
+	for i := range p {
+		p[i] = byte(i % period * 131 >> 3)
+	}
+	return p
+}
+
+func burstServer(c net.Conn, size, wrong int) {
+	p := periodic(13, size)
+	for n := 0; ; n++ {
+		if _, err := io.ReadFull(c, make([]byte, len(ask))); err != nil {
+			return
+		}
+		if n == 3 && wrong > 0 {
+			p[wrong] ^= 1
+		}
+		c.Write(p)
+	}
+}
+
+func countServer(c net.Conn, off int64) {
+	n, _ := io.Copy(io.Discard, c)
+	c.Write(binary.LittleEndian.AppendUint64(nil, uint64(n+off)))
+}
+
+// room is the connections of a broadcast server, which spoils a message if it is told to.
+type room struct {
+	sync.Mutex
+	members []net.Conn
+}
+
+func (r *room) serve(c net.Conn, spoil bool) {
+	r.Lock()
+	r.members = append(r.members, c)
+	r.Unlock()
+	p := make([]byte, 64)
+	for n := 0; ; n++ {
+		if _, err := io.ReadFull(c, p); err != nil {
+			return
+		}
+		r.Lock()
+		for _, m := range r.members {
+			if spoil && n == 5 && m == r.members[0] {
+				p[60] ^= 1
+			}
+			m.Write(p)
+		}
+		r.Unlock()
+	}
+}
+
+// TestLoads has each load work with a server that does what it should, and notice one that does not.
+func TestLoads(t *testing.T) {
+	var good, bad room
+	for _, c := range []struct {
+		kind   string
+		args   []string
+		server func(net.Conn)
+		want   string // in the error; "" is none
+	}{
+		{"tcp-churn", []string{"-conns", "3"}, func(c net.Conn) { io.Copy(c, c) }, ""},
+		{"tcp-churn", []string{"-conns", "3"}, func(c net.Conn) { io.ReadFull(c, make([]byte, 8)); c.Write(make([]byte, 8)) },
+			"8 bytes came, not the 8 sent"},
+		{"tcp-drain", []string{"-period", "100", "-conns", "2"}, func(c net.Conn) {
+			for p := periodic(100, 100_000); ; {
+				if _, err := c.Write(p); err != nil {
+					return
+				}
+			}
+		}, ""},
+		{"tcp-drain", []string{"-period", "100"}, func(c net.Conn) { c.Write(periodic(100, 1000)); c.Write([]byte{99}) },
+			"wrong bytes at 1000"},
+		{"tcp-drain", []string{"-period", "13", "-burst", "1300"}, func(c net.Conn) { burstServer(c, 1300, 0) }, ""},
+		{"tcp-drain", []string{"-period", "13", "-burst", "1300"}, func(c net.Conn) { burstServer(c, 1300, 7) },
+			"wrong bytes at 3907"},
+		{"tcp-drain", []string{"-period", "13", "-burst", "1300"}, func(c net.Conn) { burstServer(c, 1313, 0) },
+			"13 bytes more than a burst"},
+		{"tcp-fill", []string{"-conns", "2"}, func(c net.Conn) { countServer(c, 0) }, ""},
+		{"tcp-fill", nil, func(c net.Conn) { countServer(c, -1) }, "the server had"},
+		{"tcp-broadcast", []string{"-conns", "5"}, func(c net.Conn) { good.serve(c, false) }, ""},
+		{"tcp-broadcast", []string{"-conns", "5"}, func(c net.Conn) { bad.serve(c, true) }, "wrong bytes"},
+	} {
+		_, err := loads[c.kind](brief(serve(t, c.server), c.args...))
+		if said := fmt.Sprint(err); (err == nil) != (c.want == "") || !strings.Contains(said, c.want) {
+			t.Errorf("%s: %v, want %q", c.kind, err, c.want)
+		}
+	}
+}
+
+// answerPackets has f answer each datagram, until the test ends.
+func answerPackets(t *testing.T, f func(c net.PacketConn, p []byte, from net.Addr)) string {
+	c, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	go func() {
+		p := make([]byte, 64<<10)
+		for {
+			n, from, err := c.ReadFrom(p)
+			if err != nil {
+				return
+			}
+			f(c, p[:n], from)
+		}
+	}()
+	return c.LocalAddr().String()
+}
+
+func TestDatagramsThatNobodyAskedFor(t *testing.T) {
+	for what, c := range map[string]struct {
+		load   func([]string) (any, error)
+		answer []byte
+		want   string
+	}{
+		"wrong bytes":   {datagramDrainMain, make([]byte, 1024), "1024 wrong bytes came"},
+		"a wrong size":  {datagramDrainMain, periodic(1024, 1000), "1000 wrong bytes came"},
+		"a wrong count": {datagramFillMain, binary.LittleEndian.AppendUint64(nil, 7), "7 datagrams acknowledged after 0"},
+	} {
+		addr := answerPackets(t, func(pc net.PacketConn, _ []byte, from net.Addr) { pc.WriteTo(c.answer, from) })
+		_, err := c.load(brief(addr))
+		if err != nil && strings.Contains(err.Error(), "root") {
+			t.Skip(err)
+		}
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", what, err, c.want)
+		}
+	}
+}
