@@ -140,7 +140,7 @@ func matches(name string, beginnings []string) bool {
 
 func newBench(s settings) (*Bench, error) {
 	if _, err := os.Stat("peers"); err != nil {
-		return nil, errors.New("run it in its own folder: cd bench && go run .")
+		return nil, errors.New("the folder peers is not here: run the bench in its own folder")
 	}
 	cores, err := pickCores()
 	if err != nil {

@@ -16,3 +16,13 @@ func TestStreamSize(t *testing.T) {
 		t.Errorf("a stream is %d bytes, want 80", n)
 	}
 }
+
+// TestSlotSize: and one of these.
+func TestSlotSize(t *testing.T) {
+	if unsafe.Sizeof(uintptr(0)) != 8 {
+		t.Skip("the size is that of 64-bit systems")
+	}
+	if n := unsafe.Sizeof(slot{}); n != 24 {
+		t.Errorf("a slot is %d bytes, want 24", n)
+	}
+}

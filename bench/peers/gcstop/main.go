@@ -54,7 +54,7 @@ func main() {
 func allocate() {
 	type node struct {
 		next *node
-		data [120]byte
+		_    [120]byte
 	}
 	var ring [1 << 14]*node
 	for i := 0; ; i++ {

@@ -4,7 +4,6 @@ package main
 
 import (
 	"flag"
-	"fmt"
 	"log"
 	"net"
 	"os"
@@ -47,7 +46,7 @@ func main() {
 	case packet != nil:
 		servePackets(packet)
 	default:
-		log.Fatal(fmt.Sprintf("gonet: no work is named %q", kind))
+		log.Fatalf("gonet: no work is named %q", kind)
 	}
 }
 
