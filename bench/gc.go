@@ -26,8 +26,9 @@ func gcStops() []Workload {
 	for _, size := range []int{64, 64 << 10} {
 		bytes := strconv.Itoa(size)
 		all = append(all, Workload{
-			Name:   "gc-stop-" + sizeName(size),
-			About:  fmt.Sprintf("a loop that echoes %s to itself, and a goroutine that allocates: how long the collector waits to stop them", sizeName(size)),
+			Name: "gc-stop-" + sizeName(size),
+			About: fmt.Sprintf("a loop that echoes %s to itself, and a goroutine that allocates: how long the collector waits to stop them",
+				sizeName(size)),
 			Steady: true,
 			Metrics: []Metric{
 				{Name: "p99.9", Unit: "µs", Ratio: true},

@@ -54,7 +54,9 @@ func TestMarkdownKeepsWhatPeopleWrote(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := string(p)
-	for _, want := range []string{"# Speed\n\nby hand\n\n", "\n\n## Limits\n", "### work", "| **pike** | 1.00 |", "**not met**", "left out: absent"} {
+	for _, want := range []string{
+		"# Speed\n\nby hand\n\n", "\n\n## Limits\n", "### work", "| **pike** | 1.00 |", "**not met**", "left out: absent",
+	} {
 		if strings.Count(got, want) == 0 {
 			t.Errorf("no %q in:\n%s", want, got)
 		}

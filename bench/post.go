@@ -6,8 +6,9 @@ var uvPostProgram = compileC("uvpost", "peers/uvpost.c", "-luv")
 func posting() []Workload {
 	return []Workload{
 		{
-			Name:  "post-rate",
-			About: "functions posted to a loop by another goroutine, as fast as it can; uv-async are callbacks, uv-queue messages through a list",
+			Name: "post-rate",
+			About: "functions posted to a loop by another goroutine, as fast as it can; " +
+				"uv-async are callbacks, uv-queue messages through a list",
 			Metrics: []Metric{
 				{Name: "rate", Unit: "calls/s", Ratio: true, Rate: true},
 				{Name: "CPU", Unit: "ns/call", Ratio: true},
