@@ -80,7 +80,8 @@ func tcpBulk() []Workload {
 			About:   fmt.Sprintf("TCP, the peer sends without end, 8 KiB a write, over %s (libuv's pump)", connections(conns)),
 			Metrics: bulkMetrics(),
 			Goals:   []Goal{{perCPU, "uv", 1}, {"rate", "uv", 1}},
-			Peers:   streamPeers("pump"),
+			Peers: append(streamPeers("pump"),
+				Peer{Name: "pike-buffers", Program: pikeWorkProgram, Args: []string{"pump-buffers"}}), // WriteBuffers
 			Measure: windowOf(1<<20, 1e6, "tcp-drain", "-conns", n, "-period", strconv.Itoa(pieceBytes)),
 		}, Workload{
 			Name:    "tcp-sink-" + n,

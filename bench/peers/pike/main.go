@@ -11,17 +11,18 @@ import (
 )
 
 var kinds = map[string]func(*loop.Loop, []string) error{
-	"sink":        serve(sink),
-	"pump":        serve(pump),
-	"burst":       serve(burst),
-	"broadcast":   serve(broadcast),
-	"udp-send":    answerAsks,
-	"udp-receive": acknowledge,
-	"udp-pummel":  pummel,
-	"timers":      timers,
-	"timeouts":    timeouts,
-	"post":        post,
-	"trip":        trip,
+	"sink":         serve(sink),
+	"pump":         serve(pump),
+	"pump-buffers": serve(pumpBuffers),
+	"burst":        serve(burst),
+	"broadcast":    serve(broadcast),
+	"udp-send":     answerAsks,
+	"udp-receive":  acknowledge,
+	"udp-pummel":   pummel,
+	"timers":       timers,
+	"timeouts":     timeouts,
+	"post":         post,
+	"trip":         trip,
 }
 
 func main() {

@@ -37,8 +37,14 @@ func sink(c *tcp.Conn) {
 
 var piece = work.Pattern(work.Piece)
 
-// pump writes without end, the next piece when the system has the last, and without a copy, as libuv's does.
+// pump writes without end, the next piece when the system has the last.
 func pump(c *tcp.Conn) {
+	c.OnWrite = func(c *tcp.Conn) { c.Write(piece) }
+	c.Write(piece)
+}
+
+// pumpBuffers is pump without a copy, as libuv's.
+func pumpBuffers(c *tcp.Conn) {
 	bufs := [][]byte{piece}
 	var next func(error)
 	next = func(err error) {
