@@ -38,7 +38,7 @@ func gcStops() []Workload {
 				{Name: "stops", Unit: "/s"},
 				{Name: "rate", Unit: "msg/s", Ratio: true, Rate: true},
 			},
-			Goals: []Goal{{"p99.9", "syscall", 2}},
+			Goals: []Goal{{Metric: "p99.9", Peer: "syscall", Limit: 2}},
 			Peers: []Peer{
 				{Name: "syscall", Program: gcStopProgram, Args: []string{"syscall", bytes}},
 				{Name: "raw", Program: gcStopProgram, Args: []string{"raw", bytes}},

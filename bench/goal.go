@@ -1,12 +1,17 @@
 package main
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
-// A Goal is what pike's figure may be at most, or for a Rate must be at least, in multiples of a peer's.
+// A Goal is what pike's figure may be at most, or for a Rate must be at least, in multiples of a peer's; without a peer
+// it is a limit of the figure itself.
 type Goal struct {
 	Metric string
 	Peer   string
 	Limit  float64
+	Own    string `json:",omitempty"` // whose figure, if there is more than one way to do it with pike
 }
 
 // A Verdict is how a goal went.
@@ -26,20 +31,33 @@ func (v Verdict) String() string {
 	if !v.Met {
 		verdict = "NOT MET"
 	}
+	if v.Peer == "" {
+		return fmt.Sprintf("%s %s %s: %s, %s", v.figure(), sign, figure(v.Limit), figure(v.Ratio), verdict)
+	}
 	return fmt.Sprintf("%s %s %s of %s: %s, paired %s, %s",
-		v.Metric, sign, ratio(v.Limit), v.Peer, ratio(v.Ratio), ratio(v.Paired), verdict)
+		v.figure(), sign, ratio(v.Limit), v.Peer, ratio(v.Ratio), ratio(v.Paired), verdict)
+}
+
+// figure is the metric, and whose it is.
+func (g Goal) figure() string {
+	if g.Own == "" {
+		return g.Metric
+	}
+	return g.Metric + " (" + g.Own + ")"
 }
 
 // judge leaves out goals whose peer was not measured.
 func (o *Outcome) judge(goals []Goal) {
-	own := o.result(subject)
 	for _, g := range goals {
-		peer, m := o.result(g.Peer), o.metric(g.Metric)
-		if own == nil || peer == nil || own.Median[g.Metric] == 0 || peer.Median[g.Metric] == 0 {
+		own, peer, m := o.result(cmp.Or(g.Own, subject)), o.result(g.Peer), o.metric(g.Metric)
+		if own == nil || g.Peer != "" && (peer == nil || own.Median[g.Metric] == 0 || peer.Median[g.Metric] == 0) {
 			continue
 		}
-		v := Verdict{Goal: g, AtLeast: m.Rate, Ratio: own.Median[g.Metric] / peer.Median[g.Metric]}
-		v.Paired = quantile(paired(own, peer, g.Metric), 0.5)
+		v := Verdict{Goal: g, AtLeast: m.Rate, Ratio: own.Median[g.Metric]}
+		if peer != nil {
+			v.Ratio /= peer.Median[g.Metric]
+			v.Paired = quantile(paired(own, peer, g.Metric), 0.5)
+		}
 		v.Met = v.Ratio <= g.Limit
 		if v.AtLeast {
 			v.Met = v.Ratio >= g.Limit

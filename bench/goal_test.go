@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -17,7 +18,12 @@ func outcome() Outcome {
 			{Peer: subject, Samples: []Sample{{"CPU": 1, "rate": 120}, {"CPU": 1, "rate": 120}, {"CPU": 4, "rate": 60}}},
 			{Peer: "absent", LeftOut: "not installed"},
 		},
-		goals: []Goal{{"CPU", "uv", 0.5}, {"CPU", "uv", 0.4}, {"rate", "uv", 1.2}, {"rate", "uv", 1.3}, {"CPU", "absent", 1}},
+		goals: []Goal{
+			{Metric: "CPU", Peer: "uv", Limit: 0.5}, {Metric: "CPU", Peer: "uv", Limit: 0.4},
+			{Metric: "rate", Peer: "uv", Limit: 1.2}, {Metric: "rate", Peer: "uv", Limit: 1.3},
+			{Metric: "CPU", Peer: "absent", Limit: 1}, {Metric: "CPU", Limit: 1}, {Metric: "CPU", Limit: 3, Own: "uv"},
+			{Metric: "CPU", Limit: 1, Own: "uv"},
+		},
 	}
 	o.summarize()
 	return o
@@ -28,12 +34,12 @@ func TestVerdicts(t *testing.T) {
 	var met []bool
 	for _, v := range o.Verdicts {
 		met = append(met, v.Met)
-		if v.AtLeast != (v.Metric == "rate") || v.Paired == 0 {
+		if v.AtLeast != (v.Metric == "rate") || (v.Paired == 0) != (v.Peer == "") {
 			t.Errorf("%+v", v)
 		}
 	}
-	if len(met) != 4 || !met[0] || met[1] || !met[2] || met[3] {
-		t.Errorf("%v: a goal is met at its limit, a rate above it, and one without a peer is left out", met)
+	if want := []bool{true, false, true, false, true, true, false}; !slices.Equal(met, want) {
+		t.Errorf("%v, want %v: a goal is met at its limit, a rate above it, and one of an absent peer is left out", met, want)
 	}
 }
 

@@ -18,7 +18,7 @@ func idleMemory() []Workload {
 			{Name: "before", Unit: "MiB"},
 			{Name: "after", Unit: "MiB"},
 		},
-		Goals:   []Goal{{"memory", "uv-tuned", 1}},
+		Goals:   []Goal{{Metric: "memory", Peer: "uv-tuned", Limit: 1}},
 		Peers:   tcpEchoPeers(64)[1:], // the floor holds nothing, and nothing is no measure
 		Measure: measureIdleMemory,
 	}}

@@ -66,7 +66,7 @@ func (r *Report) goals(b *strings.Builder) {
 				verdict = "**not met**"
 			}
 			fmt.Fprintf(b, "| [%s](#%s) | %s | %s | %s %s | %s | %s | %s |\n",
-				o.Name, anchor(o.Name), v.Metric, v.Peer, sign, ratio(v.Limit), ratio(v.Ratio), ratio(v.Paired), verdict)
+				o.Name, anchor(o.Name), v.figure(), v.Peer, sign, ratio(v.Limit), ratio(v.Ratio), ratio(v.Paired), verdict)
 		}
 	}
 }

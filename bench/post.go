@@ -13,7 +13,7 @@ func posting() []Workload {
 				{Name: "rate", Unit: "calls/s", Ratio: true, Rate: true},
 				{Name: "CPU", Unit: "ns/call", Ratio: true},
 			},
-			Goals: []Goal{{"rate", "uv-async", 5}},
+			Goals: []Goal{{Metric: "rate", Peer: "uv-async", Limit: 5}},
 			Peers: []Peer{
 				{Name: "uv-async", Program: uvPostProgram, Args: []string{"async"}},
 				{Name: "uv-queue", Program: uvPostProgram, Args: []string{"queue"}},
@@ -29,7 +29,7 @@ func posting() []Workload {
 				{Name: "p50", Unit: "µs", Ratio: true},
 				{Name: "p99", Unit: "µs", Ratio: true},
 			},
-			Goals: []Goal{{"p50", "uv-async", 1}, {"p99", "uv-async", 1}},
+			Goals: []Goal{{Metric: "p50", Peer: "uv-async", Limit: 1}, {Metric: "p99", Peer: "uv-async", Limit: 1}},
 			Peers: []Peer{
 				{Name: "uv-async", Program: uvPostProgram, Args: []string{"trip"}},
 				{Name: "go-channel", Program: goRuntimeProgram, Args: []string{"trip"}},

@@ -79,7 +79,7 @@ func tcpBulk() []Workload {
 			Name:    "tcp-pump-" + n,
 			About:   fmt.Sprintf("TCP, the peer sends without end, 8 KiB a write, over %s (libuv's pump)", connections(conns)),
 			Metrics: bulkMetrics(),
-			Goals:   []Goal{{perCPU, "uv", 1}, {"rate", "uv", 1}},
+			Goals:   []Goal{{Metric: perCPU, Peer: "uv", Limit: 1}, {Metric: "rate", Peer: "uv", Limit: 1}},
 			Peers: append(streamPeers("pump"),
 				Peer{Name: "pike-buffers", Program: pikeWorkProgram, Args: []string{"pump-buffers"}}), // WriteBuffers
 			Measure: windowOf(1<<20, 1e6, "tcp-drain", "-conns", n, "-period", strconv.Itoa(pieceBytes)),
@@ -87,7 +87,7 @@ func tcpBulk() []Workload {
 			Name:    "tcp-sink-" + n,
 			About:   fmt.Sprintf("TCP, the peer receives without end, over %s, and says how much it had", connections(conns)),
 			Metrics: bulkMetrics(),
-			Goals:   []Goal{{perCPU, "uv", 1}},
+			Goals:   []Goal{{Metric: perCPU, Peer: "uv", Limit: 1}},
 			Peers:   streamPeers("sink"),
 			Measure: windowOf(1<<20, 1e6, "tcp-fill", "-conns", n),
 		})
@@ -112,7 +112,7 @@ func tcpBurst() []Workload {
 		Name:    "tcp-burst",
 		About:   "TCP, one connection, 100,000 writes of 13 B at once, until all have arrived (libuv's tcp_write_batch)",
 		Metrics: metrics,
-		Goals:   []Goal{{"rate", "uv", 1.5}},
+		Goals:   []Goal{{Metric: "rate", Peer: "uv", Limit: 1.5}},
 		Peers:   peers,
 		Measure: windowOf(burstBytes, 1e9, "tcp-drain",
 			"-period", strconv.Itoa(burstBytes), "-burst", strconv.Itoa(burstBytes*burstWrites)),

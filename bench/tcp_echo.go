@@ -74,16 +74,16 @@ func tcpEcho() []Workload {
 }
 
 func tcpEchoGoals(size, conns int) []Goal {
-	goals := []Goal{{"CPU", "floor", 1.05}}
+	goals := []Goal{{Metric: "CPU", Peer: "floor", Limit: 1.05}}
 	if size > 64 {
 		return goals
 	}
-	goals = append(goals, Goal{"CPU", "uv-tuned", 1.05})
+	goals = append(goals, Goal{Metric: "CPU", Peer: "uv-tuned", Limit: 1.05})
 	switch conns {
 	case 100:
-		goals = append(goals, Goal{"CPU", "go-net", 0.85})
+		goals = append(goals, Goal{Metric: "CPU", Peer: "go-net", Limit: 0.85})
 	case 1000:
-		goals = append(goals, Goal{"CPU", "go-net", 0.75})
+		goals = append(goals, Goal{Metric: "CPU", Peer: "go-net", Limit: 0.75})
 	}
 	return goals
 }

@@ -21,7 +21,7 @@ func tcpFrames() []Workload {
 		Name:    "tcp-frames",
 		About:   "TCP, 100 connections, 16 requests of 64 B at once, a write for each; CPU and rate are of requests",
 		Metrics: tcpEchoMetrics,
-		Goals:   []Goal{{"CPU", "uv-tuned", 0.15}},
+		Goals:   []Goal{{Metric: "CPU", Peer: "uv-tuned", Limit: 0.15}},
 		Peers: []Peer{
 			{Name: "floor", Program: floorProgram, Args: []string{"echo", anyPort}}, // one send for all that came
 			{Name: "uv-tuned", Program: uvProgram, Args: []string{"tuned", anyPort, strconv.Itoa(frame)}},
@@ -59,7 +59,7 @@ func tcpPingPong() []Workload {
 		Name:    "tcp-ping-pong",
 		About:   "TCP, one connection, one message of 64 B under way: latency",
 		Metrics: metrics,
-		Goals:   []Goal{{"p50", "uv-tuned", 1.05}, {"p99", "uv-tuned", 1.05}},
+		Goals:   []Goal{{Metric: "p50", Peer: "uv-tuned", Limit: 1.05}, {Metric: "p99", Peer: "uv-tuned", Limit: 1.05}},
 		Peers:   tcpEchoPeers(64),
 		Measure: echoOf(64, 1),
 	}}
@@ -71,7 +71,7 @@ func tcpBroadcast() []Workload {
 		Name:    "tcp-broadcast",
 		About:   "TCP, one message of 64 B to 1,000 connections, the next when all have it; CPU and rate are of deliveries",
 		Metrics: windowMetrics("delivery", "µs"),
-		Goals:   []Goal{{"CPU", "floor", 1.05}},
+		Goals:   []Goal{{Metric: "CPU", Peer: "floor", Limit: 1.05}},
 		Peers: []Peer{
 			{Name: "floor", Program: floorProgram, Args: []string{"broadcast", anyPort}},
 			{Name: "uv-tuned", Program: uvStreamProgram, Args: []string{"broadcast-tuned", anyPort}},
@@ -89,7 +89,7 @@ func tcpChurn() []Workload {
 		Name:    "tcp-churn",
 		About:   "TCP, 100 connections at a time, each made, answered once and closed (libuv's pound)",
 		Metrics: windowMetrics("conn", "µs"),
-		Goals:   []Goal{{"CPU", "uv-tuned", 1}},
+		Goals:   []Goal{{Metric: "CPU", Peer: "uv-tuned", Limit: 1}},
 		Peers:   tcpEchoPeers(64),
 		Measure: windowOf(1, 1e6, "tcp-churn", "-conns", "100"),
 	}}
@@ -107,7 +107,7 @@ func tcpLoops() []Workload {
 		Name:    "tcp-loops",
 		About:   "TCP echo of 64 B, 1,000 connections on one loop and on two (SO_REUSEPORT); uneven is a loop's distance from its share",
 		Metrics: metrics,
-		Goals:   []Goal{{"CPU", "one-loop", 1.1}},
+		Goals:   []Goal{{Metric: "CPU", Peer: "one-loop", Limit: 1.1}, {Metric: "uneven", Limit: 20}},
 		Peers:   []Peer{peer("one-loop", 1), peer(subject, 2)},
 		Measure: func(ctx context.Context, b *Bench, p Peer) (Sample, error) {
 			var r load.EchoReport

@@ -17,7 +17,12 @@ func timers() []Workload {
 			{Name: "stop", Unit: "ns", Ratio: true},
 			{Name: "fire", Unit: "ns", Ratio: true},
 		},
-		Goals: []Goal{{"restart", "uv", 0.2}, {"fire", "uv", 0.2}, {"restart", "go-timers", 0.35}},
+		Goals: []Goal{
+			{Metric: "restart", Peer: "uv", Limit: 0.2}, {Metric: "restart", Peer: "uv", Limit: 0.2, Own: "pike-timeout"},
+			{Metric: "fire", Peer: "uv", Limit: 0.2}, {Metric: "fire", Peer: "uv", Limit: 0.2, Own: "pike-timeout"},
+			{Metric: "restart", Peer: "go-timers", Limit: 0.35},
+			{Metric: "restart", Peer: "go-timers", Limit: 0.35, Own: "pike-timeout"},
+		},
 		Peers: []Peer{
 			{Name: "uv", Program: uvTimersProgram},
 			{Name: "go-timers", Program: goRuntimeProgram, Args: []string{"timers"}},

@@ -44,7 +44,7 @@ func udpOnePeer() []Workload {
 			{Name: subject, Program: pikeWorkProgram, Args: []string{"udp-" + kind}},
 		}
 	}
-	goals := []Goal{{perCPU, "uv-guide", 8}, {perCPU, "uv-tuned", 8}}
+	goals := []Goal{{Metric: perCPU, Peer: "uv-guide", Limit: 8}, {Metric: perCPU, Peer: "uv-tuned", Limit: 8}}
 	return []Workload{
 		{
 			Name: "udp-send", About: "UDP, the peer sends datagrams of 1 KiB to one peer, 512 each time it is asked",
@@ -72,7 +72,7 @@ func udpPummel() []Workload {
 			Name:    fmt.Sprintf("udp-pummel-%dv%d", pairs, pairs),
 			About:   fmt.Sprintf("UDP, 45 B, %d senders with one datagram under way each, as many receivers (libuv's udp_pummel)", pairs),
 			Metrics: metrics,
-			Goals:   []Goal{{"rate", "uv", 1}},
+			Goals:   []Goal{{Metric: "rate", Peer: "uv", Limit: 1}},
 			Peers: []Peer{
 				{Name: "uv", Program: uvPummelProgram, Args: []string{n, n}},
 				{Name: subject, Program: pikeWorkProgram, Args: []string{"udp-pummel", n}},
