@@ -138,7 +138,13 @@ func testUnreachable(t *testing.T, path string) {
 	}
 	ln.Close()
 	p := program.Start(t, path, "-listen", "127.0.0.1:0", "-to", ln.Addr().String())
-	if _, err := io.ReadAll(dial(t, p.Expect("listening "))); !errors.Is(err, syscall.ECONNRESET) {
+	c, err := net.DialTimeout("tcp", p.Expect("listening "), program.Patience)
+	if err == nil { // or the reset was faster
+		defer c.Close()
+		c.SetDeadline(time.Now().Add(program.Patience))
+		_, err = io.ReadAll(c)
+	}
+	if !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("the client saw %v", err)
 	}
 	p.Signal(syscall.SIGINT)
