@@ -217,7 +217,7 @@ func (c *Conn) expire(op string) {
 		c.abandon(err)
 		return
 	}
-	m.err = err
+	m.err = c.losing(err)
 	c.Loop().BeginClose(c)
 	c.leave()
 }

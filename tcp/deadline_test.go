@@ -134,6 +134,10 @@ func TestIdleTimeoutOfASlowReader(t *testing.T) {
 	}
 	r.forever(func() bool { return w.ended })
 	between(t, "and then it took", r.lp.UpdateNow().Sub(last), 10*second-ms, 13*second)
+	var loss *tcp.LossError
+	if r.is(w.reason, os.ErrDeadlineExceeded); !errors.As(w.reason, &loss) || loss.Unacked != sent-got {
+		t.Errorf("%v does not say that %d bytes may be lost", w.reason, sent-got)
+	}
 }
 
 // An ackingHost has accepted streams that know what their peer has read.
@@ -404,9 +408,8 @@ func TestTimeoutsSetInCallbacks(t *testing.T) {
 // what has arrived meanwhile before it calls anybody silent.
 func TestTimeoutsWaitForWhatHasArrived(t *testing.T) {
 	r := newRig(t)
-	server, nc := r.peer(&tcp.Options{IdleTimeout: 50 * ms, ReadTimeout: 50 * ms})
+	server, nc := r.peer(nil)
 	w := r.watch(server)
-	r.no(server.SetReadDeadline(50 * ms))
 	got := ""
 	server.OnRead = func(c *tcp.Conn, p []byte) {
 		got += string(p)
@@ -414,6 +417,9 @@ func TestTimeoutsWaitForWhatHasArrived(t *testing.T) {
 	}
 	a, b := r.pair() // timers come before the poll that follows such a callback
 	b.OnRead = func(*tcp.Conn, []byte) {
+		r.no(server.SetIdleTimeout(50 * ms))
+		r.no(server.SetReadTimeout(50 * ms))
+		r.no(server.SetReadDeadline(50 * ms))
 		nc.Write([]byte("x"))
 		time.Sleep(120 * ms)
 	}
