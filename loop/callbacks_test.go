@@ -189,6 +189,9 @@ var socketCallbacks = map[string]func(t *testing.T, lp *loop.Loop, boom boom){
 	"udp.Conn.WriteBuffer": inUDP(func(c *udp.Conn, boom boom) {
 		c.WriteBuffer([]byte("boom"), c.LocalAddr(), func(error) { boom(c) })
 	}),
+	"udp.Conn.WriteBuffers": inUDP(func(c *udp.Conn, boom boom) {
+		c.WriteBuffers([]udp.Message{{Data: []byte("boom"), Peer: c.LocalAddr()}}, func(error) { boom(c) })
+	}),
 	"udp.Conn.OnError": inUDP(func(c *udp.Conn, boom boom) {
 		c.OnError = func(c *udp.Conn, _ error) { boom(c) }
 		c.WriteTo(make([]byte, 1<<16), c.LocalAddr())

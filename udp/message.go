@@ -2,6 +2,7 @@ package udp
 
 import (
 	"net"
+	"net/netip"
 
 	"example.com/pike/poller"
 )
@@ -46,6 +47,9 @@ func (c *Conn) WriteMessage(m Message) error {
 // looked at.
 func (c *Conn) WriteBatch(ms []Message) (n int, err error) {
 	c.Loop().Check("udp.Conn.WriteBatch")
+	if c.Closing() { // also with nothing to write
+		return 0, c.fail("write", netip.AddrPort{}, net.ErrClosed)
+	}
 	for i := range ms {
 		if err := c.refuse(&ms[i]); err != nil {
 			return i, err
@@ -63,12 +67,15 @@ func (c *Conn) WriteBatch(ms []Message) (n int, err error) {
 // that was queued, in order, as for WriteBuffer. A nil done is os.ErrInvalid.
 func (c *Conn) WriteBuffers(ms []Message, done func(error)) (n int, err error) {
 	c.Loop().Check("udp.Conn.WriteBuffers")
+	switch {
+	case c.Closing():
+		return 0, c.fail("write", netip.AddrPort{}, net.ErrClosed)
+	case done == nil:
+		return 0, c.fail("write", netip.AddrPort{}, errInvalid)
+	}
 	for i := range ms {
 		if err := c.refuse(&ms[i]); err != nil {
 			return i, err
-		}
-		if done == nil {
-			return i, c.fail("write", ms[i].Peer, errInvalid)
 		}
 		c.queue().add(ms[i], done)
 	}
