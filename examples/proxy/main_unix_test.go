@@ -49,6 +49,7 @@ func dial(t *testing.T, addr string) *net.TCPConn {
 func TestProgram(t *testing.T) {
 	path := program.Build(t)
 	t.Run("echo", func(t *testing.T) { testEcho(t, path) })
+	t.Run("garbage", func(t *testing.T) { testGarbage(t, path) })
 	t.Run("reset", func(t *testing.T) { testReset(t, path) })
 	t.Run("unreachable", func(t *testing.T) { testUnreachable(t, path) })
 	t.Run("bad flags", func(t *testing.T) {
@@ -149,4 +150,25 @@ func testUnreachable(t *testing.T, path string) {
 	}
 	p.Signal(syscall.SIGINT)
 	p.Ends(0, "1 connections, 0 of them open, 1 broken, 1 unreachable")
+}
+
+// Random bytes from connections that end in every way leave the proxy as it was.
+func testGarbage(t *testing.T, path string) {
+	to := target(t, func(c *net.TCPConn) {
+		io.Copy(c, c)
+		c.Close()
+	})
+	p := program.Start(t, path, "-listen", "127.0.0.1:0", "-to", to)
+	addr := p.Expect("listening ")
+	program.Garbage(t, "tcp", addr)
+	c := dial(t, addr)
+	if _, err := c.Write([]byte("still here")); err != nil {
+		t.Fatal(err)
+	}
+	c.CloseWrite()
+	if got, err := io.ReadAll(c); err != nil || string(got) != "still here" {
+		t.Errorf("%q came back, %v", got, err)
+	}
+	p.Signal(syscall.SIGINT)
+	p.Ends(0)
 }
