@@ -7,7 +7,7 @@ import (
 )
 
 func benchPoller(b *testing.B) poller.Poller {
-	p, err := poller.NewEpoll()
+	p, err := poller.Open("")
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -1,3 +1,7 @@
+//go:build !kqfake
+
+// It uses crowd of cost_test.go; figures of the model would tell nothing.
+
 package tcp_test
 
 import (
