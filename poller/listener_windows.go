@@ -1,0 +1,255 @@
+package poller
+
+import (
+	"net"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+// A listener has several accepts with the system, each with the socket that the
+// connection will be. They stay there when it is stopped: what they bring then
+// waits for Start.
+type listener struct {
+	source
+	a       Acceptor
+	accepts [acceptsInFlight]accept
+	arrived backlog[*accept] // in the order of completion
+	inherit inheritance
+	failure error // how Start failed
+	bad     int   // accepts that failed, in a row
+}
+
+// An accept is one AcceptEx.
+type accept struct {
+	op
+	h      windows.Handle // of the connection
+	buf    acceptBuffer
+	filled bool // is in arrived
+}
+
+// An acceptBuffer has room for the addresses, each of 16 bytes more than its
+// protocol needs (AcceptEx, dwLocalAddressLength).
+type acceptBuffer struct {
+	local, remote [unsafe.Sizeof(sockaddrIn6{}) + 16]byte
+}
+
+func (p *iocp) Listen(addr Addr, o *Options, a Acceptor) (Socket, error) {
+	if o == nil {
+		o = new(Options)
+	}
+	h, family, err := p.socket(addr, windows.SOCK_STREAM)
+	if err != nil {
+		return nil, err
+	}
+	l := &listener{a: a}
+	if err := p.listen(l, h, family, addr, o); err != nil {
+		windows.Closesocket(h)
+		return nil, err
+	}
+	for i := range l.accepts {
+		l.accepts[i].h = windows.InvalidHandle
+	}
+	p.add(l, h, family)
+	return l, nil
+}
+
+func (p *iocp) listen(l *listener, h windows.Handle, family int, addr Addr, o *Options) error {
+	if err := applyShare(h, family, o, false); err != nil {
+		return err
+	}
+	if err := l.inherit.apply(h, family, o); err != nil {
+		return err
+	}
+	if err := p.bindTo(h, family, addr); err != nil {
+		return err
+	}
+	backlog := o.Backlog
+	if backlog <= 0 {
+		backlog = windows.SOMAXCONN // as many as the provider finds reasonable (listen)
+	}
+	return fault("listen", windows.Listen(h, backlog))
+}
+
+func (l *listener) Start() {
+	if l.started || l.closed {
+		return
+	}
+	l.started = true
+	if l.arrived.len() > 0 {
+		l.later(l)
+	}
+	if err := l.arm(); err != nil {
+		l.failure = err
+		l.failLater(l)
+	}
+}
+
+func (l *listener) Stop() { l.started = false }
+
+func (l *listener) Close() {
+	if !l.closed {
+		l.shut(l)
+	}
+}
+
+// arm begins every accept that is idle.
+func (l *listener) arm() error {
+	for i := range l.accepts {
+		if a := &l.accepts[i]; !a.out && !a.filled {
+			if err := l.begin(a); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// begin begins an accept. One that fails at once for the sake of its connection
+// is tried again.
+func (l *listener) begin(a *accept) error {
+	for {
+		if a.h == windows.InvalidHandle {
+			h, err := newSocket(int(l.family), windows.SOCK_STREAM)
+			if err != nil {
+				return err
+			}
+			a.h = h
+		}
+		l.prepare(&a.op, l)
+		e := acceptEx(l.h, a.h, &a.buf, &l.p.scratch.n, &a.op)
+		switch {
+		case l.began(&a.op, e):
+			return nil
+		case e == 0:
+			l.arrive(a)
+			l.later(l)
+			return nil
+		case l.bad == failuresToStop:
+			l.bad = 0
+			return callError("acceptex", e)
+		}
+		l.bad++
+		a.drop()
+	}
+}
+
+func (l *listener) arrive(a *accept) {
+	l.bad, a.filled = 0, true
+	l.arrived.push(a)
+}
+
+// drop closes the socket of an accept.
+func (a *accept) drop() {
+	if a.h != windows.InvalidHandle {
+		windows.Closesocket(a.h)
+		a.h = windows.InvalidHandle
+	}
+}
+
+// completed is the end of an accept. An error is one of the connection, which its
+// peer has given up say: next.
+func (l *listener) completed(o *op, _ int, e errno) {
+	a := (*accept)(unsafe.Pointer(o))
+	if e == 0 {
+		l.arrive(a)
+		l.proceed()
+		return
+	}
+	a.drop()
+	if !l.started {
+		return // Start begins it again
+	}
+	if l.bad++; l.bad > failuresToStop {
+		l.bad = 0
+		l.fails(callError("acceptex", e))
+	} else if err := l.begin(a); err != nil {
+		l.fails(err)
+	}
+}
+
+// proceed hands over what has arrived. What arrives at once meanwhile is for the
+// next Poll.
+func (l *listener) proceed() {
+	for n := l.arrived.len(); n > 0 && l.started && l.arrived.len() > 0; n-- {
+		a := l.arrived.pop()
+		a.filled = false
+		if n > 1 { // or a handler's panic would leave them waiting
+			l.later(l)
+		}
+		h := a.h
+		a.h = windows.InvalidHandle
+		s, err := l.connection(h, a)
+		if err == nil {
+			err = l.begin(a)
+		}
+		if s != nil {
+			if s.handler = l.a.Accepted(s); s.handler == nil {
+				s.Close()
+			}
+		}
+		if err != nil && l.started {
+			l.fails(err)
+		}
+	}
+}
+
+// connection makes a stream of h, which a has accepted; none, and no error, if the
+// connection is gone.
+func (l *listener) connection(h windows.Handle, a *accept) (*stream, error) {
+	s := &stream{peer: acceptedPeer(&a.buf, &l.p.scratch)}
+	// Without it the socket does not know that it is connected, and has none of the
+	// listener's properties (AcceptEx, Remarks).
+	err := windows.Setsockopt(h, windows.SOL_SOCKET, windows.SO_UPDATE_ACCEPT_CONTEXT,
+		(*byte)(unsafe.Pointer(&l.h)), int32(unsafe.Sizeof(l.h)))
+	if err != nil {
+		windows.Closesocket(h)
+		return nil, nil
+	}
+	if err := l.p.attach(h); err != nil {
+		windows.Closesocket(h)
+		return nil, err
+	}
+	l.inherit.pass(h, int(l.family), &s.keep)
+	l.p.add(s, h, int(l.family))
+	return s, nil
+}
+
+// fails stops the listener and says why.
+func (l *listener) fails(err error) {
+	l.Stop()
+	l.a.Failed(err)
+}
+
+// fail says that Start could not begin an accept.
+func (l *listener) fail() {
+	if l.started {
+		l.fails(l.failure)
+	}
+}
+
+func (l *listener) end() {
+	l.abandon()
+	l.a.Closed()
+}
+
+func (l *listener) abandon() {
+	for i := range l.accepts {
+		l.accepts[i].drop()
+	}
+	l.release()
+}
+
+func (l *listener) SetOption(o Option, v int) error {
+	if l.closed {
+		return net.ErrClosed
+	}
+	return l.inherit.setOption(l.h, int(l.family), o, v)
+}
+
+func (l *listener) Option(o Option) (int, error) {
+	if l.closed {
+		return 0, net.ErrClosed
+	}
+	return l.inherit.keep.option(l.h, int(l.family), o)
+}

@@ -1,0 +1,3 @@
+package poller
+
+var backends = []backend{{"iocp", NewIOCP}}

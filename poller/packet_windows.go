@@ -1,0 +1,323 @@
+package poller
+
+import (
+	"net"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+// A datagram is at most 64 KiB, whatever the family.
+const maxDatagram = 64 << 10
+
+// packetBuffers serve all datagram sockets of a poller, one batch at a time. The
+// slab is large but untouched pages of it cost nothing.
+type packetBuffers struct {
+	messages [recvBatch]Message
+	slab     [recvBatch * maxDatagram]byte
+	from     sockaddrIn6
+	size     int32
+}
+
+// packetOps are the operations of a datagram socket. The poller keeps those that
+// are not in use: see there in complete, one may be told of twice.
+type packetOps struct {
+	recv, send op
+	wsa        windows.WSABuf
+	n          uint32
+	to         sockaddrIn6 // of the message that the system has
+	next       *packetOps
+}
+
+type packet struct {
+	source
+	handler  PacketHandler
+	ops      *packetOps
+	peer     sockaddrIn6 // if connected; family 0 if not
+	out      []Message   // of the Send in flight, from the first not sent
+	done     int         // messages of that Send that went out
+	busy     bool
+	readable bool
+	refusals bool  // errors are reported though it is not connected
+	recvErr  errno // how the receive of nothing ended
+	err      errno // how a Send ended, where that must not be told
+}
+
+func (p *iocp) Bind(addr Addr, o *Options, h PacketHandler) (Packet, error) {
+	if o == nil {
+		o = new(Options)
+	}
+	sock, family, err := p.socket(addr, windows.SOCK_DGRAM)
+	if err != nil {
+		return nil, err
+	}
+	if err = applyShare(sock, family, o, o.ReuseAddr); err == nil {
+		if err = applyPacket(sock, family, o); err == nil {
+			err = p.bindTo(sock, family, addr)
+		}
+	}
+	if err != nil {
+		windows.Closesocket(sock)
+		return nil, err
+	}
+	if p.packets == nil {
+		p.packets = new(packetBuffers)
+	}
+	s := &packet{handler: h, ops: p.takePacketOps(), refusals: o.RecvError}
+	p.add(s, sock, family)
+	return s, nil
+}
+
+func (p *iocp) takePacketOps() *packetOps {
+	o := p.spareOps
+	if o == nil {
+		return new(packetOps)
+	}
+	p.spareOps, o.next = o.next, nil
+	return o
+}
+
+func (s *packet) Start() {
+	if s.started || s.closed {
+		return
+	}
+	s.started = true
+	if s.readable {
+		s.later(s)
+	} else {
+		s.arm()
+	}
+}
+
+// arm begins a receive of no bytes. Without MSG_PEEK it would take a datagram, and
+// drop what it has no room for.
+func (s *packet) arm() {
+	o := &s.ops.recv
+	if o.out || !s.started {
+		return
+	}
+	s.prepare(o, s)
+	e := wsaRecvNothing(s.h, &s.p.scratch, windows.MSG_PEEK, o)
+	if !s.began(o, e) {
+		s.announced(e)
+		s.later(s)
+	}
+}
+
+// announced is the end of a receive of no bytes: a datagram that has more is no
+// error.
+func (s *packet) announced(e errno) {
+	if e == windows.WSAEMSGSIZE {
+		e = 0
+	}
+	s.recvErr, s.readable = e, true
+}
+
+func (s *packet) Stop() { s.started = false }
+
+func (s *packet) Close() {
+	if !s.closed {
+		s.shut(s)
+	}
+}
+
+func (s *packet) Peer() Addr { return AddrOf(s.peer.addrPort()) }
+
+// Connect also decides whether a refusal is reported: only that of the one peer
+// means something without its address.
+func (s *packet) Connect(peer Addr) error {
+	if s.closed {
+		return net.ErrClosed
+	}
+	sa := &s.p.sa
+	if !peer.IsValid() {
+		sa.setNone(int(s.family))
+	} else if e := sa.set(peer, int(s.family)); e != 0 {
+		return callError("connect", e)
+	}
+	if e := connect(s.h, sa); e != 0 {
+		return callError("connect", e)
+	}
+	s.peer = sa.raw
+	reportRefusals(s.h, s.refusals || peer.IsValid())
+	return nil
+}
+
+func (s *packet) Join(m Membership) error  { return s.member(m, true) }
+func (s *packet) Leave(m Membership) error { return s.member(m, false) }
+
+func (s *packet) member(m Membership, join bool) error {
+	if s.closed {
+		return net.ErrClosed
+	}
+	return membership(s.h, int(s.family), m, join)
+}
+
+func (s *packet) completed(o *op, _ int, e errno) {
+	if o == &s.ops.recv {
+		s.announced(e)
+		s.receive()
+		return
+	}
+	if e != 0 {
+		s.complete(e)
+		return
+	}
+	s.out, s.done = s.out[1:], s.done+1
+	s.goOn()
+}
+
+func (s *packet) proceed() {
+	if s.readable {
+		s.receive()
+	}
+	if s.busy && !s.ops.send.out && !s.failing && !s.closed {
+		s.goOn()
+	}
+}
+
+// receive takes what has been announced, and what else there is.
+func (s *packet) receive() {
+	for range batchesPerPoll {
+		if !s.started {
+			return
+		}
+		if e := s.recvErr; e != 0 {
+			s.recvErr = 0
+			s.handler.Received(nil, callError("wsarecv", refused(e)))
+			continue
+		}
+		n, e := s.take()
+		if s.readable = e == 0; !s.readable && e != windows.WSAEWOULDBLOCK {
+			s.recvErr, s.readable = e, true
+		}
+		if n > 0 {
+			s.handler.Received(s.p.packets.messages[:n], nil)
+		}
+		if !s.readable && !s.closed {
+			s.arm()
+			return
+		}
+	}
+	s.later(s)
+}
+
+// take receives a batch; an error is of what comes after it.
+func (s *packet) take() (n int, e errno) {
+	b := s.p.packets
+	for ; n < recvBatch; n++ {
+		slot := b.slab[n*maxDatagram:][:maxDatagram:maxDatagram]
+		k, e := recvfrom(s.h, slot, &b.from, &b.size)
+		if e != 0 {
+			return n, e
+		}
+		b.messages[n] = Message{Data: slot[:k], Peer: b.from.addrPort()}
+	}
+	return n, 0
+}
+
+// refused is the error of a datagram that was answered by ICMP: Winsock calls it a
+// reset, as there is no connection to refuse (recvfrom, WSAECONNRESET).
+func refused(e errno) errno {
+	if e == windows.WSAECONNRESET {
+		return windows.WSAECONNREFUSED
+	}
+	return e
+}
+
+func (s *packet) Send(ms []Message) bool {
+	if s.closed || len(ms) == 0 {
+		return true
+	}
+	if s.busy {
+		panic("poller: Send before Sent")
+	}
+	s.out, s.done = ms, 0
+	e := s.write()
+	if len(s.out) == 0 {
+		s.out = nil
+		return true
+	}
+	if s.busy = true; e != 0 {
+		s.err = e
+		s.failLater(s)
+	}
+	return false
+}
+
+// write sends what is left of the Send, until all is sent, the system has an
+// operation, others should have their turn, or there is an error.
+func (s *packet) write() errno {
+	for range sendsPerPoll {
+		if len(s.out) == 0 {
+			return 0
+		}
+		m, o := &s.out[0], s.ops
+		var size int32
+		if m.Peer.IsValid() || s.peer.Family == 0 {
+			if e := o.to.setFor(m.Peer, int(s.family), &size); e != 0 {
+				return e
+			}
+		}
+		_, e := sendto(s.h, m.Data, &o.to, size)
+		if e == windows.WSAEWOULDBLOCK {
+			o.wsa = windows.WSABuf{Len: uint32(len(m.Data)), Buf: unsafe.SliceData(m.Data)}
+			s.prepare(&o.send, s)
+			e = wsaSendTo(s.h, &o.wsa, &o.n, &o.to, size, &o.send)
+			o.wsa = windows.WSABuf{}
+			if s.began(&o.send, e) {
+				return 0
+			}
+		}
+		if e != 0 {
+			return refused(e)
+		}
+		s.out, s.done = s.out[1:], s.done+1
+	}
+	if len(s.out) > 0 {
+		s.later(s)
+	}
+	return 0
+}
+
+// goOn goes on with the Send in flight.
+func (s *packet) goOn() {
+	if e := s.write(); e != 0 || len(s.out) == 0 {
+		s.complete(e)
+	}
+}
+
+// complete ends the Send in flight.
+func (s *packet) complete(e errno) {
+	n := s.done
+	s.busy, s.out, s.done, s.err = false, nil, 0, 0
+	s.handler.Sent(n, callError("sendto", e))
+}
+
+func (s *packet) fail() {
+	if s.busy && s.err != 0 {
+		s.complete(s.err)
+	}
+}
+
+func (s *packet) end() {
+	s.abandon()
+	if s.busy {
+		s.busy, s.out = false, nil
+		s.handler.Sent(s.done, net.ErrClosed)
+		if s.p.closed {
+			return
+		}
+	}
+	s.handler.Closed()
+}
+
+func (s *packet) abandon() {
+	s.release()
+	o := s.ops
+	if !o.recv.out && !o.send.out { // or the system did not give them back
+		o.recv.owner, o.send.owner = nil, nil
+		o.next, s.p.spareOps = s.p.spareOps, o
+	}
+	s.ops = nil
+}

@@ -1,0 +1,122 @@
+package poller
+
+import (
+	"encoding/binary"
+	"net"
+	"net/netip"
+	"strconv"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+const (
+	sizeofSockaddrIn4 = int32(unsafe.Sizeof(windows.RawSockaddrInet4{}))
+	sizeofSockaddrIn6 = int32(unsafe.Sizeof(windows.RawSockaddrInet6{}))
+)
+
+// A sockaddr is a socket address as system calls take and give it. Not a
+// windows.Sockaddr: that is an interface, and boxing one allocates.
+type sockaddr struct {
+	raw sockaddrIn6
+	n   int32
+}
+
+// set fills sa for a socket of the given family.
+func (sa *sockaddr) set(a Addr, family int) errno {
+	if a.Path != "" {
+		return windows.WSAEAFNOSUPPORT
+	}
+	if !a.AddrPort.IsValid() {
+		return windows.WSAEINVAL
+	}
+	return sa.raw.setFor(a.AddrPort, family, &sa.n)
+}
+
+// setNone fills sa with the address that dissolves the connection of a datagram
+// socket (connect, Remarks: "filled with zeros").
+func (sa *sockaddr) setNone(family int) {
+	sa.raw, sa.n = sockaddrIn6{}, sizeofSockaddrIn6
+	if family == windows.AF_INET {
+		sa.n = sizeofSockaddrIn4
+	}
+}
+
+func (sa *sockaddr) addr() Addr { return AddrOf(sa.raw.addrPort()) }
+
+// A sockaddrIn6 has room for either family of IP.
+type sockaddrIn6 struct{ windows.RawSockaddrInet6 }
+
+// set fills sa as an IPv6 address; an IPv4 one is mapped (RFC 4291, 2.5.5.2).
+func (sa *sockaddrIn6) set(ap netip.AddrPort, n *int32) errno {
+	sa.RawSockaddrInet6 = windows.RawSockaddrInet6{Family: windows.AF_INET6, Port: netPort(ap.Port()), Addr: ap.Addr().As16()}
+	*n = sizeofSockaddrIn6
+	if z := ap.Addr().Zone(); z != "" {
+		i, err := zoneIndex(z)
+		if err != nil {
+			return windows.WSAEADDRNOTAVAIL
+		}
+		sa.Scope_id = i
+	}
+	return 0
+}
+
+// setFor fills sa for a socket of the given family.
+func (sa *sockaddrIn6) setFor(ap netip.AddrPort, family int, n *int32) errno {
+	if !ap.IsValid() {
+		return windows.WSAEDESTADDRREQ
+	}
+	if family != windows.AF_INET {
+		return sa.set(ap, n)
+	}
+	ip := ap.Addr().Unmap()
+	if !ip.Is4() {
+		return windows.WSAEAFNOSUPPORT
+	}
+	in := (*windows.RawSockaddrInet4)(unsafe.Pointer(sa))
+	*in = windows.RawSockaddrInet4{Family: windows.AF_INET, Port: netPort(ap.Port()), Addr: ip.As4()}
+	*n = sizeofSockaddrIn4
+	return 0
+}
+
+// addrPort allocates only for a scoped address. A mapped IPv4 address comes
+// out as IPv4, as users write it.
+func (sa *sockaddrIn6) addrPort() netip.AddrPort {
+	switch sa.Family {
+	case windows.AF_INET:
+		in := (*windows.RawSockaddrInet4)(unsafe.Pointer(sa))
+		return netip.AddrPortFrom(netip.AddrFrom4(in.Addr), netPort(in.Port))
+	case windows.AF_INET6:
+		ip := netip.AddrFrom16(sa.Addr).Unmap()
+		if sa.Scope_id != 0 && ip.Is6() {
+			ip = ip.WithZone(zoneName(sa.Scope_id))
+		}
+		return netip.AddrPortFrom(ip, netPort(sa.Port))
+	}
+	return netip.AddrPort{}
+}
+
+// netPort turns a port into network order, or back.
+func netPort(p uint16) uint16 {
+	var b [2]byte
+	binary.BigEndian.PutUint16(b[:], p)
+	return binary.NativeEndian.Uint16(b[:])
+}
+
+func zoneIndex(zone string) (uint32, error) {
+	if n, err := strconv.ParseUint(zone, 10, 32); err == nil {
+		return uint32(n), nil
+	}
+	ifi, err := net.InterfaceByName(zone)
+	if err != nil {
+		return 0, err
+	}
+	return uint32(ifi.Index), nil
+}
+
+func zoneName(index uint32) string {
+	if ifi, err := net.InterfaceByIndex(int(index)); err == nil {
+		return ifi.Name
+	}
+	return strconv.FormatUint(uint64(index), 10)
+}

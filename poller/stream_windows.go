@@ -1,0 +1,211 @@
+package poller
+
+import (
+	"io"
+	"net"
+
+	"golang.org/x/sys/windows"
+)
+
+type stream struct {
+	source
+	recv     op // of no bytes; while dialing, the connect
+	handler  StreamHandler
+	out      *sending // nil with no Send in flight and nothing to tell
+	recvErr  errno    // how the receive of no bytes ended, or could not begin
+	dialErr  errno
+	readable bool // recv has completed, and what it announced is not taken yet
+	ended    bool // EOF or an error was received
+	dialing  bool
+	reset    bool // Close drops what is unsent; or the peer did
+	shutting bool // Shutdown waits for the Send in flight
+	keep     keepAlive
+	peer     sockaddrIn6
+}
+
+func (s *stream) Start() {
+	if s.started || s.ended || s.closed {
+		return
+	}
+	s.started = true
+	if s.readable {
+		s.later(s)
+	} else {
+		s.arm()
+	}
+}
+
+// arm begins the receive that tells when there is something. It stays with the
+// system when the stream is stopped: what it announces then waits for Start.
+func (s *stream) arm() {
+	if s.recv.out || !s.started || s.dialing { // a dial uses the operation
+		return
+	}
+	s.prepare(&s.recv, s)
+	e := wsaRecvNothing(s.h, &s.p.scratch, 0, &s.recv)
+	if s.began(&s.recv, e) {
+		return
+	}
+	s.recvErr, s.readable = e, true
+	s.later(s)
+}
+
+func (s *stream) Stop() { s.started = false }
+
+func (s *stream) Peer() Addr { return AddrOf(s.peer.addrPort()) }
+
+func (s *stream) Close() {
+	if !s.closed {
+		s.shut(s)
+	}
+}
+
+func (s *stream) Reset() {
+	if s.closed {
+		return
+	}
+	s.reset = true
+	setLinger(s.h, 0) // a failure leaves an orderly close
+	s.Close()
+}
+
+func (s *stream) Shutdown() {
+	switch {
+	case s.closed:
+	case s.dialing, s.out != nil && s.out.busy:
+		s.shutting = true
+	default:
+		windows.Shutdown(s.h, windows.SHUT_WR) // fails only when the connection is gone
+	}
+}
+
+func (s *stream) completed(o *op, n int, e errno) {
+	switch {
+	case o != &s.recv:
+		s.wrote(n, e)
+	case s.dialing:
+		s.dialed(e)
+	default:
+		s.recvErr, s.readable = e, true
+		s.receive()
+	}
+}
+
+// proceed receives before it sends: what arrived before a reset comes first.
+func (s *stream) proceed() {
+	if s.readable {
+		s.receive()
+	}
+	if !s.closed && s.out != nil && s.out.busy && !s.out.op.out && !s.failing {
+		s.goOn()
+	}
+}
+
+// receive takes what has been announced.
+func (s *stream) receive() {
+	for range recvsPerPoll {
+		if !s.started {
+			return
+		}
+		buf := s.p.buf
+		n, e := recv(s.h, buf)
+		switch {
+		case e == windows.WSAEWOULDBLOCK && s.recvErr == 0:
+			s.readable = false
+			s.arm()
+			return
+		case s.recvErr != 0 && (e != 0 || n == 0):
+			// What ended the operation is what the system means: asked again, Wine 8
+			// has forgotten it.
+			s.finish(callError("wsarecv", s.recvErr))
+			return
+		case e != 0:
+			s.finish(callError("recv", e))
+			return
+		case n == 0 && s.reset: // a send has had the error, and left this looking like an end
+			s.finish(callError("recv", windows.WSAECONNRESET))
+			return
+		case n == 0:
+			s.finish(io.EOF)
+			return
+		}
+		short := n < len(buf) && s.recvErr == 0
+		if short { // before the upcall, which may stop and start
+			s.readable = false
+		}
+		s.handler.Received(buf[:n], nil)
+		if short {
+			s.rearm()
+			return
+		}
+	}
+	s.later(s)
+}
+
+// rearm goes on after an upcall, in which anything may have happened.
+func (s *stream) rearm() {
+	if !s.closed && !s.readable {
+		s.arm()
+	}
+}
+
+// finish ends the receiving side.
+func (s *stream) finish(err error) {
+	s.ended, s.readable = true, false
+	s.Stop()
+	s.handler.Received(nil, err)
+}
+
+// fail tells what went wrong in a call.
+func (s *stream) fail() {
+	switch {
+	case s.dialing:
+		s.connected(s.dialErr)
+	case s.out != nil && s.out.busy && s.out.err != 0:
+		s.sent(s.out.err)
+	}
+}
+
+func (s *stream) end() {
+	if !s.ended && !s.reset && !s.dialing {
+		// The system answers a close that leaves bytes unread with a reset, which
+		// may destroy what we sent before the peer has read it (RFC 1122,
+		// 4.2.2.13).
+		for range discardsOnClose {
+			if n, e := recv(s.h, s.p.buf); e != 0 || n < len(s.p.buf) {
+				break
+			}
+		}
+	}
+	s.release()
+	busy := s.out != nil && s.out.busy
+	if s.out != nil {
+		s.putOut()
+	}
+	if s.handler == nil { // nobody took it
+		return
+	}
+	if busy {
+		s.handler.Sent(net.ErrClosed)
+		if s.p.closed {
+			return
+		}
+	}
+	s.handler.Closed()
+}
+
+func (s *stream) abandon() { s.release() }
+
+func (s *stream) SetOption(o Option, v int) error {
+	if s.closed {
+		return net.ErrClosed
+	}
+	return s.keep.setOption(s.h, int(s.family), o, v)
+}
+
+func (s *stream) Option(o Option) (int, error) {
+	if s.closed {
+		return 0, net.ErrClosed
+	}
+	return s.keep.option(s.h, int(s.family), o)
+}

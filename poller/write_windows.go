@@ -1,0 +1,185 @@
+package poller
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+// sending is the state of a Send. The poller keeps what is not in use, so that
+// whatever has been with the system stays memory of operations.
+type sending struct {
+	op
+	bufs [][]byte // from the first that is not wholly sent
+	off  int      // bytes of bufs[0] that are
+	n    uint32   // what an operation that was over at once has sent
+	wsa  [buffersPerWrite]windows.WSABuf
+	busy bool  // a Send is in flight
+	err  errno // how it ended, where that must not be told
+	next *sending
+}
+
+func (p *iocp) takeSending() *sending {
+	o := p.spare
+	if o == nil {
+		return new(sending)
+	}
+	p.spare, o.next = o.next, nil
+	return o
+}
+
+func (s *stream) putOut() {
+	o := s.out
+	s.out = nil
+	o.owner, o.bufs, o.off, o.busy, o.err = nil, nil, 0, false, 0
+	o.next, s.p.spare = s.p.spare, o
+}
+
+func (s *stream) Send(bufs [][]byte) bool {
+	if s.closed {
+		return true
+	}
+	if s.out != nil && s.out.busy {
+		panic("poller: Send before Sent")
+	}
+	if s.dialing && len(bufs) == 0 {
+		return true
+	}
+	if s.out == nil {
+		s.out = s.p.takeSending()
+	}
+	o := s.out
+	o.busy, o.bufs, o.off = true, bufs, 0
+	if s.dialing { // it goes out when that has ended
+		return false
+	}
+	done, e := s.write()
+	if done {
+		s.putOut()
+		return true
+	}
+	if e != 0 {
+		o.err = e
+		s.failLater(s)
+	}
+	return false
+}
+
+// write has the system send what is left. It is done, or the system has an
+// operation, or it is the turn of others, or there is an error.
+func (s *stream) write() (done bool, e errno) {
+	o := s.out
+	for budget := bytesPerSend; ; {
+		o.advance(0)
+		if len(o.bufs) == 0 {
+			return true, 0
+		}
+		if budget <= 0 {
+			s.later(s)
+			return false, 0
+		}
+		k := o.fill()
+		s.prepare(&o.op, s)
+		e := wsaSend(s.h, o.wsa[:k], &o.n, &o.op)
+		clear(o.wsa[:k]) // the system has its own copy (WSASend, lpBuffers)
+		if s.began(&o.op, e) {
+			return false, 0
+		}
+		if e != 0 {
+			s.reset = s.reset || e == windows.WSAECONNRESET
+			return false, e
+		}
+		budget -= int(o.n)
+		o.advance(int(o.n))
+	}
+}
+
+// advance counts n more bytes as sent, and skips buffers that are empty.
+func (o *sending) advance(n int) {
+	o.off += n
+	for len(o.bufs) > 0 && o.off >= len(o.bufs[0]) {
+		o.off -= len(o.bufs[0])
+		o.bufs = o.bufs[1:]
+	}
+}
+
+// fill describes what the next operation is to send, and returns in how many
+// buffers.
+func (o *sending) fill() (k int) {
+	off, total := o.off, 0
+	for _, b := range o.bufs {
+		if k == len(o.wsa) || total >= bytesPerWrite {
+			break
+		}
+		b, off = b[off:], 0
+		if len(b) == 0 {
+			continue
+		}
+		b = b[:min(len(b), bytesPerWrite-total)]
+		o.wsa[k] = windows.WSABuf{Len: uint32(len(b)), Buf: unsafe.SliceData(b)}
+		total += len(b)
+		k++
+	}
+	return k
+}
+
+// wrote is the completion of an operation.
+func (s *stream) wrote(n int, e errno) {
+	if e != 0 {
+		s.reset = s.reset || e == windows.WSAECONNRESET
+		s.sent(e)
+		return
+	}
+	s.out.advance(n)
+	s.goOn()
+}
+
+// goOn goes on with the Send in flight.
+func (s *stream) goOn() {
+	if done, e := s.write(); done || e != 0 {
+		s.sent(e)
+	}
+}
+
+// sent completes the Send in flight.
+func (s *stream) sent(e errno) {
+	s.putOut()
+	if s.shutting && e == 0 {
+		s.shutting = false
+		s.Shutdown()
+	}
+	s.handler.Sent(callError("wsasend", e))
+}
+
+// TrySend makes sends that do not wait: Winsock takes the whole of a buffer if it
+// takes any of it, so that each has a part of p.
+func (s *stream) TrySend(p []byte) int {
+	if s.closed || s.dialing {
+		return 0
+	}
+	done := 0
+	for done < len(p) {
+		b := p[done:min(len(p), done+bytesPerWrite)]
+		n, e := sendto(s.h, b, nil, 0)
+		if e != 0 {
+			s.reset = s.reset || e == windows.WSAECONNRESET
+			break
+		}
+		if done += n; n < len(b) {
+			break
+		}
+	}
+	return done
+}
+
+// Unsent counts an operation as a whole: the system does not say how far it is.
+func (s *stream) Unsent() int {
+	if s.out == nil {
+		return 0
+	}
+	n := -s.out.off
+	for _, b := range s.out.bufs {
+		n += len(b)
+	}
+	return n
+}
