@@ -11,6 +11,7 @@ var addressClauses = []clause{
 	{name: "Bind_to_an_address_in_use", test: bindInUse, both: true},
 	{name: "Bind_with_ReuseAddr_shares", test: bindReuse},
 	{name: "Listen_on_an_address_that_is_not_here", test: listenElsewhere},
+	{name: "Bind_to_an_address_that_is_not_here", test: bindElsewhere},
 	{name: "Listen_again_at_once", test: listenAgain, both: true},
 	{name: "Open_with_a_bad_address", test: badAddress},
 }
@@ -42,12 +43,16 @@ func bindReuse(r *rig) {
 	}
 }
 
-// listenElsewhere uses an address of RFC 5737 that no machine has.
+// elsewhere is an address of RFC 5737 that no machine has.
+var elsewhere = poller.AddrOf(netip.AddrPortFrom(netip.AddrFrom4([4]byte{203, 0, 113, 1}), 0))
+
 func listenElsewhere(r *rig) {
-	elsewhere := poller.AddrOf(netip.AddrPortFrom(netip.AddrFrom4([4]byte{203, 0, 113, 1}), 0))
 	_, err := r.tryListen(elsewhere, nil)
 	r.is("Listen", err, faultNoAddr)
-	_, err = r.tryBind(elsewhere, nil)
+}
+
+func bindElsewhere(r *rig) {
+	_, err := r.tryBind(elsewhere, nil)
 	r.is("Bind", err, faultNoAddr)
 }
 

@@ -5,33 +5,24 @@ import (
 	"syscall"
 )
 
-// A fault is what a system may call one and the same error: a backend for
-// Windows may keep the numbers of Winsock, which are not those of package syscall
-// and mean nothing elsewhere.
-type fault []syscall.Errno
-
-var (
-	faultRefused = fault{syscall.ECONNREFUSED, 10061}
-	faultReset   = fault{syscall.ECONNRESET, 10054}
-	faultInUse   = fault{syscall.EADDRINUSE, 10048}
-	faultNoAddr  = fault{syscall.EADDRNOTAVAIL, 10049}
-	faultTooBig  = fault{syscall.EMSGSIZE, 10040}
+// The errors that programs look for, by the names of package syscall. A backend
+// whose system has numbers of its own, as Winsock has, answers to these too.
+const (
+	faultRefused = syscall.ECONNREFUSED
+	faultReset   = syscall.ECONNRESET
+	faultInUse   = syscall.EADDRINUSE
+	faultNoAddr  = syscall.EADDRNOTAVAIL
+	faultTooBig  = syscall.EMSGSIZE
+	faultEnded   = syscall.EPIPE
+	faultFamily  = syscall.EAFNOSUPPORT
+	faultNoPeer  = syscall.EDESTADDRREQ
 )
 
-func (f fault) is(err error) bool {
-	for _, e := range f {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
-}
-
 // is holds that err is the fault.
-func (r *rig) is(what string, err error, f fault) {
+func (r *rig) is(what string, err error, fault syscall.Errno) {
 	r.Helper()
-	if !f.is(err) {
-		r.Errorf("%s: %v, want %v", what, err, f[0])
+	if !errors.Is(err, fault) {
+		r.Errorf("%s: %v, want %v", what, err, fault)
 	}
 }
 
