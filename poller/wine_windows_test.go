@@ -18,6 +18,7 @@ var (
 		"Multicast_group_of_another_socket":   "Wine leaves IP_MULTICAST_ALL of the Linux below on",
 	}
 	wine8Breaks = map[string]string{
+		"Connect_refused_ends_nothing":   "Wine 8 waits no more for what a datagram socket receives after an error",
 		"C3_reset_after_data_data_first": "Wine 8 forgets a reset that comes while no receive is pending",
 	}
 )

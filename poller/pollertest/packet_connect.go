@@ -11,6 +11,7 @@ var connectClauses = []clause{
 	{name: "Connect_keeps_strangers_out", test: connectFilters, both: true},
 	{name: "Connect_again_changes_the_peer", test: connectAgain},
 	{name: "Connect_to_nothing_dissolves", test: connectDissolves, both: true},
+	{name: "Connect_refused_is_told", test: func(r *rig) { r.refused() }, both: true},
 	{name: "Connect_refused_ends_nothing", test: connectRefused, both: true},
 	{name: "Connect_refused_while_stopped", test: connectRefusedStopped},
 	{name: "Connect_to_a_bad_address", test: connectBad},
@@ -80,10 +81,11 @@ func connectDissolves(r *rig) {
 	r.noError("Connect to nothing, again", p.connect(poller.Addr{}))
 }
 
-// connectRefused sends to a port that nobody has; the refusal is an error of
-// receiving, or of a later Send.
-func connectRefused(r *rig) {
-	p, q := r.bind(nil), r.bind(nil)
+// refused is a socket that has sent to a port that nobody has. The refusal is an
+// error of receiving, or of a later Send.
+func (r *rig) refused() *packet {
+	r.Helper()
+	p := r.bind(nil)
 	r.noError("Connect", p.connect(r.nobody()))
 	for range 3 {
 		n := len(p.errs)
@@ -102,6 +104,11 @@ func connectRefused(r *rig) {
 		r.is("Received", err, faultRefused)
 	}
 	r.quiet()
+	return p
+}
+
+func connectRefused(r *rig) {
+	p, q := r.refused(), r.bind(nil)
 	r.noError("Connect", p.connect(q.addr()))
 	m := message(p.addr(), 1, 10)
 	q.deliver(m)
