@@ -53,6 +53,9 @@ func (p *iocp) bindTo(h windows.Handle, family int, addr Addr) error {
 	if e == 0 {
 		e = bind(h, &p.sa)
 	}
+	if e == windows.WSAEACCES {
+		return os.NewSyscallError("bind", bindError{socketError(e)})
+	}
 	return callError("bind", e)
 }
 
@@ -73,7 +76,7 @@ func (p *iocp) Dial(addr Addr, o *Options, h StreamHandler) (Stream, error) {
 	p.add(s, sock, family)
 	s.prepare(&s.recv, s)
 	if e := connectEx(sock, &p.sa, &p.scratch.n, &s.recv); !s.began(&s.recv, e) {
-		s.dialErr = e
+		s.recvErr = uint32(e)
 		s.failLater(s)
 	}
 	return s, nil

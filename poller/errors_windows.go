@@ -29,10 +29,11 @@ func (e socketError) Error() string { return errno(e).Error() }
 // Unwrap gives the number of the system.
 func (e socketError) Unwrap() error { return errno(e) }
 
-// Is reports whether target is the portable name.
+// Is reports whether target is the portable name, or what that is in turn, such as
+// os.ErrPermission.
 func (e socketError) Is(target error) bool {
-	name, ok := target.(errno)
-	return ok && (name == portable(errno(e)) || name == syscall.EPIPE && hasEnded(errno(e)))
+	name := portable(errno(e))
+	return target == error(name) || name.Is(target) || target == error(syscall.EPIPE) && hasEnded(errno(e))
 }
 
 // Timeout is for net.Error.
@@ -45,6 +46,15 @@ func (e socketError) Temporary() bool { return portable(errno(e)).Temporary() }
 // before: elsewhere that is EPIPE.
 func hasEnded(e errno) bool {
 	return e == windows.WSAESHUTDOWN || e == windows.WSAECONNABORTED
+}
+
+// A bindError is WSAEACCES of bind, which is how Winsock says that somebody has an
+// address for himself, or that the system keeps it ("Using SO_REUSEADDR and
+// SO_EXCLUSIVEADDRUSE"): it is EADDRINUSE too.
+type bindError struct{ socketError }
+
+func (e bindError) Is(target error) bool {
+	return target == error(syscall.EADDRINUSE) || e.socketError.Is(target)
 }
 
 // winsock is the error of Winsock for one of the system at large, as the status

@@ -14,8 +14,9 @@ const (
 	recvBufferSize  = 64 << 10
 	recvsPerPoll    = 16        // of one stream, up to recvBufferSize each
 	bytesPerSend    = 1 << 20   // of one stream, before others have their turn
-	bytesPerWrite   = 256 << 10 // of one operation, which completes as a whole
-	buffersPerWrite = 64        // of one operation; the system takes 1024 at most
+	bytesPerWrite   = 256 << 10 // of one call: Winsock takes the whole of it if it has any room
+	bytesPerWait    = 64 << 10  // of one operation, which completes as a whole
+	buffersPerWrite = 64        // of one call; the system takes 1024 at most
 	acceptsInFlight = 16        // of one listener
 	failuresToStop  = 64        // accepts in a row that failed: no fault of connections
 	discardsOnClose = 128       // times recvBufferSize, so that a close is no reset
@@ -227,7 +228,7 @@ func (p *iocp) reclaim() {
 func (p *iocp) add(s endpoint, h windows.Handle, family int) {
 	b := s.base()
 	b.p, b.h, b.family = p, h, uint8(family)
-	b.at = len(p.live)
+	b.at = int32(len(p.live))
 	p.live = append(p.live, s)
 }
 

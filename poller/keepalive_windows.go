@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-const maxKeepAlive = 1<<31/1000 - 1 // seconds whose milliseconds fit
+const maxKeepAlive = 1<<15 - 1 // seconds (TCP_KEEPIDLE in "IPPROTO_TCP socket options"; 9 hours)
 
 // The system's own times, in seconds (SIO_KEEPALIVE_VALS in "Winsock IOCTLs").
 const (
@@ -22,7 +22,7 @@ var noKeepOptions atomic.Bool
 
 // keepAlive is the times of a socket where the system does not tell them: there
 // both are set at once and cannot be read. 0 is the system's own.
-type keepAlive struct{ idle, interval int32 }
+type keepAlive struct{ idle, interval uint16 }
 
 func (k *keepAlive) setOption(h windows.Handle, family int, o Option, v int) error {
 	if o != KeepAliveIdle && o != KeepAliveInterval && o != KeepAlive {
@@ -42,9 +42,9 @@ func (k *keepAlive) setOption(h windows.Handle, family int, o Option, v int) err
 		return callError("setsockopt", windows.WSAEINVAL)
 	}
 	if o == KeepAliveIdle {
-		k.idle = int32(v)
+		k.idle = uint16(v)
 	} else {
-		k.interval = int32(v)
+		k.interval = uint16(v)
 	}
 	if on, err := getOption(h, family, KeepAlive); on == 0 || err != nil {
 		return err // the times are set when it is turned on
@@ -75,7 +75,7 @@ func (k *keepAlive) option(h windows.Handle, family int, o Option) (int, error) 
 			}
 			noKeepOptions.Store(true)
 		}
-		v, other := k.idle, int32(defaultIdle)
+		v, other := k.idle, uint16(defaultIdle)
 		if o == KeepAliveInterval {
 			v, other = k.interval, defaultInterval
 		}

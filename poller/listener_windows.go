@@ -235,7 +235,10 @@ func (l *listener) end() {
 
 func (l *listener) abandon() {
 	for i := range l.accepts {
-		l.accepts[i].drop()
+		if a := &l.accepts[i]; a.h != windows.InvalidHandle {
+			setLinger(a.h, 0) // a connection that nobody was given is reset
+			a.drop()
+		}
 	}
 	l.release()
 }

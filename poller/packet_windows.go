@@ -38,7 +38,6 @@ type packet struct {
 	done     int         // messages of that Send that went out
 	busy     bool
 	readable bool
-	refusals bool  // errors are reported though it is not connected
 	recvErr  errno // how the receive of nothing ended
 	err      errno // how a Send ended, where that must not be told
 }
@@ -63,7 +62,7 @@ func (p *iocp) Bind(addr Addr, o *Options, h PacketHandler) (Packet, error) {
 	if p.packets == nil {
 		p.packets = new(packetBuffers)
 	}
-	s := &packet{handler: h, ops: p.takePacketOps(), refusals: o.RecvError}
+	s := &packet{handler: h, ops: p.takePacketOps()}
 	p.add(s, sock, family)
 	return s, nil
 }
@@ -99,6 +98,7 @@ func (s *packet) arm() {
 	s.prepare(o, s)
 	e := wsaRecvNothing(s.h, &s.p.scratch, windows.MSG_PEEK, o)
 	if !s.began(o, e) {
+		s.p.seen++
 		s.announced(e)
 		s.later(s)
 	}
@@ -139,7 +139,7 @@ func (s *packet) Connect(peer Addr) error {
 		return callError("connect", e)
 	}
 	s.peer = sa.raw
-	reportRefusals(s.h, s.refusals || peer.IsValid())
+	reportRefusals(s.h, peer.IsValid())
 	return nil
 }
 

@@ -197,6 +197,9 @@ func applyShare(h windows.Handle, family int, o *Options, reuse bool) error {
 }
 
 func applyPacket(h windows.Handle, family int, o *Options) error {
+	if o.RecvError {
+		return errors.ErrUnsupported
+	}
 	for _, set := range []struct {
 		o Option
 		v int
@@ -208,7 +211,7 @@ func applyPacket(h windows.Handle, family int, o *Options) error {
 			return err
 		}
 	}
-	reportRefusals(h, o.RecvError)
+	reportRefusals(h, false)
 	return nil
 }
 

@@ -18,8 +18,8 @@ type op struct {
 type source struct {
 	p        *iocp
 	h        windows.Handle
-	at       int // in the live list
-	inflight int // operations that the system has
+	at       int32 // in the live list
+	inflight int16 // operations that the system has
 	family   uint8
 	started  bool
 	closed   bool

@@ -7,20 +7,21 @@ import (
 	"golang.org/x/sys/windows"
 )
 
+// A stream is 160 bytes, and all that the poller keeps of an idle connection
+// besides its place in the live list; a test holds that.
 type stream struct {
 	source
 	recv     op // of no bytes; while dialing, the connect
 	handler  StreamHandler
 	out      *sending // nil with no Send in flight and nothing to tell
-	recvErr  errno    // how the receive of no bytes ended, or could not begin
-	dialErr  errno
-	readable bool // recv has completed, and what it announced is not taken yet
-	ended    bool // EOF or an error was received
+	recvErr  uint32   // how recv ended, or could not begin, also as a connect
+	readable bool     // recv has completed, and what it announced is not taken yet
+	ended    bool     // EOF or an error was received
 	dialing  bool
 	reset    bool // Close drops what is unsent; or the peer did
 	shutting bool // Shutdown waits for the Send in flight
 	keep     keepAlive
-	peer     sockaddrIn6
+	peer     sockaddrIn6 // last: a message touches what is before it only
 }
 
 func (s *stream) Start() {
@@ -46,7 +47,8 @@ func (s *stream) arm() {
 	if s.began(&s.recv, e) {
 		return
 	}
-	s.recvErr, s.readable = e, true
+	s.p.seen++
+	s.recvErr, s.readable = uint32(e), true
 	s.later(s)
 }
 
@@ -86,7 +88,7 @@ func (s *stream) completed(o *op, n int, e errno) {
 	case s.dialing:
 		s.dialed(e)
 	default:
-		s.recvErr, s.readable = e, true
+		s.recvErr, s.readable = uint32(e), true
 		s.receive()
 	}
 }
@@ -117,7 +119,7 @@ func (s *stream) receive() {
 		case s.recvErr != 0 && (e != 0 || n == 0):
 			// What ended the operation is what the system means: asked again, Wine 8
 			// has forgotten it.
-			s.finish(callError("wsarecv", s.recvErr))
+			s.finish(callError("wsarecv", errno(s.recvErr)))
 			return
 		case e != 0:
 			s.finish(callError("recv", e))
@@ -160,7 +162,7 @@ func (s *stream) finish(err error) {
 func (s *stream) fail() {
 	switch {
 	case s.dialing:
-		s.connected(s.dialErr)
+		s.connected(errno(s.recvErr))
 	case s.out != nil && s.out.busy && s.out.err != 0:
 		s.sent(s.out.err)
 	}

@@ -65,10 +65,13 @@ func (s *stream) Send(bufs [][]byte) bool {
 	return false
 }
 
-// write has the system send what is left. It is done, or the system has an
-// operation, or it is the turn of others, or there is an error.
+// write has the system send what is left, until all is sent, the system takes no
+// more and has an operation instead, it is the turn of others, or there is an
+// error. What the system takes at once it has: an operation that waits for room
+// keeps the caller's memory, and does not tell how far it is, so that it is small.
 func (s *stream) write() (done bool, e errno) {
 	o := s.out
+	most := bytesPerWrite
 	for budget := bytesPerSend; ; {
 		o.advance(0)
 		if len(o.bufs) == 0 {
@@ -78,19 +81,29 @@ func (s *stream) write() (done bool, e errno) {
 			s.later(s)
 			return false, 0
 		}
-		k := o.fill()
-		s.prepare(&o.op, s)
-		e := wsaSend(s.h, o.wsa[:k], &o.n, &o.op)
-		clear(o.wsa[:k]) // the system has its own copy (WSASend, lpBuffers)
-		if s.began(&o.op, e) {
-			return false, 0
+		var begun *op
+		if most == bytesPerWait {
+			begun = &o.op
+			s.prepare(begun, s)
 		}
-		if e != 0 {
+		k, total := o.fill(most)
+		e := wsaSend(s.h, o.wsa[:k], &o.n, begun)
+		clear(o.wsa[:k]) // the system has its own copy (WSASend, lpBuffers)
+		switch {
+		case begun != nil && s.began(begun, e):
+			return false, 0
+		case begun == nil && e == windows.WSAEWOULDBLOCK:
+			most = bytesPerWait
+			continue
+		case e != 0:
 			s.reset = s.reset || e == windows.WSAECONNRESET
 			return false, e
 		}
 		budget -= int(o.n)
 		o.advance(int(o.n))
+		if begun == nil && int(o.n) < total {
+			most = bytesPerWait
+		}
 	}
 }
 
@@ -103,24 +116,24 @@ func (o *sending) advance(n int) {
 	}
 }
 
-// fill describes what the next operation is to send, and returns in how many
-// buffers.
-func (o *sending) fill() (k int) {
-	off, total := o.off, 0
+// fill describes what the next call is to send, at most so many bytes, and returns
+// in how many buffers, and how many bytes.
+func (o *sending) fill(most int) (k, total int) {
+	off := o.off
 	for _, b := range o.bufs {
-		if k == len(o.wsa) || total >= bytesPerWrite {
+		if k == len(o.wsa) || total >= most {
 			break
 		}
 		b, off = b[off:], 0
 		if len(b) == 0 {
 			continue
 		}
-		b = b[:min(len(b), bytesPerWrite-total)]
+		b = b[:min(len(b), most-total)]
 		o.wsa[k] = windows.WSABuf{Len: uint32(len(b)), Buf: unsafe.SliceData(b)}
 		total += len(b)
 		k++
 	}
-	return k
+	return k, total
 }
 
 // wrote is the completion of an operation.
