@@ -97,8 +97,9 @@ type rarely struct {
 	err     error         // the reason of OnClose, where it is not the peer's end
 	linger  loop.Timeout
 	unsent  int           // when linger was armed last
-	moved   poller.Time   // when the peer last took something, as far as we have looked
+	moved   poller.Time   // when the peer last took something, as far as we have looked; see also silence
 	wait    time.Duration // between looks, while lingering
+	until   poller.Time   // the end of lingering that only listens; see silence
 	dialing *dialing
 	c       *Conn
 
@@ -237,6 +238,7 @@ func (u *upcalls) Received(p []byte, err error) {
 		c.more.read = c.now()
 	}
 	if c.OnRead == nil || c.Closing() {
+		c.heard()
 		return
 	}
 	c.enter()

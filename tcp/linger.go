@@ -21,7 +21,7 @@ const (
 // has not sent, or the peer what it has not read (RFC 1122, 4.2.2.13). Not if the
 // peer has ended, or has acknowledged all.
 func (c *Conn) mustLinger() bool {
-	return c.is(spoken) && !c.is(readEnded|sendFailed) && c.unacked() > 0
+	return c.is(spoken) && !c.is(readEnded|sendFailed) && c.mayLack()
 }
 
 // unacked is how many bytes the peer has not acknowledged; 0 where the backend
@@ -45,13 +45,14 @@ func (c *Conn) linger() {
 	m := c.rare()
 	lp := c.Loop()
 	m.unsent, m.moved, m.wait = c.unacked(), lp.Poller().Now(), firstLook
+	m.until = m.moved.Add(m.drain)
 	lp.SetTimeout(&m.linger, m.moved.Add(m.wait))
 }
 
 // endLinger is the peer's end, or its reset: of what it had not acknowledged
 // then nobody knows whether it was read.
 func (c *Conn) endLinger(err error) {
-	if err != io.EOF && c.unacked() > 0 {
+	if err != io.EOF && c.mayLack() {
 		c.abandon(c.fail("close", err))
 		return
 	}
@@ -66,8 +67,10 @@ func (m *rarely) Expired(*loop.Timeout) {
 	case c.is(finished):
 	case !c.Closing():
 		m.review()
-	case c.is(lingering):
+	case c.is(lingering) && c.acknowledges():
 		m.look()
+	case c.is(lingering):
+		m.listen()
 	case c.Buffered() < m.unsent:
 		c.watchDrain()
 	default:
