@@ -56,14 +56,14 @@ func udpMulticast(e *env, group netip.Addr) (*net.Interface, netip.Addr) {
 
 // udpReaches asks package net.
 func udpReaches(ifi *net.Interface, from, group netip.Addr) bool {
+	if group.Is4() {
+		return true // Join and SetMulticastInterface route it
+	}
 	c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(from, 0)))
 	if err != nil {
 		return false
 	}
 	defer c.Close()
-	if group.Is4() {
-		return true // Join and SetMulticastInterface route it
-	}
 	_, err = c.WriteToUDPAddrPort([]byte("?"), netip.AddrPortFrom(group.WithZone(ifi.Name), 9))
 	return err == nil
 }

@@ -8,8 +8,8 @@ import (
 )
 
 // A listener has several accepts with the system, each with the socket that the
-// connection will be. They stay there when it is stopped: what they bring then
-// waits for Start.
+// connection will be. When it is stopped they are cancelled, so that connections
+// wait in the backlog; what they have brought by then waits for Start.
 type listener struct {
 	source
 	a       Acceptor
@@ -85,7 +85,11 @@ func (l *listener) Start() {
 	}
 }
 
-func (l *listener) Stop() { l.started = false }
+func (l *listener) Stop() {
+	if l.started = false; l.inflight > 0 {
+		cancel(l.h)
+	}
+}
 
 func (l *listener) Close() {
 	if !l.closed {
@@ -159,6 +163,9 @@ func (l *listener) completed(o *op, _ int, e errno) {
 	a.drop()
 	if !l.started {
 		return // Start begins it again
+	}
+	if e == windows.ERROR_OPERATION_ABORTED { // stopped, and started again
+		l.bad--
 	}
 	if l.bad++; l.bad > failuresToStop {
 		l.bad = 0

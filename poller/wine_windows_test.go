@@ -3,9 +3,8 @@ package poller_test
 import (
 	"maps"
 	"strings"
-	"unsafe"
 
-	"golang.org/x/sys/windows"
+	"example.com/pike/poller/pollertest"
 )
 
 // What Wine does differently from Windows, by the tests of the contract that show
@@ -24,7 +23,7 @@ var (
 )
 
 func init() {
-	version := wineVersion()
+	version := pollertest.Wine()
 	if version == "" {
 		return
 	}
@@ -32,14 +31,4 @@ func init() {
 	if strings.HasPrefix(version, "8.") {
 		maps.Copy(brokenBelow, wine8Breaks)
 	}
-}
-
-// wineVersion is empty on Windows.
-func wineVersion() string {
-	p := windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version")
-	if p.Find() != nil {
-		return ""
-	}
-	r, _, _ := p.Call()
-	return windows.BytePtrToString(*(**byte)(unsafe.Pointer(&r)))
 }

@@ -108,9 +108,9 @@ func TestMemoryOfAnIdleConn(t *testing.T) {
 		o    *tcp.Options
 		most int
 	}{
-		{nil, 2 * 260},
-		{&tcp.Options{Watermarks: &tcp.Watermarks{High: 1}, QueueLimit: &tcp.QueueLimit{Bytes: 1}}, 2 * 260},
-		{&tcp.Options{IdleTimeout: time.Minute, WriteTimeout: time.Minute}, 2*260 + 200},
+		{nil, 2 * idleConnBytes},
+		{&tcp.Options{Watermarks: &tcp.Watermarks{High: 1}, QueueLimit: &tcp.QueueLimit{Bytes: 1}}, 2 * idleConnBytes},
+		{&tcp.Options{IdleTimeout: time.Minute, WriteTimeout: time.Minute}, 2*idleConnBytes + 200},
 	} {
 		r := newRig(t)
 		const pairs = 500

@@ -44,9 +44,7 @@ var endings = map[string]ending{
 		peer.Close()
 	}, nil},
 	"NetConn": {func(r *rig, _, c *tcp.Conn) {
-		nc, err := c.NetConn()
-		r.no(err)
-		nc.Close()
+		r.netConn(c).Close()
 	}, nil},
 	"the loop is closed": {func(r *rig, _, c *tcp.Conn) { r.no(r.lp.Close()) }, nil},
 

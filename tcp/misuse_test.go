@@ -51,7 +51,7 @@ func TestUseAfterClose(t *testing.T) {
 			r.no(peer.Close())
 			r.until("it ends", func() bool { return c.Closing() })
 		},
-		"NetConn":    func(r *rig, _, c *tcp.Conn) { nc, err := c.NetConn(); r.no(err); nc.Close() },
+		"NetConn":    func(r *rig, _, c *tcp.Conn) { r.netConn(c).Close() },
 		"loop.Close": func(r *rig, _, c *tcp.Conn) { r.no(r.lp.Close()) },
 	}
 	for name, end := range ends {

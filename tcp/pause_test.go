@@ -116,6 +116,9 @@ func TestPeerHangsUpCostsNothing(t *testing.T) {
 // What has arrived before a reset is read first, also by one that was paused,
 // as far as the system has kept it.
 func TestResumeAfterReset(t *testing.T) {
+	if forgetsResets() {
+		t.Skip("Wine 8 forgets a reset that comes while nobody reads")
+	}
 	r := newRig(t)
 	peer, c := r.pair()
 	r.no(c.PauseRead())

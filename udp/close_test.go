@@ -257,6 +257,12 @@ func TestClosedLoop(t *testing.T) {
 	opIs(t, err, "listen", netip.MustParseAddrPort(anyV4), net.ErrClosed)
 	_, err = udp.Dial(lp, nobody.String(), nil)
 	is(t, err, net.ErrClosed)
+}
+
+func TestAdoptIntoAClosedLoop(t *testing.T) {
+	needNetPackets(t)
+	lp := newLoop(t)
+	no(t, lp.Close())
 	pc, err := net.ListenPacket("udp", anyV4)
 	no(t, err)
 	_, err = udp.AdoptConn(lp, pc)

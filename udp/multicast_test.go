@@ -62,14 +62,14 @@ func findNetwork(t *testing.T, n network) network {
 // reaches asks package net whether there is a route; IPv4 needs none where the
 // interface is named.
 func (n *network) reaches() bool {
+	if n.group.Is4() {
+		return true // Join and SetMulticastInterface route it
+	}
 	c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(n.host, 0)))
 	if err != nil {
 		return false
 	}
 	defer c.Close()
-	if n.group.Is4() {
-		return true
-	}
 	_, err = c.WriteToUDPAddrPort([]byte("?"), netip.AddrPortFrom(n.group.WithZone(n.ifi.Name), 9))
 	return err == nil
 }

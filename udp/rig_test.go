@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"example.com/pike/loop"
+	"example.com/pike/poller/pollertest"
 	"example.com/pike/timer"
 	"example.com/pike/udp"
 )
@@ -153,9 +154,25 @@ func refused(t testing.TB, lp *loop.Loop, addr string) netip.AddrPort {
 	return at
 }
 
+// needNetPackets skips a test of what package net opens.
+func needNetPackets(t testing.TB) {
+	t.Helper()
+	if pollertest.Wine() != "" {
+		t.Skip("package net opens no datagram sockets under Wine")
+	}
+}
+
+// needBindCheck skips a test of binding to one address of several.
+func needBindCheck(t testing.TB) {
+	t.Helper()
+	if pollertest.Wine() != "" {
+		t.Skip("Wine binds datagram sockets to all addresses and looks at the interface")
+	}
+}
+
 func needIPv6(t testing.TB) {
 	t.Helper()
-	c, err := net.ListenPacket("udp6", anyV6)
+	c, err := net.Listen("tcp6", anyV6)
 	if err != nil {
 		t.Skip("this machine has no IPv6: ", err)
 	}
