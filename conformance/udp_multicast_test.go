@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"example.com/pike/poller/pollertest"
 	"example.com/pike/udp"
 )
 
@@ -94,6 +95,10 @@ func udpJoin(e *env, group string) {
 		{"join the sender as source", func() error { return receiver.Join(ifi, ip, host) }, true},
 		{"leave that source", func() error { return receiver.Leave(ifi, ip, host) }, false},
 		{"join another source", func() error { return receiver.Join(ifi, ip, other) }, false},
+	}
+	if pollertest.Wine() != "" && ip.Is4() {
+		e.Log("without the steps of one source: Wine hands them to Linux as they are, where the fields have another order")
+		steps = steps[:3]
 	}
 	at, heard := 0, false
 	begin := func() {

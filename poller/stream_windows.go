@@ -164,7 +164,11 @@ func (s *stream) fail() {
 	case s.dialing:
 		s.connected(errno(s.recvErr))
 	case s.out != nil && s.out.busy && s.out.err != 0:
-		s.sent(s.out.err)
+		// What arrived before a reset comes first, and tells a reset from an end.
+		s.receive()
+		if !s.closed {
+			s.sent(s.out.err)
+		}
 	}
 }
 

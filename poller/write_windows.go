@@ -140,7 +140,8 @@ func (o *sending) fill(most int) (k, total int) {
 func (s *stream) wrote(n int, e errno) {
 	if e != 0 {
 		s.reset = s.reset || e == windows.WSAECONNRESET
-		s.sent(e)
+		s.out.err = e
+		s.failLater(s)
 		return
 	}
 	s.out.advance(n)
@@ -149,8 +150,13 @@ func (s *stream) wrote(n int, e errno) {
 
 // goOn goes on with the Send in flight.
 func (s *stream) goOn() {
-	if done, e := s.write(); done || e != 0 {
-		s.sent(e)
+	done, e := s.write()
+	switch {
+	case done:
+		s.sent(0)
+	case e != 0:
+		s.out.err = e
+		s.failLater(s)
 	}
 }
 

@@ -130,7 +130,8 @@ func TestWriteToAPeerThatIsGone(t *testing.T) {
 		peer, c := r.pair()
 		r.no(c.PauseRead())
 		peer.WriteString("the reason")
-		r.no(peer.Close())
+		r.until("it is sent", func() bool { return peer.Buffered() == 0 })
+		r.no(peer.CloseNow()) // Close might listen for a while
 		r.until("the peer is closed", func() bool { return !peer.Active() })
 		r.turns(3)
 		got, calls := "", 0

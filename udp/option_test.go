@@ -29,7 +29,12 @@ func TestOptionBounds(t *testing.T) {
 				{"write buffer", c.SetWriteBuffer, []int{1 << 12, 1 << 16}, []int{-1}},
 			} {
 				for _, v := range o.good {
-					if err := o.set(v); err != nil {
+					err := o.set(v)
+					if o.name == "traffic class" && errors.Is(err, errors.ErrUnsupported) {
+						t.Logf("%s: %v", o.name, err) // of IPv6, on some
+						break
+					}
+					if err != nil {
 						t.Errorf("%s %d: %v", o.name, v, err)
 					}
 				}
