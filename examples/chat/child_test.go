@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"errors"
 	"io"
 	"net"
 	"os"
@@ -111,16 +110,6 @@ func (c *child) wait(x *text, s string) {
 		if time.Now().After(end) {
 			c.t.Fatalf("%q did not come, but %q", s, x.String())
 		}
-	}
-}
-
-// signal sends a signal, where the system has them.
-func (c *child) signal(s os.Signal) {
-	c.t.Helper()
-	if err := c.cmd.Process.Signal(s); errors.Is(err, errors.ErrUnsupported) {
-		c.t.Skip(err)
-	} else if err != nil {
-		c.t.Fatal(err)
 	}
 }
 
