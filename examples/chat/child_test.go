@@ -63,8 +63,16 @@ func start(t testing.TB, args ...string) *child {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &child{t: t, cmd: exec.Command(self, args...), done: make(chan struct{})}
-	c.cmd.Env = append(os.Environ(), asProgram+"=1")
+	cmd := exec.Command(self, args...)
+	cmd.Env = append(os.Environ(), asProgram+"=1")
+	return launch(t, cmd)
+}
+
+// launch starts a command.
+func launch(t testing.TB, cmd *exec.Cmd) *child {
+	t.Helper()
+	c := &child{t: t, cmd: cmd, done: make(chan struct{})}
+	var err error
 	c.cmd.Stdout, c.cmd.Stderr = &c.stdout, &c.stderr
 	if c.stdin, err = c.cmd.StdinPipe(); err != nil {
 		t.Fatal(err)
@@ -80,7 +88,7 @@ func start(t testing.TB, args ...string) *child {
 		c.cmd.Process.Kill()
 		<-c.done
 		if t.Failed() {
-			t.Logf("%v printed %q and logged\n%s", args, c.stdout.String(), c.stderr.String())
+			t.Logf("%v printed %q and logged\n%s", cmd.Args, c.stdout.String(), c.stderr.String())
 		}
 	})
 	return c
@@ -90,14 +98,20 @@ func start(t testing.TB, args ...string) *child {
 func startServer(t testing.TB, args ...string) *child {
 	t.Helper()
 	c := start(t, append([]string{"-listen", "127.0.0.1:0"}, args...)...)
+	c.listens()
+	return c
+}
+
+// listens waits until a server does.
+func (c *child) listens() {
+	c.t.Helper()
 	c.printed("join with: nc ")
 	first, _, _ := strings.Cut(c.stdout.String(), "\n")
 	addr, ok := strings.CutPrefix(first, "listening on ")
 	if !ok {
-		t.Fatalf("the first line is %q", first)
+		c.t.Fatalf("the first line is %q", first)
 	}
 	c.addr = addr
-	return c
 }
 
 // printed waits for something on standard output, logged for something on standard error.
