@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/pike/poller/pollertest"
 	"example.com/pike/tcp"
 )
 
@@ -36,7 +37,8 @@ func TestSlowReader(t *testing.T) {
 	}
 	a.sync()
 	slow.conn.ResumeRead()
-	h.until("the reset", func() bool { return slow.gone })
+	forgets := strings.HasPrefix(pollertest.Wine(), "8.") // a reset, where nobody reads when it comes
+	h.until("the reset", func() bool { return slow.gone || forgets && slow.eof })
 }
 
 // TestFlood sends at once what becomes far more than a client may leave unread. The client reads, so it gets it all.

@@ -57,6 +57,9 @@ func TestShutdown(t *testing.T) {
 
 // TestShutdownOfOpen has clients that read all they are sent, and do not close.
 func TestShutdownOfOpen(t *testing.T) {
+	if !tellsAcknowledged {
+		t.Skip("this system does not tell who has read everything: all who do not close are cut off")
+	}
 	h := newHall(t, Options{})
 	all := h.meet("ann", "bob")
 	h.srv.Shutdown()
@@ -262,7 +265,12 @@ func TestTranscriptLags(t *testing.T) {
 }
 
 func TestTranscriptFile(t *testing.T) {
-	name := t.TempDir() + "/log"
+	dir, err := os.MkdirTemp("", "chat") // not T.TempDir, which fails a test where Wine 8 cannot remove folders
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	name := dir + "/log"
 	for range 2 {
 		f, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 		if err != nil {
