@@ -1,9 +1,9 @@
-//go:build (linux && !kqfake) || dragonfly || freebsd || netbsd
+//go:build (linux && !kqfake) || dragonfly || freebsd || netbsd || windows
 
 package poller_test
 
-// On macOS and OpenBSD x/sys allocates the sender of a datagram, on Windows the file
-// is another's, and the model of kqueue allocates as it likes.
+// On macOS and OpenBSD x/sys allocates the sender of a datagram, and the model of
+// kqueue allocates as it likes.
 
 import (
 	"testing"

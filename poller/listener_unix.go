@@ -72,7 +72,7 @@ func (l *listener) Start() {
 func (l *listener) failLater() {
 	if !l.failing {
 		l.failing = true
-		l.p.failed = append(l.p.failed, l)
+		l.p.failed.push(l)
 	}
 }
 

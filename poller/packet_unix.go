@@ -242,7 +242,7 @@ func (s *packet) refused(lost Events, e errno) {
 func (s *packet) failLater() {
 	if !s.failing {
 		s.failing = true
-		s.p.failed = append(s.p.failed, s)
+		s.p.failed.push(s)
 	}
 }
 

@@ -31,17 +31,15 @@ const (
 type readiness struct {
 	queue
 	slots   slots
-	failed  []failer   // whose outcome was known where it must not be told
-	closing []endpoint // to end when the batch is over
-	buf     []byte     // what streams receive into
+	failed  backlog[failer]   // whose outcome was known where it must not be told
+	closing backlog[endpoint] // to end when the batch is over
+	buf     []byte            // what streams receive into
 	iov     [iovecsPerSend]unix.Iovec
 	msg     unix.Msghdr
 	sa      sockaddr
 	spare   *sending // list of unused ones
 	packets *packetBuffers
 	seen    uint64
-	told    []failer // the memory of failed and closing, in turn
-	ended   []endpoint
 }
 
 // An endpoint is a socket or a watch as the readiness core sees it.
@@ -72,11 +70,11 @@ func (p *readiness) Events() uint64 { return p.seen }
 // Pending reports whether something is to be told that the system knows
 // nothing of. What it is to watch, it knows from here on.
 func (p *readiness) Pending() bool {
-	return p.queue.submit() || len(p.failed)+len(p.closing) > 0
+	return p.queue.submit() || p.failed.len()+p.closing.len() > 0
 }
 
 func (p *readiness) Poll(deadline Time) error {
-	if len(p.failed)+len(p.closing) > 0 {
+	if p.failed.len()+p.closing.len() > 0 {
 		deadline = 0
 	}
 	n, err := p.wait(deadline)
@@ -115,21 +113,11 @@ func (p *readiness) Poll(deadline Time) error {
 // closed. Descriptors are closed here so that a number names one socket for as
 // long as a batch lasts. What handlers add meanwhile waits for the next Poll.
 func (p *readiness) finish() {
-	if len(p.failed) > 0 {
-		p.failed, p.told = p.told[:0], p.failed
-		for _, f := range p.told {
-			f.fail()
-		}
-		clear(p.told)
+	for n := p.failed.len(); n > 0 && p.failed.len() > 0; n-- {
+		p.failed.pop().fail()
 	}
-	if len(p.closing) > 0 {
-		p.closing, p.ended = p.ended[:0], p.closing
-		for _, e := range p.ended {
-			if !p.closed { // a handler may close the poller
-				e.end()
-			}
-		}
-		clear(p.ended)
+	for n := p.closing.len(); n > 0 && p.closing.len() > 0; n-- { // a handler may close the poller
+		p.closing.pop().end()
 	}
 }
 
@@ -149,7 +137,7 @@ func (p *readiness) Close() error {
 			e.abandon()
 		}
 	}
-	p.failed, p.closing = nil, nil
+	p.failed, p.closing = backlog[failer]{}, backlog[endpoint]{}
 	return p.queue.close()
 }
 
@@ -193,7 +181,7 @@ func (s *source) arm(mask Events) errno {
 func (s *source) shut(e endpoint) {
 	s.closed, s.started = true, false
 	s.arm(0)
-	s.p.closing = append(s.p.closing, e)
+	s.p.closing.push(e)
 }
 
 // abandon is the end of a socket whose poller is closed: whoever has it still may

@@ -319,7 +319,7 @@ func (s *stream) refused(lost Events, e errno) {
 func (s *stream) failLater() {
 	if !s.failing {
 		s.failing = true
-		s.p.failed = append(s.p.failed, s)
+		s.p.failed.push(s)
 	}
 }
 

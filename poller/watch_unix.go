@@ -80,7 +80,7 @@ func (w *watch) refused(lost Events, _ errno) { w.failLater() }
 func (w *watch) failLater() {
 	if !w.failing {
 		w.failing = true
-		w.p.failed = append(w.p.failed, w)
+		w.p.failed.push(w)
 	}
 }
 

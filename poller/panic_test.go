@@ -1,0 +1,88 @@
+package poller_test
+
+import (
+	"testing"
+	"time"
+
+	"example.com/pike/poller"
+)
+
+// caught polls until done, through the panics of handlers, and returns how many
+// there were.
+func caught(t *testing.T, p poller.Poller, what string, done func() bool) (panics int) {
+	t.Helper()
+	for end := p.Now().Add(10 * time.Second); !done(); {
+		if p.Now() > end {
+			t.Fatalf("waited in vain until %s", what)
+		}
+		func() {
+			defer func() {
+				if recover() != nil {
+					panics++
+				}
+			}()
+			if err := p.Poll(end); err != nil {
+				t.Fatal("Poll: ", err)
+			}
+		}()
+	}
+	return panics
+}
+
+// TestPanicsLoseNothing has handlers panic out of Poll while others of the batch
+// wait for their turn: the next Polls tell them, also where the system tells a thing
+// once.
+func TestPanicsLoseNothing(t *testing.T) {
+	const n = 6
+	each(t, func(t *testing.T, p poller.Poller) {
+		received, closed := 0, 0
+		var from, to []*stream
+		for range n {
+			a, b := pair(t, p, local)
+			b.received = func([]byte, error) {
+				received++
+				panic("in Received")
+			}
+			b.closed = func() {
+				closed++
+				panic("in Closed")
+			}
+			from, to = append(from, a), append(to, b)
+		}
+		for _, a := range from {
+			a.TrySend([]byte("x"))
+		}
+		pause(t, p, time.Millisecond)
+		for _, b := range to {
+			b.Start()
+		}
+		panics := caught(t, p, "all have received", func() bool { return received == n })
+		for _, b := range to {
+			b.Close()
+		}
+		panics += caught(t, p, "all are closed", func() bool { return closed == n })
+		if panics != 2*n {
+			t.Errorf("%d panics, want %d", panics, 2*n)
+		}
+	})
+}
+
+// TestPanicInAcceptedLosesNothing has several connections wait.
+func TestPanicInAcceptedLosesNothing(t *testing.T) {
+	const n = 6
+	each(t, func(t *testing.T, p poller.Poller) {
+		l := listen(t, p, local)
+		accepted := 0
+		l.accepted = func(poller.Stream) poller.StreamHandler {
+			accepted++
+			panic("in Accepted")
+		}
+		for range n {
+			dial(t, p, l.Addr())
+		}
+		l.Start()
+		if panics := caught(t, p, "all are accepted", func() bool { return accepted == n }); panics != n {
+			t.Errorf("%d panics, want %d", panics, n)
+		}
+	})
+}
