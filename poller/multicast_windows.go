@@ -64,7 +64,8 @@ func membership(h windows.Handle, family int, m Membership, join bool) error {
 		err = membershipSource(h, m, join)
 	default:
 		in := windows.IPv6Mreq{Multiaddr: m.Group.As16(), Interface: uint32(m.Interface)}
-		err = set(h, windows.IPPROTO_IPV6, pick(join, windows.IPV6_JOIN_GROUP, windows.IPV6_LEAVE_GROUP), unsafe.Pointer(&in), unsafe.Sizeof(in))
+		name := pick(join, windows.IPV6_JOIN_GROUP, windows.IPV6_LEAVE_GROUP)
+		err = set(h, windows.IPPROTO_IPV6, name, unsafe.Pointer(&in), unsafe.Sizeof(in))
 	}
 	if err == windows.WSAENOPROTOOPT {
 		return errors.ErrUnsupported
@@ -79,7 +80,8 @@ func membershipIPv4(h windows.Handle, m Membership, join bool) error {
 	}
 	if !m.Source.IsValid() {
 		in := windows.IPMreq{Multiaddr: m.Group.As4(), Interface: local}
-		return set(h, windows.IPPROTO_IP, pick(join, windows.IP_ADD_MEMBERSHIP, windows.IP_DROP_MEMBERSHIP), unsafe.Pointer(&in), unsafe.Sizeof(in))
+		name := pick(join, windows.IP_ADD_MEMBERSHIP, windows.IP_DROP_MEMBERSHIP)
+		return set(h, windows.IPPROTO_IP, name, unsafe.Pointer(&in), unsafe.Sizeof(in))
 	}
 	in := struct{ group, source, local [4]byte }{m.Group.As4(), m.Source.As4(), local} // ip_mreq_source (ws2ipdef.h)
 	return set(h, windows.IPPROTO_IP, pick(join, ipAddSourceMembership, ipDropSourceMembership), unsafe.Pointer(&in), unsafe.Sizeof(in))

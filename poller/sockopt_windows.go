@@ -156,7 +156,10 @@ func applyStream(h windows.Handle, family int, o *Options, s setter) error {
 	settings := []struct {
 		o Option
 		v int
-	}{{RecvBuffer, o.RecvBuffer}, {SendBuffer, o.SendBuffer}, {NoDelay, flag(!o.Delay)}, {KeepAlive, 0}, {KeepAliveIdle, 0}, {KeepAliveInterval, 0}}
+	}{
+		{RecvBuffer, o.RecvBuffer}, {SendBuffer, o.SendBuffer}, {NoDelay, flag(!o.Delay)},
+		{KeepAlive, 0}, {KeepAliveIdle, 0}, {KeepAliveInterval, 0},
+	}
 	if d := o.keepAlive(); d > 0 {
 		seconds := int(min((d+time.Second-1)/time.Second, maxKeepAlive))
 		settings[3].v, settings[4].v, settings[5].v = 1, seconds, seconds

@@ -33,7 +33,8 @@ func raise(t *testing.T, event uintptr) {
 		t.Skip("this system does not give out its CtrlRoutine: ", err)
 	}
 	var id uint32
-	h, _, err := syscall.NewLazyDLL("kernel32.dll").NewProc("CreateThread").Call(0, 0, routine.Addr(), event, 0, uintptr(unsafe.Pointer(&id)))
+	createThread := syscall.NewLazyDLL("kernel32.dll").NewProc("CreateThread")
+	h, _, err := createThread.Call(0, 0, routine.Addr(), event, 0, uintptr(unsafe.Pointer(&id)))
 	if h == 0 {
 		t.Fatal("CreateThread: ", err)
 	}

@@ -89,7 +89,8 @@ func talk(addr string, pair, messages int, deadline time.Time) error {
 		}
 		defer conn.Close()
 		conn.SetDeadline(deadline)
-		s := &speaker{Conn: conn, lines: bufio.NewReaderSize(conn, 64<<10), name: fmt.Sprintf("c%d-%d", pair, i), room: fmt.Sprintf("#r%d", pair)}
+		s := &speaker{Conn: conn, lines: bufio.NewReaderSize(conn, 64<<10)}
+		s.name, s.room = fmt.Sprintf("c%d-%d", pair, i), fmt.Sprintf("#r%d", pair)
 		if _, err := fmt.Fprintf(s, "/nick %s\n/join %s\n/who\n", s.name, s.room); err != nil {
 			return err
 		}
