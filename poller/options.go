@@ -47,7 +47,7 @@ type Options struct {
 	Broadcast bool
 
 	// RecvError reports ICMP errors on datagram sockets that are not connected
-	// too (IP_RECVERR, Linux).
+	// too (IP_RECVERR, Linux). errors.ErrUnsupported where there is no such thing.
 	RecvError bool
 
 	// RecvPacketInfo has each received Message of a datagram socket say which

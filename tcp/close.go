@@ -11,7 +11,9 @@ import (
 // os.ErrDeadlineExceeded. When all is sent, a connection whose peer is not done
 // stays until the peer has acknowledged everything, or has ended too; if it does
 // neither for as long, the reason is os.ErrDeadlineExceeded too, although the system
-// goes on trying. A LossError in it says how much the peer may not have. On a
+// goes on trying. A LossError in it says how much the peer may not have. Where the
+// system does not tell what was acknowledged, as on Windows, it stays until the peer
+// has ended, or has been silent for a second. On a
 // connection that is still being dialed it gives up: the function given to Dial
 // is called with net.ErrClosed. Closing again is net.ErrClosed.
 func (c *Conn) Close() error {
