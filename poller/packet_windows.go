@@ -36,6 +36,8 @@ type packet struct {
 	peer     sockaddrIn6 // if connected; family 0 if not
 	out      []Message   // of the Send in flight, from the first not sent
 	done     int         // messages of that Send that went out
+	cut      int         // bytes of the first in out that did, a run being sent one by one
+	size     int         // bytes that the call under way is to send
 	busy     bool
 	readable bool
 	recvErr  errno // how the receive of nothing ended
@@ -163,7 +165,7 @@ func (s *packet) completed(o *op, _ int, e errno) {
 		s.complete(e)
 		return
 	}
-	s.out, s.done = s.out[1:], s.done+1
+	s.advance()
 	s.goOn()
 }
 
@@ -232,7 +234,7 @@ func (s *packet) Send(ms []Message) bool {
 	if s.busy {
 		panic("poller: Send before Sent")
 	}
-	s.out, s.done = ms, 0
+	s.out, s.done, s.cut = ms, 0, 0
 	e := s.write()
 	if len(s.out) == 0 {
 		s.out = nil
@@ -253,15 +255,23 @@ func (s *packet) write() errno {
 			return 0
 		}
 		m, o := &s.out[0], s.ops
+		switch {
+		case m.Segment < 0:
+			return windows.WSAEINVAL
+		case m.Control != (Control{}):
+			return windows.WSAEOPNOTSUPP // is errors.ErrUnsupported
+		}
+		p, _ := m.next(s.cut)
+		s.size = len(p)
 		var size int32
 		if m.Peer.IsValid() || s.peer.Family == 0 {
 			if e := o.to.setFor(m.Peer, int(s.family), &size); e != 0 {
 				return e
 			}
 		}
-		_, e := sendto(s.h, m.Data, &o.to, size)
+		_, e := sendto(s.h, p, &o.to, size)
 		if e == windows.WSAEWOULDBLOCK {
-			o.wsa = windows.WSABuf{Len: uint32(len(m.Data)), Buf: unsafe.SliceData(m.Data)}
+			o.wsa = windows.WSABuf{Len: uint32(len(p)), Buf: unsafe.SliceData(p)}
 			s.prepare(&o.send, s)
 			e = wsaSendTo(s.h, &o.wsa, &o.n, &o.to, size, &o.send)
 			o.wsa = windows.WSABuf{}
@@ -272,12 +282,19 @@ func (s *packet) write() errno {
 		if e != 0 {
 			return refused(e)
 		}
-		s.out, s.done = s.out[1:], s.done+1
+		s.advance()
 	}
 	if len(s.out) > 0 {
 		s.later(s)
 	}
 	return 0
+}
+
+// advance counts a datagram as sent: a message, or one of a run.
+func (s *packet) advance() {
+	if s.cut += s.size; s.cut >= len(s.out[0].Data) {
+		s.out, s.done, s.cut = s.out[1:], s.done+1, 0
+	}
 }
 
 // goOn goes on with the Send in flight.

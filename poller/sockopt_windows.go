@@ -200,7 +200,7 @@ func applyShare(h windows.Handle, family int, o *Options, reuse bool) error {
 }
 
 func applyPacket(h windows.Handle, family int, o *Options) error {
-	if o.RecvError {
+	if o.RecvError || o.RecvPacketInfo || o.RecvTrafficClass {
 		return errors.ErrUnsupported
 	}
 	for _, set := range []struct {
