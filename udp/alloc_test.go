@@ -44,6 +44,9 @@ func TestEchoAllocatesNothing(t *testing.T) {
 					needIPv6(t)
 				}
 				lp := newLoop(t)
+				if name == "WriteMessage" {
+					needControl(t, lp)
+				}
 				server := listen(t, lp, addr, nil)
 				client := dial(t, lp, server.LocalAddr())
 				server.OnRead = func(c *udp.Conn, p []byte, from netip.AddrPort) { c.WriteTo(p, from) }

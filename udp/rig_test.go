@@ -170,6 +170,17 @@ func needBindCheck(t testing.TB) {
 	}
 }
 
+// needControl skips a test of what the IP header of a datagram says.
+func needControl(t testing.TB, lp *loop.Loop) {
+	t.Helper()
+	c, err := udp.Listen(lp, anyV4, &udp.Options{RecvTrafficClass: true})
+	if errors.Is(err, errors.ErrUnsupported) {
+		t.Skip("this system does not tell what an IP header says: ", err)
+	}
+	no(t, err)
+	no(t, c.Close())
+}
+
 func needIPv6(t testing.TB) {
 	t.Helper()
 	c, err := net.Listen("tcp6", anyV6)
