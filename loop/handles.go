@@ -1,8 +1,10 @@
 package loop
 
-// handlesPerPage is a power of two, so that finding a handle is a shift and a
-// mask.
-const handlesPerPage = 256
+// handlesPerPage makes a page 4,080 bytes, which with the 8 that the runtime puts
+// before it is just below one of the sizes that it allocates, 4,096: the next is
+// 4,864, and a page of 256 would leave a sixth of that unused
+// (internal/runtime/gc/sizeclasses.go).
+const handlesPerPage = 255
 
 // handles is what is on a loop, in no order that lasts. It grows by pages: a
 // slice would be copied as it grows, and what it leaves behind would stay
