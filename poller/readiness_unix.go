@@ -96,13 +96,13 @@ func (p *readiness) Poll(deadline Time) error {
 		// A slot freed in this batch has a new generation, and one given out
 		// again has been so since the system reported this.
 		s := p.slots.at(at)
-		if s.gen != gen || s.end == nil {
+		if s.gen != gen || s.s == nil {
 			continue
 		}
 		if e := p.refusal(i); e != 0 {
-			s.end.refused(ev, e)
+			s.endpoint().refused(ev, e)
 		} else {
-			s.end.ready(ev)
+			s.endpoint().ready(ev)
 		}
 	}
 	p.finish()
@@ -123,7 +123,7 @@ func (p *readiness) finish() {
 
 // add gives e a slot.
 func (p *readiness) add(e endpoint, s *source) {
-	s.p, s.slot = p, p.slots.add(e)
+	s.p, s.slot = p, p.slots.add(e, s)
 }
 
 // remove frees the slot of s.
@@ -133,8 +133,8 @@ func (p *readiness) remove(s *source) { p.slots.remove(s.slot) }
 // it may be a handler that calls this, in the middle of a batch.
 func (p *readiness) Close() error {
 	for i := range p.slots.n {
-		if e := p.slots.at(i).end; e != nil {
-			e.abandon()
+		if at := p.slots.at(i); at.s != nil {
+			at.endpoint().abandon()
 		}
 	}
 	p.failed, p.closing = backlog[failer]{}, backlog[endpoint]{}

@@ -2,15 +2,10 @@
 
 package poller
 
-import "testing"
-
-// A numbered endpoint is only told from others.
-type numbered struct{ n int }
-
-func (numbered) ready(Events)          {}
-func (numbered) end()                  {}
-func (numbered) abandon()              {}
-func (numbered) refused(Events, errno) {}
+import (
+	"testing"
+	"unsafe"
+)
 
 // TestSlots fills several pages, empties and fills them again: each endpoint stays
 // where it is, and a slot that is given out again has another generation.
@@ -20,9 +15,10 @@ func TestSlots(t *testing.T) {
 	table.init()
 	gens := map[uint32]uint32{}
 	for round := range 3 {
-		at := map[uint32]int{}
+		at := map[uint32]endpoint{}
 		for i := range n {
-			s := table.add(&numbered{i})
+			e, source := ofKind(i)
+			s := table.add(e, source)
 			if s == wakeSlot {
 				t.Fatal("the slot of wake-ups was given out")
 			}
@@ -32,19 +28,50 @@ func TestSlots(t *testing.T) {
 			if gen := table.at(s).gen; round > 0 && gen == gens[s] {
 				t.Errorf("slot %d has generation %d again", s, gen)
 			}
-			at[s], gens[s] = i, table.at(s).gen
+			at[s], gens[s] = e, table.at(s).gen
 		}
-		for s, i := range at {
-			if got := table.at(s).end.(*numbered).n; got != i {
-				t.Errorf("slot %d has endpoint %d, want %d", s, got, i)
+		for s, e := range at {
+			if got := table.at(s).endpoint(); got != e {
+				t.Errorf("slot %d has %T %p, want %T %p", s, got, got, e, e)
 			}
 			table.remove(s)
-			if table.at(s).end != nil {
+			if table.at(s).s != nil {
 				t.Errorf("slot %d keeps its endpoint alive", s)
 			}
 		}
 	}
 	if table.n != n+1 {
 		t.Errorf("%d slots for %d endpoints", table.n, n)
+	}
+}
+
+// ofKind is a new endpoint, of each kind in turn.
+func ofKind(i int) (endpoint, *source) {
+	switch i % 4 {
+	case 0:
+		e := new(stream)
+		return e, &e.source
+	case 1:
+		e := new(listener)
+		return e, &e.source
+	case 2:
+		e := new(packet)
+		return e, &e.source
+	}
+	e := new(watch)
+	return e, &e.source
+}
+
+// TestSourceIsFirst: a slot has the address of the source and takes it for the whole.
+func TestSourceIsFirst(t *testing.T) {
+	for kind, offset := range map[string]uintptr{
+		"stream":   unsafe.Offsetof(stream{}.source),
+		"listener": unsafe.Offsetof(listener{}.source),
+		"packet":   unsafe.Offsetof(packet{}.source),
+		"watch":    unsafe.Offsetof(watch{}.source),
+	} {
+		if offset != 0 {
+			t.Errorf("the source of a %s is at %d, want 0", kind, offset)
+		}
 	}
 }

@@ -22,7 +22,7 @@ func TestSlotSize(t *testing.T) {
 	if unsafe.Sizeof(uintptr(0)) != 8 {
 		t.Skip("the size is that of 64-bit systems")
 	}
-	if n := unsafe.Sizeof(slot{}); n != 24 {
-		t.Errorf("a slot is %d bytes, want 24", n)
+	if n := unsafe.Sizeof(slot{}); n != 16 {
+		t.Errorf("a slot is %d bytes, want 16", n)
 	}
 }
