@@ -32,8 +32,8 @@ func (p *readiness) AdoptStream(fd uintptr, h StreamHandler) (Stream, error) {
 		return nil, os.NewSyscallError("getpeername", e)
 	}
 	s := &stream{h: h}
-	s.fd, s.family = dup, uint8(family)
-	s.peer = p.peerOf(family)
+	s.open(dup, family)
+	s.setPeer(&p.sa)
 	p.add(s, &s.source)
 	return s, nil
 }

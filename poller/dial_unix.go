@@ -42,8 +42,9 @@ func (p *readiness) Dial(addr Addr, o *Options, h StreamHandler) (Stream, error)
 	if err != nil {
 		return nil, err
 	}
-	s := &stream{h: h, dialing: true}
-	s.fd, s.family = fd, uint8(family)
+	s := &stream{h: h}
+	s.open(fd, family)
+	s.mark(dialing)
 	if err := p.prepareDial(s, addr, o); err != nil {
 		unix.Close(int(fd))
 		return nil, err
@@ -62,7 +63,7 @@ func (p *readiness) Dial(addr Addr, o *Options, h StreamHandler) (Stream, error)
 
 // prepareDial leaves the address in p.sa.
 func (p *readiness) prepareDial(s *stream, addr Addr, o *Options) error {
-	family := int(s.family)
+	family := s.family()
 	if err := applyStream(s.fd, family, o); err != nil {
 		return err
 	}
@@ -77,6 +78,6 @@ func (p *readiness) prepareDial(s *stream, addr Addr, o *Options) error {
 	if e := p.sa.set(addr, family); e != 0 {
 		return os.NewSyscallError("connect", e)
 	}
-	s.peer = p.peerOf(family)
+	s.setPeer(&p.sa)
 	return nil
 }

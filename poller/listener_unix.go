@@ -54,48 +54,48 @@ func listen(fd int32, family int, addr Addr, o *Options, sa *sockaddr) error {
 
 func (p *readiness) addListener(fd int32, family int, a Acceptor) *listener {
 	l := &listener{a: a}
-	l.fd, l.family = fd, uint8(family)
+	l.open(fd, family)
 	p.add(l, &l.source)
 	return l
 }
 
 func (l *listener) Start() {
-	if l.started || l.closed {
+	if l.is(started | closed) {
 		return
 	}
-	l.started = true
+	l.mark(started)
 	if l.err = l.arm(Readable); l.err != 0 {
 		l.failLater()
 	}
 }
 
 func (l *listener) failLater() {
-	if !l.failing {
-		l.failing = true
+	if !l.is(failing) {
+		l.mark(failing)
 		l.p.failed.push(l)
 	}
 }
 
 func (l *listener) refused(lost Events, e errno) {
-	l.mask &^= lost
+	l.lose(lost)
 	l.err = e
 	l.failLater()
 }
 
 func (l *listener) Stop() {
-	l.started = false
+	l.unmark(started)
 	l.arm(0)
 }
 
 func (l *listener) Close() {
-	if !l.closed {
+	if !l.is(closed) {
 		l.shut(l)
 	}
 }
 
 // Release gives the descriptor back, open, listening and non-blocking.
 func (l *listener) Release() (uintptr, error) {
-	if l.closed {
+	if l.is(closed) {
 		return 0, net.ErrClosed
 	}
 	return l.give(l), nil
@@ -103,7 +103,7 @@ func (l *listener) Release() (uintptr, error) {
 
 func (l *listener) ready(Events) {
 	for range acceptsPerPoll {
-		if !l.started {
+		if !l.is(started) {
 			return
 		}
 		fd, e := accept(l.fd, &l.p.sa)
@@ -122,9 +122,9 @@ func (l *listener) ready(Events) {
 
 func (l *listener) accepted(fd int32) {
 	s := new(stream)
-	s.fd, s.family = fd, l.family
-	s.peer = l.p.peerOf(int(l.family))
-	inherit(fd, l.fd, int(l.family))
+	s.open(fd, l.family())
+	s.setPeer(&l.p.sa)
+	inherit(fd, l.fd, l.family())
 	l.p.add(s, &s.source)
 	if s.h = l.a.Accepted(s); s.h == nil {
 		s.Close()
@@ -133,9 +133,9 @@ func (l *listener) accepted(fd int32) {
 
 // fail says that Start could not watch.
 func (l *listener) fail() {
-	l.failing = false
-	if l.started {
-		l.started = false
+	l.unmark(failing)
+	if l.is(started) {
+		l.unmark(started)
 		l.a.Failed(os.NewSyscallError(armCall, l.err))
 	}
 }

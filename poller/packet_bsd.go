@@ -83,7 +83,7 @@ func (b *packetBuffers) address(s *packet, to netip.AddrPort) errno {
 	if s.peer.Family != 0 && (!to.IsValid() || to == s.peer.addrPort()) {
 		return 0
 	}
-	return (*sockaddrIn6)(unsafe.Pointer(&b.to.raw)).setFor(to, int(s.family), &b.to.n)
+	return (*sockaddrIn6)(unsafe.Pointer(&b.to.raw)).setFor(to, s.family(), &b.to.n)
 }
 
 // drainErrors does nothing: there is no queue of errors, and what a call returns is
@@ -97,10 +97,10 @@ func drainErrors(fd int32) {}
 func (s *packet) disconnect() error {
 	sa := &s.p.sa
 	zero := netip.IPv4Unspecified()
-	if s.family == unix.AF_INET6 {
+	if s.family() == unix.AF_INET6 {
 		zero = netip.IPv6Unspecified()
 	}
-	e := sa.set(AddrOf(netip.AddrPortFrom(zero, 0)), int(s.family))
+	e := sa.set(AddrOf(netip.AddrPortFrom(zero, 0)), s.family())
 	if e == 0 {
 		e = connect(s.fd, sa)
 	}

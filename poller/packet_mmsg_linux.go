@@ -167,5 +167,5 @@ func (s *packet) disconnect() error {
 	}
 	// Linux takes a port that it had chosen away with the peer (udp_disconnect in
 	// net/ipv4/udp.c): without one the socket would receive nothing more.
-	return bindTo(s.fd, int(s.family), AddrOf(netip.AddrPortFrom(addr.Addr(), port)), sa)
+	return bindTo(s.fd, s.family(), AddrOf(netip.AddrPortFrom(addr.Addr(), port)), sa)
 }

@@ -103,7 +103,7 @@ func (b *packetBuffers) gather(k int, s *packet, ms []Message, at *place) (bytes
 	to := &s.peer
 	if m.Peer.IsValid() || s.peer.Family == 0 {
 		to = &b.sendNames[k]
-		if e := to.setFor(m.Peer, int(s.family), &h.Namelen); e != 0 {
+		if e := to.setFor(m.Peer, s.family(), &h.Namelen); e != 0 {
 			return 0, e
 		}
 		h.Name = (*byte)(unsafe.Pointer(to))

@@ -55,18 +55,18 @@ func (p *readiness) addPacket(fd int32, family int, o *Options, h PacketHandler)
 		p.packets = newPacketBuffers()
 	}
 	s := &packet{h: h}
-	s.fd, s.family = fd, uint8(family)
+	s.open(fd, family)
 	s.setOffload(o)
 	p.add(s, &s.source)
 	return s
 }
 
 func (s *packet) Start() {
-	if s.started || s.closed {
+	if s.is(started | closed) {
 		return
 	}
-	s.started = true
-	if e := s.arm(s.mask | Readable); e != 0 {
+	s.mark(started)
+	if e := s.arm(s.mask() | Readable); e != 0 {
 		s.late = os.NewSyscallError(armCall, e)
 	}
 	if s.late != nil {
@@ -75,19 +75,19 @@ func (s *packet) Start() {
 }
 
 func (s *packet) Stop() {
-	s.started = false
-	s.arm(s.mask &^ Readable)
+	s.unmark(started)
+	s.arm(s.mask() &^ Readable)
 }
 
 func (s *packet) Close() {
-	if !s.closed {
+	if !s.is(closed) {
 		s.shut(s)
 	}
 }
 
 // Release gives the descriptor back, open and non-blocking.
 func (s *packet) Release() (uintptr, error) {
-	if s.closed {
+	if s.is(closed) {
 		return 0, net.ErrClosed
 	}
 	if s.busy {
@@ -99,21 +99,21 @@ func (s *packet) Release() (uintptr, error) {
 func (s *packet) Peer() Addr { return AddrOf(s.peer.addrPort()) }
 
 func (s *packet) Connect(peer Addr) error {
-	if s.closed {
+	if s.is(closed) {
 		return net.ErrClosed
 	}
 	if !peer.IsValid() {
 		return s.disconnect()
 	}
 	sa := &s.p.sa
-	e := sa.set(peer, int(s.family))
+	e := sa.set(peer, s.family())
 	if e == 0 {
 		e = connect(s.fd, sa)
 	}
 	if e != 0 {
 		return os.NewSyscallError("connect", e)
 	}
-	s.peer = s.p.peerOf(int(s.family))
+	s.peer = s.p.peerOf(s.family())
 	return nil
 }
 
@@ -121,20 +121,20 @@ func (s *packet) Join(m Membership) error  { return s.member(m, true) }
 func (s *packet) Leave(m Membership) error { return s.member(m, false) }
 
 func (s *packet) member(m Membership, join bool) error {
-	if s.closed {
+	if s.is(closed) {
 		return net.ErrClosed
 	}
-	return membership(s.fd, int(s.family), m, join)
+	return membership(s.fd, s.family(), m, join)
 }
 
 func (s *packet) ready(ev Events) {
 	if ev&(Readable|Failed|Hangup) != 0 {
 		s.receive()
 	}
-	if ev&(Writable|Failed) != 0 && s.busy && !s.failing && !s.closed {
+	if ev&(Writable|Failed) != 0 && s.busy && !s.is(failing|closed) {
 		s.proceed()
 	}
-	if ev&Failed != 0 && !s.closed {
+	if ev&Failed != 0 && !s.is(closed) {
 		drainErrors(s.fd)
 	}
 }
@@ -142,7 +142,7 @@ func (s *packet) ready(ev Events) {
 func (s *packet) receive() {
 	bytes := 0
 	for range batchesPerPoll {
-		if !s.started {
+		if !s.is(started) {
 			return
 		}
 		ms, full, e := s.p.packets.receive(s)
@@ -165,15 +165,15 @@ func (s *packet) receive() {
 // receiveFailed tells an error that the system has told us, and will not tell
 // again: of a socket that was stopped meanwhile, when it starts.
 func (s *packet) receiveFailed(err error) {
-	if s.started {
+	if s.is(started) {
 		s.h.Received(nil, err)
-	} else if !s.closed {
+	} else if !s.is(closed) {
 		s.late = err
 	}
 }
 
 func (s *packet) Send(ms []Message) bool {
-	if s.closed || len(ms) == 0 {
+	if s.is(closed) || len(ms) == 0 {
 		return true
 	}
 	if s.busy {
@@ -186,7 +186,7 @@ func (s *packet) Send(ms []Message) bool {
 	}
 	s.busy, s.out, s.sent = true, ms[n:], n
 	if e == unix.EAGAIN {
-		e = s.arm(s.mask | Writable)
+		e = s.arm(s.mask() | Writable)
 	}
 	if e != 0 {
 		s.err = e
@@ -218,7 +218,7 @@ func (s *packet) proceed() {
 
 // complete ends the Send in flight.
 func (s *packet) complete(e errno) {
-	s.arm(s.mask &^ Writable)
+	s.arm(s.mask() &^ Writable)
 	n := s.sent
 	s.busy, s.out, s.sent, s.err = false, nil, 0, 0
 	if e != 0 {
@@ -229,8 +229,8 @@ func (s *packet) complete(e errno) {
 }
 
 func (s *packet) refused(lost Events, e errno) {
-	s.mask &^= lost
-	if lost&Readable != 0 && s.started {
+	s.lose(lost)
+	if lost&Readable != 0 && s.is(started) {
 		s.late = os.NewSyscallError(armCall, e)
 	}
 	if lost&Writable != 0 && s.busy {
@@ -240,19 +240,19 @@ func (s *packet) refused(lost Events, e errno) {
 }
 
 func (s *packet) failLater() {
-	if !s.failing {
-		s.failing = true
+	if !s.is(failing) {
+		s.mark(failing)
 		s.p.failed.push(s)
 	}
 }
 
 func (s *packet) fail() {
-	s.failing = false
-	if err := s.late; err != nil && s.started {
+	s.unmark(failing)
+	if err := s.late; err != nil && s.is(started) {
 		s.late = nil
 		s.h.Received(nil, err)
 	}
-	if s.busy && s.err != 0 && !s.closed {
+	if s.busy && s.err != 0 && !s.is(closed) {
 		s.complete(s.err)
 	}
 }

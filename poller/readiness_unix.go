@@ -3,7 +3,6 @@
 package poller
 
 import (
-	"net"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -148,92 +147,4 @@ func (p *readiness) peerOf(family int) sockaddrIn6 {
 		return sockaddrIn6{}
 	}
 	return *(*sockaddrIn6)(unsafe.Pointer(&p.sa.raw))
-}
-
-// A source is what every endpoint has: a descriptor, its slot, and what it is
-// watched for. Fields are ordered to keep an idle connection small.
-type source struct {
-	p       *readiness
-	fd      int32
-	slot    uint32
-	mask    Events
-	family  uint8
-	started bool
-	closed  bool
-	failing bool // is in failed
-}
-
-// arm changes what s is watched for. An error is the system's refusal, which
-// for a socket of ours means that it has no memory or watches left
-// (fs.epoll.max_user_watches).
-func (s *source) arm(mask Events) errno {
-	if mask == s.mask {
-		return 0
-	}
-	e := s.p.queue.arm(s.fd, s.slot, s.p.slots.at(s.slot).gen, s.mask, mask)
-	if e == 0 {
-		s.mask = mask
-	}
-	return e
-}
-
-// shut stops the events of s and queues it to end after the batch.
-func (s *source) shut(e endpoint) {
-	s.closed, s.started = true, false
-	s.arm(0)
-	s.p.closing.push(e)
-}
-
-// abandon is the end of a socket whose poller is closed: whoever has it still may
-// call it, to no effect.
-func (s *source) abandon() {
-	s.closed, s.started, s.mask = true, false, 0
-	s.release()
-}
-
-// release closes the descriptor.
-func (s *source) release() {
-	s.p.remove(s)
-	if s.fd >= 0 {
-		s.p.queue.closeFd(s.fd)
-		s.fd = -1
-	}
-}
-
-// give takes s out of the poller with its descriptor open.
-func (s *source) give(e endpoint) uintptr {
-	fd := s.fd
-	s.shut(e)
-	s.p.queue.sync(fd)
-	s.fd = -1
-	return uintptr(fd)
-}
-
-func (s *source) SetOption(o Option, v int) error {
-	if s.closed {
-		return net.ErrClosed
-	}
-	return setOption(s.fd, int(s.family), o, v)
-}
-
-func (s *source) Option(o Option) (int, error) {
-	if s.closed {
-		return 0, net.ErrClosed
-	}
-	return getOption(s.fd, int(s.family), o)
-}
-
-// Fd is the descriptor, or ^0 when it is closed.
-func (s *source) Fd() uintptr {
-	if s.fd < 0 {
-		return ^uintptr(0)
-	}
-	return uintptr(s.fd)
-}
-
-func (s *source) Addr() Addr {
-	if s.fd < 0 || getsockname(s.fd, &s.p.sa) != 0 {
-		return Addr{}
-	}
-	return s.p.sa.addr()
 }

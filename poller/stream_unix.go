@@ -5,22 +5,20 @@ package poller
 import (
 	"io"
 	"net"
+	"net/netip"
 	"os"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// A stream is 80 bytes on 64-bit systems, and all that the poller keeps of an
-// idle connection besides its slot; a test holds that.
+// A stream is 64 bytes on 64-bit systems, which is a line of their caches, and all
+// that the poller keeps of an idle connection besides its slot; a test holds that.
 type stream struct {
 	source
-	h        StreamHandler
-	out      *sending // nil with no Send in flight and nothing to tell
-	ended    bool     // EOF or an error was received
-	dialing  bool
-	reset    bool        // Close drops what is unsent; or the peer did
-	shutting bool        // Shutdown waits for the Send in flight
-	peer     sockaddrIn6 // last: a message touches what is before it only
+	h   StreamHandler
+	out *sending // nil with no Send in flight and nothing to tell
+	ip  [16]byte // of the peer, IPv4 mapped; its port and scope are in source
 }
 
 // sending is the state of a Send that was not done at once.
@@ -48,12 +46,12 @@ func (p *readiness) putSending(o *sending) {
 }
 
 func (s *stream) Start() {
-	if s.started || s.ended || s.closed {
+	if s.is(started | ended | closed) {
 		return
 	}
-	s.started = true
-	if !s.dialing { // or else it is done when that has ended
-		s.watch(s.mask | Readable)
+	s.mark(started)
+	if !s.is(dialing) { // or else it is done when that has ended
+		s.watch(s.mask() | Readable)
 	}
 }
 
@@ -66,32 +64,60 @@ func (s *stream) watch(mask Events) {
 }
 
 func (s *stream) Stop() {
-	s.started = false
-	s.arm(s.mask &^ Readable)
+	s.unmark(started)
+	s.arm(s.mask() &^ Readable)
 }
 
-func (s *stream) Peer() Addr { return AddrOf(s.peer.addrPort()) }
+// setPeer keeps the address in sa, as system calls give it and take it. Of a
+// unix-domain one nothing: peers seldom have a name, and sa is then what was there.
+func (s *stream) setPeer(sa *sockaddr) {
+	if s.is(isLocal) {
+		return
+	}
+	switch in := (*sockaddrIn6)(unsafe.Pointer(&sa.raw)); in.Family {
+	case unix.AF_INET:
+		in := (*unix.RawSockaddrInet4)(unsafe.Pointer(&sa.raw))
+		s.ip, s.port = netip.AddrFrom4(in.Addr).As16(), in.Port
+	case unix.AF_INET6:
+		s.ip, s.port, s.scope = in.Addr, in.Port, in.Scope_id
+	}
+}
+
+func (s *stream) Peer() Addr {
+	if s.ip == [16]byte{} && s.port == 0 { // nothing is kept
+		return Addr{}
+	}
+	in := sockaddrIn6{unix.RawSockaddrInet6{Family: unix.AF_INET6, Port: s.port, Addr: s.ip, Scope_id: s.scope}}
+	return AddrOf(in.addrPort())
+}
+
+// noteReset keeps that a send has met the peer's reset.
+func (s *stream) noteReset(e errno) {
+	if e == unix.ECONNRESET {
+		s.mark(reset)
+	}
+}
 
 func (s *stream) Close() {
-	if !s.closed {
+	if !s.is(closed) {
 		s.shut(s)
 	}
 }
 
 func (s *stream) Reset() {
-	if s.closed {
+	if s.is(closed) {
 		return
 	}
-	s.reset = true
-	setOption(s.fd, int(s.family), Linger, 0) // a failure leaves an orderly close
+	s.mark(reset)
+	setOption(s.fd, s.family(), Linger, 0) // a failure leaves an orderly close
 	s.Close()
 }
 
 func (s *stream) Shutdown() {
 	switch {
-	case s.closed:
-	case s.dialing, s.out != nil && s.out.busy:
-		s.shutting = true
+	case s.is(closed):
+	case s.is(dialing), s.out != nil && s.out.busy:
+		s.mark(shutting)
 	default:
 		unix.Shutdown(int(s.fd), unix.SHUT_WR) // fails only when the connection is gone
 	}
@@ -99,7 +125,7 @@ func (s *stream) Shutdown() {
 
 // Release gives the descriptor back, open and non-blocking.
 func (s *stream) Release() (uintptr, error) {
-	if s.closed || s.dialing {
+	if s.is(closed | dialing) {
 		return 0, net.ErrClosed
 	}
 	if s.out != nil {
@@ -111,24 +137,24 @@ func (s *stream) Release() (uintptr, error) {
 // ready receives before it sends: what arrived before a reset comes first, and
 // the error stays for the receiving side, which tells a reset from an end.
 func (s *stream) ready(ev Events) {
-	if s.closed { // by another of the batch
+	if s.is(closed) { // by another of the batch
 		return
 	}
-	if s.dialing {
+	if s.is(dialing) {
 		s.dialed(ev)
 		return
 	}
 	if ev&(Readable|Failed|Hangup) != 0 {
 		s.receive()
 	}
-	if ev&(Writable|Failed|Hangup) != 0 && s.out != nil && s.out.busy && !s.failing && !s.closed {
+	if ev&(Writable|Failed|Hangup) != 0 && s.out != nil && s.out.busy && !s.is(failing|closed) {
 		s.proceed()
 	}
 }
 
 func (s *stream) receive() {
 	for range recvsPerPoll {
-		if !s.started {
+		if !s.is(started) {
 			return
 		}
 		buf := s.p.buf
@@ -141,7 +167,7 @@ func (s *stream) receive() {
 		case e != 0:
 			s.finish(os.NewSyscallError("recv", e))
 			return
-		case n == 0 && s.reset: // a send has had the error, and left this looking like an end
+		case n == 0 && s.is(reset): // a send has had the error, and left this looking like an end
 			s.finish(os.NewSyscallError("recv", unix.ECONNRESET))
 			return
 		case n == 0:
@@ -157,7 +183,7 @@ func (s *stream) receive() {
 
 // finish ends the receiving side.
 func (s *stream) finish(err error) {
-	s.ended = true
+	s.mark(ended)
 	s.Stop()
 	s.h.Received(nil, err)
 }
@@ -178,7 +204,7 @@ func (s *stream) dialed(ev Events) {
 	}
 	// What was asked for meanwhile begins.
 	var mask Events
-	if s.started {
+	if s.is(started) {
 		mask = Readable
 	}
 	if s.out != nil && s.out.busy {
@@ -190,27 +216,28 @@ func (s *stream) dialed(ev Events) {
 
 // connected ends a dial.
 func (s *stream) connected(e errno) {
-	s.dialing = false
+	s.unmark(dialing)
 	if e != 0 {
-		s.started, s.ended = false, true
+		s.unmark(started)
+		s.mark(ended)
 		s.h.Connected(os.NewSyscallError("connect", e))
 		return
 	}
-	if s.shutting && (s.out == nil || !s.out.busy) {
-		s.shutting = false
+	if s.is(shutting) && (s.out == nil || !s.out.busy) {
+		s.unmark(shutting)
 		s.Shutdown()
 	}
 	s.h.Connected(nil)
 }
 
 func (s *stream) Send(bufs [][]byte) bool {
-	if s.closed {
+	if s.is(closed) {
 		return true
 	}
 	if s.out != nil && s.out.busy {
 		panic("poller: Send before Sent")
 	}
-	if s.dialing && len(bufs) > 0 { // it goes out when that has ended
+	if s.is(dialing) && len(bufs) > 0 { // it goes out when that has ended
 		o := s.pending()
 		o.busy, o.bufs = true, bufs
 		return false
@@ -222,7 +249,7 @@ func (s *stream) Send(bufs [][]byte) bool {
 	o := s.pending()
 	o.busy, o.bufs, o.off = true, bufs[i:], off
 	if e == unix.EAGAIN {
-		e = s.arm(s.mask | Writable)
+		e = s.arm(s.mask() | Writable)
 	}
 	if e != 0 {
 		o.err = e
@@ -232,7 +259,7 @@ func (s *stream) Send(bufs [][]byte) bool {
 }
 
 func (s *stream) TrySend(p []byte) int {
-	if s.closed || s.dialing {
+	if s.is(closed | dialing) {
 		return 0
 	}
 	done := 0
@@ -240,7 +267,7 @@ func (s *stream) TrySend(p []byte) int {
 		b := p[done:min(len(p), done+bytesPerSend)]
 		n, e := send(s.fd, b)
 		if e != 0 {
-			s.reset = s.reset || e == unix.ECONNRESET
+			s.noteReset(e)
 			break
 		}
 		if done += n; n < len(b) {
@@ -273,10 +300,10 @@ func (s *stream) proceed() {
 
 // sent completes the Send in flight.
 func (s *stream) sent(e errno) {
-	s.arm(s.mask &^ Writable)
+	s.arm(s.mask() &^ Writable)
 	s.putOut()
-	if s.shutting && e == 0 {
-		s.shutting = false
+	if s.is(shutting) && e == 0 {
+		s.unmark(shutting)
 		s.Shutdown()
 	}
 	if e != 0 {
@@ -299,13 +326,13 @@ func (s *stream) putOut() {
 }
 
 func (s *stream) refused(lost Events, e errno) {
-	s.mask &^= lost
+	s.lose(lost)
 	o := s.pending()
 	switch {
-	case s.dialing:
+	case s.is(dialing):
 		o.err = e
 	default:
-		if lost&Readable != 0 && s.started {
+		if lost&Readable != 0 && s.is(started) {
 			o.recvErr = e
 		}
 		if lost&Writable != 0 && o.busy {
@@ -317,19 +344,19 @@ func (s *stream) refused(lost Events, e errno) {
 
 // failLater has fail called by Poll.
 func (s *stream) failLater() {
-	if !s.failing {
-		s.failing = true
+	if !s.is(failing) {
+		s.mark(failing)
 		s.p.failed.push(s)
 	}
 }
 
 // fail tells what went wrong in a call.
 func (s *stream) fail() {
-	s.failing = false
-	if s.closed || s.out == nil {
+	s.unmark(failing)
+	if s.is(closed) || s.out == nil {
 		return
 	}
-	if s.dialing {
+	if s.is(dialing) {
 		e := s.out.err
 		s.out.err = 0
 		if !s.out.busy {
@@ -339,10 +366,10 @@ func (s *stream) fail() {
 		return
 	}
 	e := s.out.recvErr
-	if s.out.recvErr = 0; e != 0 && s.started {
+	if s.out.recvErr = 0; e != 0 && s.is(started) {
 		s.finish(os.NewSyscallError(armCall, e))
 	}
-	if s.closed || s.out == nil {
+	if s.is(closed) || s.out == nil {
 		return
 	}
 	if s.out.busy && s.out.err != 0 {
@@ -353,7 +380,7 @@ func (s *stream) fail() {
 }
 
 func (s *stream) end() {
-	if !s.ended && !s.reset && s.fd >= 0 {
+	if !s.is(ended) && !s.is(reset) && s.fd >= 0 {
 		discard(s.fd)
 	}
 	s.release()

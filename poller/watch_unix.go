@@ -27,7 +27,7 @@ func (p *readiness) Watch(fd uintptr, ev Events, h WatchHandler) (Watch, error) 
 }
 
 func (w *watch) Set(ev Events) error {
-	if w.closed {
+	if w.is(closed) {
 		return net.ErrClosed
 	}
 	if e := w.armNow(ev); e != 0 {
@@ -46,7 +46,7 @@ func (w *watch) armNow(mask Events) errno {
 	if mask&unwatchable != 0 {
 		return unix.EOPNOTSUPP
 	}
-	old := w.mask
+	old := w.mask()
 	if old == 0 && mask != 0 {
 		if e := w.p.queue.watchable(w.fd, w.slot, w.p.slots.at(w.slot).gen); e != 0 {
 			return e
@@ -69,7 +69,7 @@ func (w *watch) armNow(mask Events) errno {
 }
 
 func (w *watch) Close() {
-	if !w.closed {
+	if !w.is(closed) {
 		w.shut(w)
 		w.p.queue.sync(w.fd)
 	}
@@ -78,20 +78,20 @@ func (w *watch) Close() {
 func (w *watch) refused(lost Events, _ errno) { w.failLater() }
 
 func (w *watch) failLater() {
-	if !w.failing {
-		w.failing = true
+	if !w.is(failing) {
+		w.mark(failing)
 		w.p.failed.push(w)
 	}
 }
 
 func (w *watch) fail() {
-	w.failing = false
+	w.unmark(failing)
 	w.ready(Failed)
 }
 
 func (w *watch) ready(ev Events) {
 	// Set may have dropped the interest after the system reported it.
-	if ev &= w.mask | Failed | Hangup; ev != 0 && w.mask != 0 {
+	if ev &= w.mask() | Failed | Hangup; ev != 0 && w.mask() != 0 {
 		w.h.Ready(ev)
 	}
 }
@@ -102,7 +102,7 @@ func (w *watch) end() {
 }
 
 func (w *watch) abandon() {
-	w.closed, w.mask = true, 0
+	w.marks = w.marks&^watched | closed
 	w.p.remove(&w.source)
 	w.fd = -1
 }

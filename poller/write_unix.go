@@ -27,7 +27,7 @@ func (s *stream) write(bufs [][]byte, off int) (i, sentOf int, e errno) {
 		case e == unix.EINTR:
 			continue
 		case e != 0:
-			s.reset = s.reset || e == unix.ECONNRESET
+			s.noteReset(e)
 			return i, off, e
 		}
 		budget -= n

@@ -1,0 +1,147 @@
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+
+package poller
+
+import (
+	"net"
+
+	"golang.org/x/sys/unix"
+)
+
+// A source is what every endpoint has: a descriptor, its slot, and what it is
+// watched for. It is packed to keep an idle connection small: port and scope are
+// those of a stream's peer, and are here where a word has room for them.
+type source struct {
+	p     *readiness
+	fd    int32
+	slot  uint32
+	marks marks
+	port  uint16 // in network order
+	scope uint32
+}
+
+// marks are what a socket is watched for, in the bits that Events has for it, and
+// between those what it is and what has become of it.
+type marks uint16
+
+const (
+	watched = marks(Readable | Priority | Writable | Failed | Hangup | PeerClosed)
+
+	started     marks = 0x20
+	closed      marks = 0x40
+	failing     marks = 0x80   // is in failed
+	ended       marks = 0x100  // EOF or an error was received
+	dialing     marks = 0x200  // connect has not ended
+	reset       marks = 0x400  // Close drops what is unsent; or the peer did
+	shutting    marks = 0x800  // Shutdown waits for the Send in flight
+	isIPv4      marks = 0x1000 // AF_INET
+	isLocal     marks = 0x4000 // AF_UNIX; AF_INET6 has no mark
+	familyMarks       = isIPv4 | isLocal
+)
+
+func (s *source) is(m marks) bool { return s.marks&m != 0 }
+func (s *source) mark(m marks)    { s.marks |= m }
+func (s *source) unmark(m marks)  { s.marks &^= m }
+
+// mask is what s is watched for.
+func (s *source) mask() Events { return Events(s.marks & watched) }
+
+// open makes s the owner of a descriptor.
+func (s *source) open(fd int32, family int) {
+	s.fd = fd
+	switch family {
+	case unix.AF_INET:
+		s.mark(isIPv4)
+	case unix.AF_UNIX:
+		s.mark(isLocal)
+	}
+}
+
+func (s *source) family() int {
+	switch s.marks & familyMarks {
+	case isIPv4:
+		return unix.AF_INET
+	case isLocal:
+		return unix.AF_UNIX
+	}
+	return unix.AF_INET6
+}
+
+// arm changes what s is watched for. An error is the system's refusal, which
+// for a socket of ours means that it has no memory or watches left
+// (fs.epoll.max_user_watches).
+func (s *source) arm(mask Events) errno {
+	if mask &= Events(watched); mask == s.mask() {
+		return 0
+	}
+	e := s.p.queue.arm(s.fd, s.slot, s.p.slots.at(s.slot).gen, s.mask(), mask)
+	if e == 0 {
+		s.marks = s.marks&^watched | marks(mask)
+	}
+	return e
+}
+
+// lose takes out of the mask what the system would not watch for.
+func (s *source) lose(lost Events) { s.marks &^= marks(lost) & watched }
+
+// shut stops the events of s and queues it to end after the batch.
+func (s *source) shut(e endpoint) {
+	s.mark(closed)
+	s.unmark(started)
+	s.arm(0)
+	s.p.closing.push(e)
+}
+
+// abandon is the end of a socket whose poller is closed: whoever has it still may
+// call it, to no effect.
+func (s *source) abandon() {
+	s.marks = s.marks&^(started|watched) | closed
+	s.release()
+}
+
+// release closes the descriptor.
+func (s *source) release() {
+	s.p.remove(s)
+	if s.fd >= 0 {
+		s.p.queue.closeFd(s.fd)
+		s.fd = -1
+	}
+}
+
+// give takes s out of the poller with its descriptor open.
+func (s *source) give(e endpoint) uintptr {
+	fd := s.fd
+	s.shut(e)
+	s.p.queue.sync(fd)
+	s.fd = -1
+	return uintptr(fd)
+}
+
+func (s *source) SetOption(o Option, v int) error {
+	if s.is(closed) {
+		return net.ErrClosed
+	}
+	return setOption(s.fd, s.family(), o, v)
+}
+
+func (s *source) Option(o Option) (int, error) {
+	if s.is(closed) {
+		return 0, net.ErrClosed
+	}
+	return getOption(s.fd, s.family(), o)
+}
+
+// Fd is the descriptor, or ^0 when it is closed.
+func (s *source) Fd() uintptr {
+	if s.fd < 0 {
+		return ^uintptr(0)
+	}
+	return uintptr(s.fd)
+}
+
+func (s *source) Addr() Addr {
+	if s.fd < 0 || getsockname(s.fd, &s.p.sa) != 0 {
+		return Addr{}
+	}
+	return s.p.sa.addr()
+}
