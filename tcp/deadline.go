@@ -59,7 +59,7 @@ func (c *Conn) SetReadDeadline(d time.Duration) error {
 	if c.Closing() {
 		return c.fail("set", net.ErrClosed)
 	}
-	if d <= 0 && !c.is(timed) {
+	if d <= 0 && c.more == nil { // there is none to lift
 		return nil
 	}
 	m := c.rare()

@@ -1,6 +1,9 @@
 package tcp
 
-import "example.com/pike/poller"
+import (
+	"example.com/pike/loop"
+	"example.com/pike/poller"
+)
 
 // Armed is when c's timeouts are looked at next, and whether that is armed.
 func Armed(c *Conn) (poller.Time, bool) {
@@ -12,3 +15,6 @@ func Armed(c *Conn) (poller.Time, bool) {
 
 // Rare reports whether c has memory for what most connections do without.
 func Rare(c *Conn) bool { return c.more != nil }
+
+// HeldByLoop is how many connections the loop's limit has paused.
+func HeldByLoop(lp *loop.Loop) int { return len(sharedOf(lp).held) }

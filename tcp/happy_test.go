@@ -220,6 +220,7 @@ func TestDialGivenUpAtEachStage(t *testing.T) {
 		"Close":    func(r *dialRig, c *tcp.Conn) { r.no(c.Close()) },
 		"CloseNow": func(r *dialRig, c *tcp.Conn) { r.no(c.CloseNow()) },
 		"Abort":    func(r *dialRig, c *tcp.Conn) { r.no(c.Abort()) },
+		"Shutdown": func(r *dialRig, c *tcp.Conn) { r.shutdown(0) },
 	}
 	for name, way := range ways {
 		for stage, after := range map[string]time.Duration{
@@ -236,12 +237,32 @@ func TestDialGivenUpAtEachStage(t *testing.T) {
 				}
 				r.until("it is closed", func() bool { return r.log.closed > 0 })
 				r.is(r.log.err, net.ErrClosed)
-				r.left(0)
+				r.ln.Close() // a Shutdown has
+				r.run()      // nothing holds the loop
+				r.equal("sockets", r.host.Sockets(), 0)
+				r.equal("callbacks", r.log.calls, 1)
 				r.equal("OnClose", r.log.closed, 1)
-				r.no(r.ln.Close())
-				r.run() // nothing holds the loop
 			})
 		}
+	}
+}
+
+// The loop is closed while a dial is under way: it is called back once, and every
+// attempt's socket is closed.
+func TestDialGivenUpByLoopClose(t *testing.T) {
+	for stage, after := range map[string]time.Duration{"resolving": 0, "the first attempt": 100 * ms, "three": 600 * ms} {
+		t.Run(stage, func(t *testing.T) {
+			r := newDialRig(t, sim.Config{}, "dead6", "dead4", "fd09::2")
+			_, err := tcp.Dial(r.lp, fmt.Sprint("name.test:", dialPort), nil, r.log.tell)
+			r.no(err)
+			if after > 0 {
+				r.rest(after)
+			}
+			r.no(r.lp.Close())
+			r.is(r.log.err, net.ErrClosed)
+			r.equal("callbacks", r.log.calls, 1)
+			r.equal("sockets", r.host.Sockets(), 0)
+		})
 	}
 }
 

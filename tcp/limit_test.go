@@ -266,6 +266,39 @@ func TestLoopLimitOutlivesItsConnections(t *testing.T) {
 	r.run()
 }
 
+// Of the connections that the loop's limit has paused some end: the loop keeps
+// none of them, and the others go on.
+func TestLoopLimitForgetsWhatHasEnded(t *testing.T) {
+	everywhere(t, func(t *testing.T, r *rig) {
+		r.no(tcp.SetLoopLimit(r.lp, &tcp.QueueLimit{Bytes: 50 << 10, Policy: tcp.PauseReads}))
+		_, writer := r.stalled()
+		var clients, echoes []*tcp.Conn
+		got := make([]int, 4)
+		for i := range got {
+			client, echo := r.pair()
+			echo.OnRead = func(c *tcp.Conn, p []byte) { got[i] += len(p); c.Write(p) }
+			clients, echoes = append(clients, client), append(echoes, echo)
+		}
+		writer.Write(make([]byte, 200<<10))
+		for i, c := range clients {
+			c.WriteString("x") // each is paused after this
+			r.until("it is read", func() bool { return got[i] == 1 })
+		}
+		r.equal("paused", tcp.HeldByLoop(r.lp), 9) // all who wrote while it is exceeded: clients and writer as well
+		r.no(echoes[0].Abort())
+		r.no(echoes[2].Close())
+		r.until("they have ended", func() bool { return tcp.HeldByLoop(r.lp) == 7 })
+		for _, i := range []int{1, 3} {
+			clients[i].WriteString("y")
+		}
+		r.turns(5)
+		r.no(writer.Abort())
+		r.until("the others go on", func() bool { return got[1] == 2 && got[3] == 2 })
+		r.equal("paused", tcp.HeldByLoop(r.lp), 0)
+		r.equal("read of what has ended", got[0]+got[2], 2)
+	})
+}
+
 func TestLimitsThatMakeNoSense(t *testing.T) {
 	r := newRig(t)
 	a, _ := r.pair()

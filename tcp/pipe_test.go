@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/pike/loop"
 	"example.com/pike/tcp"
 )
 
@@ -287,6 +288,50 @@ func TestPipeWriteTimeout(t *testing.T) {
 	r.forever(v.done)
 	between(t, "it took", r.lp.UpdateNow().Sub(began), 10*second, 13*second)
 	r.is(v.ended[0].Err, os.ErrDeadlineExceeded)
+}
+
+// A proxy shuts down: what ends in time passes wholly, and the rest is cut off on
+// both sides, with the same reason.
+func TestPipeShutdown(t *testing.T) {
+	for name, c := range map[string]struct {
+		ends bool
+		want error
+	}{"ends in time": {true, nil}, "does not": {false, loop.ErrShutdown}} {
+		t.Run(name, func(t *testing.T) {
+			everywhere(t, func(t *testing.T, r *rig) {
+				v := newRelay(r, nil)
+				there, thereEnd := v.receive(v.server)
+				back, backEnd := v.receive(v.client)
+				const total = mebibyte
+				send(v.server, total)
+				if c.ends {
+					send(v.client, total)
+				} else { // the server's bytes arrive, and then all wait
+					r.until("it is all back", func() bool { return back.at == total && *backEnd })
+				}
+				grace := 50 * ms
+				if c.ends {
+					grace = patience
+				}
+				var report loop.ShutdownReport
+				r.no(r.lp.Shutdown(r.Context(), grace, func(s loop.ShutdownReport) { report = s }))
+				r.run()
+				r.equal("ends", len(v.ended), 1)
+				r.equal("bytes back", back.at, total)
+				if c.ends {
+					r.no(v.ended[0].Err)
+					r.no(report.Err)
+					r.equal("finished", report.Finished, 4)
+					r.equal("bytes there", there.at, total)
+					r.equal("ends have passed", *thereEnd && *backEnd, true)
+				} else {
+					r.is(v.ended[0].Err, c.want)
+					r.equal("cut", report.Cut, 4)
+				}
+				r.equal("handles left", len(r.handles()), 0)
+			})
+		})
+	}
 }
 
 func TestPipeMisuse(t *testing.T) {

@@ -44,6 +44,9 @@ func holds() held {
 	return held{openDescriptors(), runtime.NumGoroutine(), int(m.HeapAlloc)}
 }
 
+// churnLeast is how many connections a round of churn makes at least.
+const churnLeast = 100
+
 // A churn is a server and clients that do anything to each other.
 type churn struct {
 	*rig
@@ -105,15 +108,18 @@ func (s *churn) any(c *tcp.Conn, p []byte) {
 	timer.After(s.lp, 200*time.Millisecond, func() { c.Close() })
 }
 
-// clients connect and misbehave, until the time is over.
+// clients connect and misbehave, until the time is over and enough connections were made, however slow the machine.
 func (s *churn) clients(n int, until time.Time) (wait func() int64) {
 	var done sync.WaitGroup
 	var dialed atomic.Int64
-	addr := s.ln.Addr().String()
+	addr, late := s.ln.Addr().String(), until.Add(patience)
+	more := func(now time.Time) bool {
+		return now.Before(until) || dialed.Load() < churnLeast && now.Before(late)
+	}
 	for i := range n {
 		done.Go(func() {
 			r := rand.New(rand.NewPCG(s.seed, uint64(i)+1))
-			for time.Now().Before(until) {
+			for more(time.Now()) {
 				if nc, err := net.DialTimeout("tcp", addr, patience); err == nil {
 					dialed.Add(1)
 					misbehave(nc.(*net.TCPConn), r)
@@ -162,7 +168,7 @@ func TestSoakChurn(t *testing.T) {
 	_, before := round(min(soakTime(t), time.Second) / 2) // until pools and tables have their sizes
 	n, after := round(soakTime(t))
 	t.Logf("%d connections; ended %v; before %+v, after %+v", n, s.ended, before, after)
-	if n < 100 {
+	if n < churnLeast {
 		t.Errorf("only %d connections were made", n)
 	}
 	s.equal("connections by the listener's account", s.ln.Stats().Open, 0)
