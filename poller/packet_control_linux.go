@@ -58,7 +58,7 @@ func (f *offload) readOne(h *unix.Cmsghdr, p []byte, m *Message) {
 	at := unsafe.Pointer(unsafe.SliceData(p))
 	switch {
 	case h.Level == unix.IPPROTO_UDP && h.Type == unix.UDP_GRO && len(p) >= 4:
-		if size := int(*(*int32)(at)); size < len(m.Data) {
+		if size := int(*(*int32)(at)); 0 < size && size < len(m.Data) {
 			m.Segment = size
 		}
 	case f.info && h.Level == unix.IPPROTO_IP && h.Type == unix.IP_PKTINFO && len(p) >= unix.SizeofInet4Pktinfo:
