@@ -93,10 +93,13 @@ func (r *rig) turns(n int) {
 	}
 }
 
-// rest runs the loop for d, however little there is to do.
+// rest runs the loop for d, however little there is to do and however long that is.
 func (r *rig) rest(d time.Duration) {
 	r.Helper()
 	over := false
+	for ; d > patience/2; d -= patience / 2 {
+		r.rest(patience / 2)
+	}
 	r.after(d, func() { over = true })
 	r.until("the time is over", func() bool { return over })
 }
