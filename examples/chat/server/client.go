@@ -20,17 +20,11 @@ type client struct {
 	lines line.Splitter
 	rest  []byte // input that waits for its turn; while there is some nothing is read
 	left  bool   // gone for the others; the connection may still be closing
-	slow  bool   // is in pace.slow
 	place
 }
 
 // send queues a line that ends in \n.
-func (c *client) send(text []byte) {
-	c.conn.Write(text)
-	if c.conn.Buffered() > unreadMost {
-		c.s.pace.suspect(c)
-	}
-}
+func (c *client) send(text []byte) { c.conn.Write(text) }
 
 // tellf answers c.
 func (c *client) tellf(format string, args ...any) {
@@ -132,6 +126,15 @@ func (s *Server) ending(c *client) {
 func (s *Server) cut(c *client) {
 	c.remove()
 	c.conn.Abort()
+}
+
+// slow ends a client that leaves more unread than it may: what was written to it has been sent by now, as far as its
+// system takes it. Telling the others may be too much for more of them, who are then next.
+func (s *Server) slow(conn *tcp.Conn) {
+	if c := conn.Context.(*client); !c.left {
+		s.drop(c, "more than 1 MiB unread")
+		conn.Abort()
+	}
 }
 
 // idled ends a client that has sent no line for Options.Idle.

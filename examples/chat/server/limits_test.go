@@ -146,6 +146,46 @@ func TestIdle(t *testing.T) {
 	a.sync()
 }
 
+// TestTakesNothing has a client that sends lines, and takes none of the little that waits for it.
+func TestTakesNothing(t *testing.T) {
+	h := newHall(t, Options{})
+	a := h.named("ann")
+	mute := h.connect(&tcp.Options{ReadBuffer: 4096})
+	mute.send("/nick mute")
+	a.next("* guest-2 is now mute")
+	mute.conn.PauseRead()
+	var conn *tcp.Conn
+	for _, c := range h.srv.lobby.members {
+		if c.name == "mute" {
+			conn = c.conn
+		}
+	}
+	text := strings.Repeat("x", 4000)
+	h.until("something to wait", func() bool {
+		if a.conn.Buffered() == 0 {
+			a.send(text)
+		}
+		return conn.Buffered() > unreadMost/4
+	})
+	a.sync()
+	for waited := time.Duration(0); waited < takeTime/2; waited += takeTime / 8 {
+		h.pass(takeTime / 8)
+		mute.send("")
+		a.sync()
+	}
+	if h.srv.Clients() != 2 {
+		t.Fatal("dropped early")
+	}
+	for range 8 { // what it takes is looked at now and then
+		h.pass(takeTime / 4)
+		mute.send("")
+	}
+	a.next("* mute left #lobby")
+	if h.srv.Clients() != 1 {
+		t.Errorf("%d clients", h.srv.Clients())
+	}
+}
+
 func TestIdleForever(t *testing.T) {
 	h := newHall(t, Options{Idle: -1})
 	a := h.dial()

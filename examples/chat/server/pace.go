@@ -17,7 +17,6 @@ type pace struct {
 	each    int
 	all     int
 	backlog []*client // with input that waits
-	slow    []*client // who had too much to read when it was written
 }
 
 func (p *pace) init(s *Server) {
@@ -50,34 +49,9 @@ func (p *pace) later(c *client) {
 	p.wake()
 }
 
-// suspect has turn look whether a client is slow. It is too early to tell: what was written to it in this turn may not
-// have been sent yet.
-func (p *pace) suspect(c *client) {
-	if !c.slow && !c.left {
-		c.slow = true
-		p.slow = append(p.slow, c)
-		p.wake()
-	}
-}
-
 func (p *pace) turn() {
 	p.each, p.all = 0, 0
-	p.dropSlow()
 	p.resume()
-}
-
-// dropSlow drops those who still have too much to read. Telling the others may make more of them suspects, for the
-// next turn.
-func (p *pace) dropSlow() {
-	slow := p.slow
-	p.slow = nil
-	for _, c := range slow {
-		c.slow = false
-		if !c.left && c.conn.Buffered() > unreadMost {
-			p.s.drop(c, "more than 1 MiB unread")
-			c.conn.Abort()
-		}
-	}
 }
 
 // resume goes on with the input that waits, one turn for each client.

@@ -36,8 +36,8 @@
 // # What it defends
 //
 // A client that has more than 1 MiB to read is dropped, so is the one with most to read when all clients together have
-// more than 256 MiB, and one that sends no line for Options.Idle as well. No more is
-// obeyed in one turn of the loop than readers can be expected to take; what is left waits, and its sender is not read
+// more than 256 MiB, one that has something to read and takes none of it for a minute, and one that sends no line for
+// Options.Idle. No more is obeyed in one turn of the loop than readers can be expected to take; what is left waits, and its sender is not read
 // from, so that a flood neither drowns those who do read nor delays the others. The same holds while the transcript
 // lags behind.
 package server
@@ -86,6 +86,7 @@ const (
 	allMost     = 256 << 20        // bytes that all clients together may leave unread; then those with most are dropped
 	lineMost    = 4096             // bytes of a line that a client sends
 	unreadMost  = 1 << 20          // bytes that a client may leave unread
+	takeTime    = time.Minute      // for a client to take something of what is queued for it
 	leaveTime   = 30 * time.Second // for a client to take what it is still sent, and to close
 	leavingMost = 1024             // connections that may be at it; of more, the one that began first is cut off
 )
@@ -143,9 +144,12 @@ func Listen(lp *loop.Loop, addr string, o Options) (*Server, error) {
 	if o.Rate == 0 {
 		o.Rate = DefaultRate
 	}
+	s := &Server{lp: lp, log: lp.Logger(), max: o.Max, most: leavingMost, idle: o.Idle}
 	ln, err := tcp.Listen(lp, addr, &tcp.Options{
 		MaxConns:     o.Max + 2*leavingMost, // those who are told that the server is full, or leave, have room for that
 		AcceptRate:   max(o.Rate, 0),
+		Watermarks:   &tcp.Watermarks{High: unreadMost + 1, OnHigh: s.slow},
+		WriteTimeout: takeTime,
 		DrainTimeout: leaveTime,
 	})
 	if err != nil {
@@ -155,7 +159,7 @@ func Listen(lp *loop.Loop, addr string, o Options) (*Server, error) {
 		ln.Close()
 		return nil, err
 	}
-	s := &Server{lp: lp, log: lp.Logger(), ln: ln, max: o.Max, most: leavingMost, idle: o.Idle}
+	s.ln = ln
 	s.names, s.rooms = map[string]*client{}, map[string]*room{}
 	s.lobby = s.open("#lobby")
 	s.live.init(lp, max(s.idle, 0), s.idled)
