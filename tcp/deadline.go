@@ -12,7 +12,7 @@ import (
 // first of them and never moved back: what happens on the connection is only
 // remembered, and looked at when the Timeout expires. So a packet costs a
 // reading of the clock, and a million idle connections cost the wheel one visit
-// a timeout each.
+// a timeout each, many of them in one turn of the loop.
 
 // SetIdleTimeout sets Options.IdleTimeout for this connection: it ends when
 // nothing has been received and nothing sent for d, be it paused or not. What the
@@ -20,7 +20,8 @@ import (
 // backend can tell; that is looked at four times within d, and so it may be a
 // quarter longer. 0, or less, is no bound.
 //
-// A timeout ends the connection at once. The reason of OnClose is an
+// A timeout ends the connection at once, or up to 5 ms after it has passed, so that those of many connections
+// are looked at together. The reason of OnClose is an
 // os.ErrDeadlineExceeded, whose *net.OpError has the operation "idle", "read" or
 // "write". A peer that has taken everything sees an orderly end, any other a reset.
 // While a connection is being dialed or closed its timeouts rest: there are
@@ -134,9 +135,19 @@ func (m *rarely) resumed() {
 	}
 }
 
-// wakeBy has review called by then at the latest. 0 is never.
+// lookTick is what the times of looks are rounded up to, about 4 ms: a million connections whose timeouts are all due at
+// times of their own would else wake the loop for each.
+const lookTick = 1 << 22
+
+// wakeBy has review called then, or earlier. 0 is never, and so is the end of time.
 func (m *rarely) wakeBy(at poller.Time) {
-	if at != 0 && (!m.linger.Armed() || at < m.linger.Due()) {
+	if at != 0 && at < poller.Never-lookTick {
+		m.wakeAt((at + lookTick - 1) &^ (lookTick - 1))
+	}
+}
+
+func (m *rarely) wakeAt(at poller.Time) {
+	if !m.linger.Armed() || at < m.linger.Due() {
 		m.c.Loop().SetTimeout(&m.linger, at)
 	}
 }
@@ -192,16 +203,16 @@ func (m *rarely) review() {
 	switch {
 	case late == "":
 		m.late = 0
-	case m.late == 0:
-		m.late, next = turn, now
-	case m.late == turn:
-		next = now
-	default:
+		if next != poller.Never {
+			m.wakeBy(next)
+		}
+	case m.late != 0 && m.late != turn:
 		c.expire(late)
-		return
-	}
-	if next != poller.Never {
-		m.wakeBy(next)
+	default:
+		if m.late == 0 {
+			m.late = turn
+		}
+		m.wakeAt(now)
 	}
 }
 

@@ -338,28 +338,6 @@ func TestReadDeadline(t *testing.T) {
 	w.timedOut(r, "read", 123*second, 5*ms) // paused or not
 }
 
-// A deadline can be set and lifted before the connection is made, too.
-func TestReadDeadlineWhileDialing(t *testing.T) {
-	for _, lifted := range []bool{false, true} {
-		r := newSimRig(t)
-		ln := r.listen(nil, func(*tcp.Conn) {})
-		c, err := tcp.Dial(r.lp, ln.Addr().String(), nil, func(_ *tcp.Conn, err error) { r.no(err) })
-		r.no(err)
-		r.no(c.SetReadDeadline(10 * second))
-		if lifted {
-			r.no(c.SetReadDeadline(0))
-		}
-		w := r.watch(c)
-		r.sleep(60 * second)
-		r.equal("ended", w.ended, !lifted)
-		if lifted {
-			r.equal("memory for that", tcp.Rare(c), false)
-		} else {
-			w.timedOut(r, "read", 10*second, 5*ms)
-		}
-	}
-}
-
 // Timeouts can be set, shortened, lengthened and taken away at any time, and count
 // from what has happened.
 func TestTimeoutsChange(t *testing.T) {

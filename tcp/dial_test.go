@@ -336,3 +336,25 @@ func TestDialFrom(t *testing.T) {
 	r.until("it is accepted", func() bool { return peer.IsValid() })
 	r.equal("the server's RemoteAddr", peer, local)
 }
+
+// A deadline can be set and lifted before the connection is made, too.
+func TestReadDeadlineWhileDialing(t *testing.T) {
+	for _, lifted := range []bool{false, true} {
+		r := newSimRig(t)
+		ln := r.listen(nil, func(*tcp.Conn) {})
+		c, err := tcp.Dial(r.lp, ln.Addr().String(), nil, func(_ *tcp.Conn, err error) { r.no(err) })
+		r.no(err)
+		r.no(c.SetReadDeadline(10 * second))
+		if lifted {
+			r.no(c.SetReadDeadline(0))
+		}
+		w := r.watch(c)
+		r.sleep(60 * second)
+		r.equal("ended", w.ended, !lifted)
+		if lifted {
+			r.equal("memory for that", tcp.Rare(c), false)
+		} else {
+			w.timedOut(r, "read", 10*second, 5*ms)
+		}
+	}
+}

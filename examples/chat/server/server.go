@@ -37,9 +37,9 @@
 //
 // A client that has more than 1 MiB to read is dropped, so is the one with most to read when all clients together have
 // more than 256 MiB, one that has something to read and takes none of it for a minute, and one that sends no line for
-// Options.Idle. No more is obeyed in one turn of the loop than readers can be expected to take; what is left waits, and its sender is not read
-// from, so that a flood neither drowns those who do read nor delays the others. The same holds while the transcript
-// lags behind.
+// Options.Idle. No more is obeyed in one turn of the loop than readers can be expected to take; what is left waits, and
+// its sender is not read from, so that a flood neither drowns those who do read nor delays the others. The same holds
+// while the transcript lags behind.
 package server
 
 import (
