@@ -1,11 +1,14 @@
 // Proxy forwards TCP: what connects to one address talks to another. However
 // slow a reader is, it holds at most 256 KiB for a connection, both directions
-// together; half-closes and resets pass through.
+// together; half-closes and resets pass through. On SIGINT or SIGTERM it takes no
+// more connections, and ends when those it has do, or after a while; a second signal
+// does not wait.
 //
 //	go run ./examples/proxy -listen 127.0.0.1:7008 -to 127.0.0.1:7007
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"io"
@@ -23,8 +26,9 @@ func main() {
 	flag.StringVar(&o.to, "to", "", "forward them to `ADDR`, whose name is looked up for each")
 	flag.DurationVar(&o.idle, "idle", 5*time.Minute, "end connections on which nothing moves for `D`; 0 is never")
 	flag.DurationVar(&o.dial, "dial", 10*time.Second, "give up on connecting after `D`; 0 is when the system does")
+	flag.DurationVar(&o.grace, "grace", 10*time.Second, "cut off what is left `D` after a signal")
 	flag.Parse()
-	if flag.NArg() > 0 || o.listen == "" || o.to == "" || o.idle < 0 || o.dial < 0 {
+	if flag.NArg() > 0 || o.listen == "" || o.to == "" || o.idle < 0 || o.dial < 0 || o.grace < 0 {
 		fmt.Fprintln(os.Stderr, "proxy: give -listen ADDR and -to ADDR; times are not negative")
 		flag.Usage()
 		os.Exit(2)
@@ -38,9 +42,11 @@ func main() {
 type options struct {
 	listen, to string
 	idle, dial time.Duration
+	grace      time.Duration
 }
 
-// run forwards until SIGINT or SIGTERM and then prints the totals.
+// run forwards until SIGINT or SIGTERM and then prints the totals. A connection is never known to be in the middle of
+// nothing here, so all have the grace.
 func run(o options, out io.Writer) error {
 	lp, err := loop.New(loop.Options{})
 	if err != nil {
@@ -48,7 +54,13 @@ func run(o options, out io.Writer) error {
 	}
 	defer lp.Close()
 	// First, so that whoever reads that it listens may end it.
-	if _, err := signal.Notify(lp, func(os.Signal) { lp.Stop() }, os.Interrupt, syscall.SIGTERM); err != nil {
+	grace := o.grace
+	end := func(os.Signal) {
+		fmt.Fprintln(out, "shutting down")
+		lp.Shutdown(context.Background(), grace, nil)
+		grace = 0
+	}
+	if _, err := signal.Notify(lp, end, os.Interrupt, syscall.SIGTERM); err != nil {
 		return err
 	}
 	p, err := listen(lp, o)

@@ -49,6 +49,7 @@ func dial(t *testing.T, addr string) *net.TCPConn {
 func TestProgram(t *testing.T) {
 	path := program.Build(t)
 	t.Run("echo", func(t *testing.T) { testEcho(t, path) })
+	t.Run("grace", func(t *testing.T) { testGrace(t, path) })
 	t.Run("garbage", func(t *testing.T) { testGarbage(t, path) })
 	t.Run("reset", func(t *testing.T) { testReset(t, path) })
 	t.Run("unreachable", func(t *testing.T) { testUnreachable(t, path) })
@@ -88,7 +89,33 @@ func testEcho(t *testing.T, path string) {
 			t.Error(err)
 		}
 		p.Signal(sig)
-		p.Ends(0, "2 connections, 1 of them open, 0 broken, 0 unreachable; 2097152 bytes there, 2097152 back")
+		p.Expect("shutting down")
+		open.Write([]byte("y")) // goes on
+		open.CloseWrite()
+		if got, err := io.ReadAll(open); err != nil || string(got) != "y" {
+			t.Errorf("after the signal %q came back, %v", got, err)
+		}
+		p.Ends(0, "2 connections, 0 of them open, 0 broken, 0 unreachable; 2097154 bytes there, 2097154 back")
+	}
+}
+
+// A connection that does not end is cut off by a second signal, or when the grace is over.
+func testGrace(t *testing.T, path string) {
+	to := target(t, func(c *net.TCPConn) { io.Copy(c, c) })
+	for _, args := range [][]string{{"-grace", "1h"}, {"-grace", "20ms"}} {
+		p := program.Start(t, path, append(args, "-listen", "127.0.0.1:0", "-to", to)...)
+		addr := p.Expect("listening ")
+		open := dial(t, addr)
+		open.Write([]byte("x"))
+		if _, err := io.ReadFull(open, make([]byte, 1)); err != nil {
+			t.Error(err)
+		}
+		p.Signal(syscall.SIGTERM)
+		if args[1] == "1h" {
+			p.Expect("shutting down")
+			p.Signal(syscall.SIGINT)
+		}
+		p.Ends(0, "1 connections, 0 of them open, 1 broken, 0 unreachable; 1 bytes there, 1 back")
 	}
 }
 
