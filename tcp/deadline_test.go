@@ -20,7 +20,6 @@ const second = time.Second
 // A watched connection notes when and why it ended.
 type watched struct {
 	c      *tcp.Conn
-	began  time.Duration
 	ended  bool
 	after  time.Duration // it was watched
 	reason error

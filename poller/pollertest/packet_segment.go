@@ -1,7 +1,6 @@
 package pollertest
 
 import (
-	"fmt"
 	"slices"
 
 	"example.com/pike/poller"
@@ -190,7 +189,7 @@ func segmentMulticast(r *rig) {
 	}
 	for i, m := range ms {
 		if seen[string(m.Data)] != 1 {
-			r.Error(fmt.Sprintf("datagram %d of a run to a group arrived %d times", i, seen[string(m.Data)]))
+			r.Errorf("datagram %d of a run to a group arrived %d times", i, seen[string(m.Data)])
 		}
 	}
 }
