@@ -1,10 +1,12 @@
 package main
 
 import (
+	"io"
 	"os"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"example.com/pike/examples/internal/program"
 )
@@ -13,6 +15,7 @@ import (
 func TestGarbage(t *testing.T) {
 	s := startServer(t, "-max", "50")
 	program.Garbage(t, "tcp", s.addr)
+	waitForRoom(t, s.addr)
 	a, b := named(t, s.addr, "ann"), named(t, s.addr, "bob")
 	a.send("still here")
 	b.next("[#lobby] ann: still here")
@@ -25,6 +28,25 @@ func TestGarbage(t *testing.T) {
 		c.ends()
 	}
 	s.ends(0)
+}
+
+// waitForRoom waits until the server has let go of clients that have gone: until it has read their ends it is full of
+// them, and refuses everyone. Connections are accepted in the order of their coming, so none of theirs comes later.
+func waitForRoom(t *testing.T, addr string) {
+	t.Helper()
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		c := call(t, addr)
+		io.WriteString(c, "/nick usher\n") // refused, it is reset or told why
+		for err := error(nil); err == nil; {
+			var l string
+			if l, err = c.lines.ReadString('\n'); strings.HasSuffix(l, " is now usher\n") {
+				c.Close()
+				return
+			}
+		}
+		c.Close()
+	}
+	t.Fatal("the server is full of clients that have gone")
 }
 
 // TestSecondSignal does not wait for clients that do not close.
