@@ -250,3 +250,24 @@ func TestFailuresAreLoggedOnceAMinute(t *testing.T) {
 	}
 	r.equal("counted", ln.Stats().Failed, uint64(told))
 }
+
+// A listener that is paused does not go on when its rate would let it, and has
+// saved no more than its burst.
+func TestAcceptRateWhilePaused(t *testing.T) {
+	r := newSimRig(t)
+	accepted := 0
+	ln := r.listen(&tcp.Options{AcceptRate: 1, AcceptBurst: 1}, func(*tcp.Conn) { accepted++ })
+	for range 3 {
+		_, err := tcp.Dial(r.lp, ln.Addr().String(), nil, func(_ *tcp.Conn, err error) { r.no(err) })
+		r.no(err)
+	}
+	r.forever(func() bool { return accepted == 1 })
+	r.no(ln.Pause())
+	r.sleep(10 * second)
+	r.equal("accepted while paused", accepted, 1)
+	r.no(ln.Resume())
+	r.sleep(second / 2)
+	r.equal("accepted after that", accepted, 2)
+	r.sleep(second)
+	r.equal("accepted a second later", accepted, 3)
+}
