@@ -23,7 +23,7 @@ const (
 	// are retries left: some for a workload, so that a busy machine gives bad figures, which say so, and not none.
 	disturbedLimit = 8
 	retriesMax     = 10
-	steadyRounds   = 5
+	steadyRounds   = 3
 )
 
 // run takes one short sample of each peer in every round, and many rounds: a machine's speed drifts by tens of

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -16,11 +17,12 @@ const (
 
 	// A window in which a connection has only a message or two says nothing about the slowest in a thousand.
 	warmPerConn   = 30 * time.Microsecond
-	windowPerConn = 150 * time.Microsecond
+	windowPerConn = 100 * time.Microsecond
 )
 
 var (
 	floorProgram   = compileC("floor", floorSource)
+	threadProgram  = compileC("floor-thread", floorSource, "-DIDLE_THREAD", "-pthread")
 	uvProgram      = compileC("uvecho", "peers/uvecho.c", "-luv")
 	goNetProgram   = buildGo("gonet", ".", "./peers/gonet")
 	gnetProgram    = buildGo("gnet", ".", "./peers/gnet")
@@ -54,9 +56,18 @@ func tcpEchoPeers(size int) []Peer {
 	}
 }
 
+// floorThread is what the floor costs in a process that, as every Go program, has threads.
+func floorThread() Peer {
+	return Peer{Name: "floor-thread", Program: threadProgram, Args: []string{"echo", anyPort}}
+}
+
 func tcpEcho() []Workload {
 	var all []Workload
 	for _, size := range []int{64, 16 << 10} {
+		peers := tcpEchoPeers(size)
+		if size == 64 { // where the system calls are nearly everything
+			peers = slices.Insert(peers, 1, floorThread())
+		}
 		for _, conns := range []int{100, 1000, 10000} {
 			all = append(all, Workload{
 				Name:    fmt.Sprintf("tcp-echo-%s-%d", sizeName(size), conns),
@@ -64,7 +75,7 @@ func tcpEcho() []Workload {
 				Long:    size > 64 || conns > 1000,
 				Metrics: tcpEchoMetrics,
 				Goals:   tcpEchoGoals(size, conns),
-				Peers:   tcpEchoPeers(size),
+				Peers:   peers,
 				Measure: echoOf(size, conns),
 				Doubt:   loadBound,
 			})

@@ -5,7 +5,8 @@
 // Level-triggered, one shared receive buffer, the answer sent at once. Only a connection whose peer does not
 // read owns memory: what is left to send. Until that has gone it isn't read from either.
 //
-// Compiled with -DHANDICAP_NS=N it wastes N ns on each message, to show what the bench makes of so much.
+// Compiled with -DHANDICAP_NS=N it wastes N ns on each message, to show what the bench makes of so much; with
+// -DIDLE_THREAD it starts a thread that sleeps for ever, to show whether having threads costs something (fdget in fs/file.c).
 #define _GNU_SOURCE
 #include "server.h"
 
@@ -135,6 +136,22 @@ static int listen_on(int port) {
 	return fd;
 }
 
+#ifdef IDLE_THREAD
+#include <pthread.h>
+
+static void *sleep_forever(void *unused) {
+	for (;;) pause();
+	return unused;
+}
+
+static void start_thread(void) {
+	pthread_t id;
+	if (pthread_create(&id, NULL, sleep_forever, NULL)) die("pthread_create");
+}
+#else
+static void start_thread(void) {}
+#endif
+
 int main(int argc, char **argv) {
 	if (argc != 3) {
 		fprintf(stderr, "usage: floor echo|broadcast PORT (0: any)\n");
@@ -142,6 +159,7 @@ int main(int argc, char **argv) {
 	}
 	int broadcast = !strcmp(argv[1], "broadcast");
 	raise_descriptor_limit();
+	start_thread();
 	poller = epoll_create1(EPOLL_CLOEXEC);
 	if (poller < 0) die("epoll_create1");
 	int listener = listen_on(atoi(argv[2]));
