@@ -11,17 +11,32 @@ import (
 
 func setMulticastInterface(fd int32, family, index int) error {
 	if family == unix.AF_INET6 {
-		return unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_IF, index)
+		return setMulticastInterfaceIPv6(fd, index)
 	}
 	return unix.SetsockoptIPMreqn(int(fd), unix.IPPROTO_IP, unix.IP_MULTICAST_IF, &unix.IPMreqn{Ifindex: int32(index)})
 }
 
-// membership joins or leaves; RFC 3678's protocol-independent calls serve both
-// families.
+// membership joins or leaves. RFC 3678's protocol-independent calls serve both
+// families, but refuse an interface of 0 (EADDRNOTAVAIL, inp_join_group in
+// netinet/in_mcast.c): to have the system choose there are the older ones.
 func membership(fd int32, family int, m Membership, join bool) error {
-	if e := checkMembership(family, m); e != 0 {
-		return os.NewSyscallError("setsockopt", e)
+	var err error
+	switch e := checkMembership(family, m); {
+	case e != 0:
+		err = e
+	case m.Interface != 0:
+		err = memberByIndex(fd, family, m, join)
+	case !m.Source.IsValid():
+		err = memberByAddr(fd, family, m, [4]byte{}, join)
+	case family == unix.AF_INET:
+		err = sourceByAddr(fd, m, join)
+	default: // of one source, IPv6 has no call that chooses
+		err = unix.EADDRNOTAVAIL
 	}
+	return os.NewSyscallError("setsockopt", err)
+}
+
+func memberByIndex(fd int32, family int, m Membership, join bool) error {
 	level := unix.IPPROTO_IP
 	if family == unix.AF_INET6 {
 		level = unix.IPPROTO_IPV6
@@ -42,5 +57,17 @@ func membership(fd int32, family int, m Membership, join bool) error {
 		size = unsafe.Sizeof(req)
 	}
 	b := unsafe.String((*byte)(unsafe.Pointer(&req)), int(size))
-	return os.NewSyscallError("setsockopt", unix.SetsockoptString(int(fd), level, name, b))
+	return unix.SetsockoptString(int(fd), level, name, b)
+}
+
+// sourceByAddr takes struct ip_mreq_source: the group, the source, and an interface
+// by an address that it has, of which there is none.
+func sourceByAddr(fd int32, m Membership, join bool) error {
+	name := unix.IP_DROP_SOURCE_MEMBERSHIP
+	if join {
+		name = unix.IP_ADD_SOURCE_MEMBERSHIP
+	}
+	req := struct{ group, source, at [4]byte }{group: m.Group.As4(), source: m.Source.As4()}
+	b := unsafe.String(&req.group[0], int(unsafe.Sizeof(req)))
+	return unix.SetsockoptString(int(fd), unix.IPPROTO_IP, name, b)
 }

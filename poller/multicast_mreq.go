@@ -16,7 +16,7 @@ import (
 
 func setMulticastInterface(fd int32, family, index int) error {
 	if family == unix.AF_INET6 {
-		return unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_IF, index)
+		return setMulticastInterfaceIPv6(fd, index)
 	}
 	ip, err := interfaceAddr(index)
 	if err != nil {
@@ -33,23 +33,14 @@ func membership(fd int32, family int, m Membership, join bool) error {
 	if m.Source.IsValid() {
 		return errors.ErrUnsupported
 	}
-	if family == unix.AF_INET6 {
-		name := unix.IPV6_LEAVE_GROUP
-		if join {
-			name = unix.IPV6_JOIN_GROUP
+	var at [4]byte
+	if family == unix.AF_INET {
+		var err error
+		if at, err = interfaceAddr(m.Interface); err != nil {
+			return os.NewSyscallError("setsockopt", err)
 		}
-		req := unix.IPv6Mreq{Multiaddr: m.Group.As16(), Interface: uint32(m.Interface)}
-		return os.NewSyscallError("setsockopt", unix.SetsockoptIPv6Mreq(int(fd), unix.IPPROTO_IPV6, name, &req))
 	}
-	name := unix.IP_DROP_MEMBERSHIP
-	if join {
-		name = unix.IP_ADD_MEMBERSHIP
-	}
-	ip, err := interfaceAddr(m.Interface)
-	if err == nil {
-		err = unix.SetsockoptIPMreq(int(fd), unix.IPPROTO_IP, name, &unix.IPMreq{Multiaddr: m.Group.As4(), Interface: ip})
-	}
-	return os.NewSyscallError("setsockopt", err)
+	return os.NewSyscallError("setsockopt", memberByAddr(fd, family, m, at, join))
 }
 
 // interfaceAddr finds an IPv4 address of an interface; zeros leave the choice to

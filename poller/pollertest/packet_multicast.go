@@ -3,14 +3,17 @@ package pollertest
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
+	"time"
 
 	"example.com/pike/poller"
 )
 
 var multicastClauses = []clause{
 	{name: "Multicast_join_and_leave", test: multicastJoin, both: true},
+	{name: "Multicast_on_an_interface_of_the_systems_choice", test: multicastChosen, both: true},
 	{name: "Multicast_of_one_source", test: multicastSource, both: true},
 	{name: "Multicast_group_of_another_socket", test: multicastAnother, both: true},
 	{name: "Multicast_errors", test: multicastErrors, both: true},
@@ -96,6 +99,12 @@ func (c *club) found(i net.Interface) error {
 			return c.sender.sendErr
 		}
 	}
+	for start := c.p.Now(); len(c.member.got) == 0; c.idle(time.Millisecond) {
+		if c.p.Now().Sub(start) > 2*time.Second {
+			c.leave(c.m)
+			return fmt.Errorf("what is sent by %q to %v does not arrive", i.Name, c.to)
+		}
+	}
 	c.receives(one)
 	return nil
 }
@@ -148,6 +157,21 @@ func multicastJoin(r *rig) {
 		c.leave(c.m)
 		c.receivesNothing("it has left the group")
 		r.noError("Join", c.join(c.m))
+	}
+}
+
+// multicastChosen joins on the interface that the system chooses, wherever package
+// net finds that it would choose one.
+func multicastChosen(r *rig) {
+	l, err := net.ListenMulticastUDP("udp", nil, &net.UDPAddr{IP: r.group().AsSlice()})
+	if err != nil {
+		r.Skip("this system chooses no interface: ", err)
+	}
+	l.Close()
+	p, m := r.bind(nil), poller.Membership{Group: r.group()}
+	for range 2 {
+		r.noError("Join", p.s.Join(m))
+		r.noError("Leave", p.s.Leave(m))
 	}
 }
 
