@@ -13,9 +13,12 @@ func quiet(fd int) {}
 
 // full is what an error of a stream's send means: without memory for the data
 // (ENOBUFS, send(2)) it is to be tried again, as when there is no room.
-func full(e errno) errno {
-	if e == unix.ENOBUFS {
+func full(fd int32, e errno) errno {
+	switch e {
+	case unix.ENOBUFS:
 		return unix.EAGAIN
+	case unix.EPIPE:
+		return brokenBy(fd)
 	}
 	return e
 }

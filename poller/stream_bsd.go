@@ -33,3 +33,14 @@ func familyOf(fd int) (int, error) {
 	}
 	return int(sa.raw.Addr.Family), nil
 }
+
+// brokenBy is why a send fails with EPIPE: that comes first, be it our own end or a
+// reset that makes it so, and leaves the error of the socket where it is
+// (sosend_generic in kern/uipc_socket.c).
+func brokenBy(fd int32) errno {
+	v, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ERROR)
+	if err != nil || v == 0 {
+		return unix.EPIPE
+	}
+	return unix.Errno(v)
+}

@@ -25,12 +25,12 @@ func recv(fd int32, b []byte) (int, errno) {
 func send(fd int32, b []byte) (int, errno) {
 	n, _, e := unix.Syscall6(unix.SYS_SENDTO, uintptr(fd),
 		uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), sendFlags, 0, 0)
-	return int(n), full(e)
+	return int(n), full(fd, e)
 }
 
 func sendmsg(fd int32, m *unix.Msghdr, _ int) (int, errno) {
 	n, _, e := unix.Syscall(unix.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(m)), sendFlags)
-	return int(n), full(e)
+	return int(n), full(fd, e)
 }
 
 // recvFrom takes one datagram and who it is from.

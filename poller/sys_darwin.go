@@ -40,10 +40,12 @@ func quiet(fd int) { unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_NOSIGPIPE, 
 // full is what an error of a stream's send means. EPROTOTYPE comes for a connection
 // that is being torn down at the same moment; libuv, too, takes it for a reset
 // (src/unix/stream.c, uv__try_write).
-func full(e errno) errno {
+func full(fd int32, e errno) errno {
 	switch e {
 	case unix.ENOBUFS:
 		return unix.EAGAIN
+	case unix.EPIPE:
+		return brokenBy(fd)
 	case unix.EPROTOTYPE:
 		return unix.ECONNRESET
 	}

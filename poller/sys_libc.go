@@ -28,7 +28,7 @@ func recv(fd int32, b []byte) (int, errno) {
 
 func send(fd int32, b []byte) (int, errno) {
 	n, err := unix.SendmsgN(int(fd), b, nil, nil, sendFlags)
-	return n, full(errnoOf(err))
+	return n, full(fd, errnoOf(err))
 }
 
 func sendmsg(fd int32, m *unix.Msghdr, _ int) (int, errno) {
@@ -38,7 +38,7 @@ func sendmsg(fd int32, m *unix.Msghdr, _ int) (int, errno) {
 		bufs[i] = unsafe.Slice(iovs[i].Base, int(iovs[i].Len))
 	}
 	n, err := unix.SendmsgBuffers(int(fd), bufs[:len(iovs)], nil, nil, sendFlags)
-	return n, full(errnoOf(err))
+	return n, full(fd, errnoOf(err))
 }
 
 // recvFrom takes one datagram and who it is from.

@@ -111,6 +111,9 @@ func sendReset(r *rig) {
 	if a.sendErr == nil {
 		r.Error("Sent(nil), though the peer has read nothing")
 	}
+	if errors.Is(a.sendErr, faultEnded) {
+		r.Errorf("Sent(%v), which is what our own Shutdown would be", a.sendErr)
+	}
 	a.start()
 	r.until("the reset is received", a.ended)
 	r.quiet()
