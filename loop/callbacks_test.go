@@ -282,6 +282,7 @@ func eachCallback(fn func(name string, o loop.Options, begin func(*testing.T, *l
 // Every field of a handle that is a function has its case above, and so has every
 // function that takes one.
 func TestEveryCallbackHasACase(t *testing.T) {
+	needSource(t)
 	have := map[string]bool{}
 	eachCallback(func(name string, _ loop.Options, _ func(*testing.T, *loop.Loop, boom)) { have[name] = true })
 	var want []string

@@ -56,18 +56,14 @@ func (r *rig) deaf() string {
 	r.Helper()
 	ln := r.listen(&tcp.Options{Backlog: 1}, nil)
 	r.no(ln.Pause())
-	made := 0
+	answered := 0
 	for range 4 {
-		c, err := tcp.Dial(r.lp, ln.Addr().String(), nil, func(_ *tcp.Conn, err error) {
-			if err == nil {
-				made++
-			}
-		})
+		c, err := tcp.Dial(r.lp, ln.Addr().String(), nil, func(*tcp.Conn, error) { answered++ })
 		r.no(err)
 		c.Unref()
 	}
 	r.rest(20 * time.Millisecond)
-	if made == 4 {
+	if answered == 4 { // on BSDs by a reset
 		r.Skip("this system answers although the backlog is full")
 	}
 	return ln.Addr().String()
@@ -206,6 +202,7 @@ func TestDialNameNotFound(t *testing.T) {
 
 // The system's own resolver, on a name that is in every table of hosts.
 func TestDialLocalhost(t *testing.T) {
+	needLocalhost(t)
 	r := newRig(t)
 	ln := r.listen(nil, nil)
 	var d dialLog

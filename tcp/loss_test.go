@@ -161,7 +161,7 @@ func TestCloseSaysWhatIsNotAcknowledged(t *testing.T) {
 		t.Skip("this system does not tell what was acknowledged")
 	}
 	r := newRig(t)
-	peer, c := r.pairOf(&tcp.Options{WriteBuffer: 4 * mebibyte}, &tcp.Options{ReadBuffer: 4 << 10})
+	peer, c := r.pairOf(&tcp.Options{WriteBuffer: mebibyte}, &tcp.Options{ReadBuffer: 4 << 10})
 	r.no(peer.PauseRead())
 	r.no(c.SetDrainTimeout(50 * time.Millisecond))
 	const size = 256 << 10

@@ -15,12 +15,13 @@ import (
 	"example.com/pike/tcp"
 )
 
-// A send buffer of the least size that the system has, and buffers whose sizes
-// lie around it and around a page and a segment, shifted byte by byte: the
+// Buffers of the system's that are less than Linux has (it makes them 4608 and 2304
+// bytes; BSDs take what they are told), and buffers whose sizes lie around those and
+// around a page and a segment, shifted byte by byte: the
 // system cuts its short writes at every place, also exactly between two buffers.
 func TestShortWritesAtEveryBoundary(t *testing.T) {
 	r := newRig(t)
-	small := &tcp.Options{WriteBuffer: 1, ReadBuffer: 1}
+	small := &tcp.Options{WriteBuffer: 2 << 10, ReadBuffer: 2 << 10}
 	client, server := r.pairOf(small, small)
 	var got pattern
 	client.OnRead = func(_ *tcp.Conn, p []byte) { r.no(got.check(p)) }

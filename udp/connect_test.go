@@ -52,7 +52,9 @@ func TestConnectAndDissolve(t *testing.T) {
 			step("connected", one.LocalAddr(), one)
 			step("connected to another", two.LocalAddr(), two)
 			step("dissolved", netip.AddrPort{}, one, two)
-			equal(t, "address", c.LocalAddr(), bound)
+			if at := c.LocalAddr(); at != bound && !at.Addr().IsUnspecified() { // as BSDs leave it
+				t.Errorf("dissolved, it is at %v, and was bound to %v", at, bound)
+			}
 			step("dissolved twice", netip.AddrPort{}, one, two)
 			_, err := c.Write([]byte("to whom?"))
 			opIs(t, err, "write", netip.AddrPort{}, os.ErrInvalid)

@@ -17,6 +17,10 @@ import (
 func TestListenAddresses(t *testing.T) {
 	lp := newLoop(t)
 	for _, addr := range []string{anyV4, "localhost:0", "[::ffff:127.0.0.1]:0"} {
+		if _, err := net.LookupHost("localhost"); err != nil && addr == "localhost:0" {
+			t.Log("this machine does not know itself: ", err)
+			continue
+		}
 		c := listen(t, lp, addr, nil)
 		if a := c.LocalAddr(); !a.Addr().IsLoopback() || a.Addr().Is4In6() || a.Port() == 0 {
 			t.Errorf("Listen(%q) is at %v", addr, a)

@@ -120,6 +120,14 @@ func TestBatching(t *testing.T) {
 	for i := range n {
 		writeTo(t, client, fmt.Sprint(i), server.LocalAddr())
 	}
+	for _, c := range []*udp.Conn{server, client} { // until all has arrived
+		no(t, server.PauseRead())
+		no(t, client.PauseRead())
+		settle(t, lp)
+		no(t, c.ResumeRead())
+		_, err := lp.RunNoWait()
+		no(t, err)
+	}
 	run(t, lp)
 	equal(t, "echoes", got, n)
 	equal(t, "sends", p.sends, 2)

@@ -18,8 +18,7 @@ func filled(t *testing.T, n int) (c, sender *udp.Conn, run func()) {
 	for i := range n {
 		writeTo(t, sender, fmt.Sprint(i), c.LocalAddr())
 	}
-	_, err := lp.RunNoWait()
-	no(t, err)
+	settle(t, lp)
 	left, _ := sender.Buffered()
 	equal(t, "datagrams not sent", left, 0)
 	sender.Unref()

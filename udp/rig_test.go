@@ -57,11 +57,11 @@ func run(t testing.TB, lp *loop.Loop) {
 	guard.Stop()
 }
 
-// settle runs what is on its way, while sockets stay open. Loopback delivers
-// within the call that sends, but for a system that is very busy.
+// settle runs what is on its way, while sockets stay open. Loopback delivers within
+// the call that sends, or on BSDs by a thread of the kernel soon after.
 func settle(t testing.TB, lp *loop.Loop) {
 	t.Helper()
-	_, err := timer.After(lp, 5*time.Millisecond, lp.Stop)
+	_, err := timer.After(lp, 20*time.Millisecond, lp.Stop)
 	no(t, err)
 	no(t, lp.Run())
 }

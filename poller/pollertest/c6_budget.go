@@ -21,8 +21,9 @@ var budgetClauses = []clause{
 // endless is a connection that is never idle: what is received is sent again
 // before the upcall is over, so that only a budget ends the Poll.
 func (r *rig) endless() (a, b *conn) {
-	// The buffers are large, or the system itself would make a pause.
-	a, b = r.pair(&poller.Options{RecvBuffer: 4 << 20, SendBuffer: 4 << 20})
+	// The buffers are large, or the system itself would make a pause; FreeBSD refuses
+	// more than some 1,800,000 bytes (kern.ipc.maxsockbuf).
+	a, b = r.pair(&poller.Options{RecvBuffer: 1 << 20, SendBuffer: 1 << 20})
 	const much = 1 << 20
 	more := func() {
 		if !a.sending && a.trySend(much) == 0 {
@@ -123,7 +124,9 @@ func endlessAccepting(r *rig) {
 	dials, over := 0, false
 	next := func() {
 		dials++
-		last = r.dial(v.addr(), nil)
+		c := r.dial(v.addr(), nil)
+		c.on.connected = func(error) { c.close() } // or a fast machine would run out of descriptors
+		last = c
 	}
 	v.on.accepted = func(c *conn) bool {
 		if !over {

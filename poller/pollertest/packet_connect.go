@@ -91,7 +91,7 @@ func (r *rig) refused() *packet {
 		n := len(p.errs)
 		p.sendErr = nil
 		for tries := 0; len(p.errs) == n && !errors.Is(p.sendErr, faultRefused); tries++ {
-			if tries == 100 {
+			if tries == 1000 { // FreeBSD refuses 200 a second (net.inet.icmp.icmplim)
 				r.Fatal("nothing was refused")
 			}
 			if !p.send(poller.Message{Data: []byte("nobody")}) {

@@ -90,7 +90,7 @@ func (r *rig) idle(d time.Duration) (polls int) {
 // settle gives what is on its way the time to arrive.
 func (r *rig) settle() {
 	r.Helper()
-	r.idle(5 * time.Millisecond)
+	r.idle(settling)
 }
 
 // quiet holds that nothing makes Poll return: that no socket spins the loop.
