@@ -23,6 +23,7 @@ func TestArmingAllocatesNothing(t *testing.T) {
 	i := 0
 	for name, arm := range map[string]func(*timer.Timer){
 		"Reset":          func(tm *timer.Timer) { tm.Reset(time.Duration(i) * 7 * time.Millisecond) },
+		"ResetAt":        func(tm *timer.Timer) { tm.ResetAt(start.Add(time.Duration(i) * 7 * time.Millisecond)) },
 		"Stop and Start": func(tm *timer.Timer) { tm.Stop(); tm.Start(time.Duration(i)*time.Second, 0) },
 	} {
 		n := testing.AllocsPerRun(10_000, func() {

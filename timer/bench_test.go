@@ -50,6 +50,16 @@ func BenchmarkRestart(b *testing.B) {
 	}
 }
 
+func BenchmarkRestartAt(b *testing.B) {
+	lp, all := benchTimers(b)
+	d, i := draw(1), 0
+	b.ReportAllocs()
+	for b.Loop() {
+		all[i%armed].ResetAt(lp.Now().Add(d.span()))
+		i++
+	}
+}
+
 func BenchmarkStopStart(b *testing.B) {
 	_, all := benchTimers(b)
 	d, i := draw(1), 0

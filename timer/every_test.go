@@ -123,6 +123,38 @@ func TestResetKeepsThePeriod(t *testing.T) {
 	equal(t, "fired", [4]time.Duration(fired), want)
 }
 
+// Where a callback has run long Reset counts from its end, and ResetAt from where it says.
+func TestResetAtCountsFromTheTurn(t *testing.T) {
+	lp, c := newLoop(t)
+	var fired []time.Duration
+	tm := every(t, lp, 10*time.Second, func() { fired = append(fired, c.now.Sub(start)) })
+	tm.Unref()
+	_, err := timer.After(lp, time.Second, func() {
+		now := lp.Now()
+		c.pass(700 * time.Millisecond)
+		no(t, tm.ResetAt(now.Add(time.Second)))
+		equal(t, "due", tm.DueIn(), 300*time.Millisecond)
+		no(t, tm.Reset(time.Second))
+		equal(t, "due, counted from the call", tm.DueIn(), time.Second)
+		no(t, tm.ResetAt(now.Add(time.Second)))
+	})
+	no(t, err)
+	_, err = timer.After(lp, 12500*time.Millisecond, func() {})
+	no(t, err)
+	no(t, lp.Run())
+	equal(t, "fired", [2]time.Duration(fired), [2]time.Duration{2 * time.Second, 12 * time.Second}) // the period is kept
+
+	equal(t, "period", tm.Period(), 10*time.Second)
+	tm.Stop()
+	no(t, tm.ResetAt(start)) // long past, and arms what is stopped
+	equal(t, "active", tm.Active(), true)
+	equal(t, "due, past", tm.DueIn(), 0)
+	turn(t, lp)
+	equal(t, "firings", len(fired), 3)
+	no(t, tm.ResetAt(poller.Never))
+	equal(t, "due, never", tm.DueIn(), poller.Never.Sub(c.now))
+}
+
 func TestAgain(t *testing.T) {
 	lp, c := newLoop(t)
 	fired := 0

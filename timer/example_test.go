@@ -55,6 +55,28 @@ func ExampleTimer_Reset() {
 	// nothing happens any more
 }
 
+// A timeout that every packet puts off: from the turn of the loop, which reads no clock.
+func ExampleTimer_ResetAt() {
+	lp, err := loop.New(loop.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer lp.Close()
+
+	idle, _ := timer.After(lp, time.Hour, func() { fmt.Println("nothing comes any more") })
+	packet := func() { idle.ResetAt(lp.Now().Add(2 * time.Millisecond)) }
+	timer.After(lp, time.Millisecond, func() {
+		fmt.Println("a packet comes, and another")
+		packet()
+		packet()
+	})
+	lp.Run()
+	// Output:
+	// a packet comes, and another
+	// nothing comes any more
+}
+
 // A timer that is unreferenced does not keep its loop running.
 func ExampleTimer_unref() {
 	lp, err := loop.New(loop.Options{})

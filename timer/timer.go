@@ -90,12 +90,20 @@ func (t *Timer) Start(d, period time.Duration) error {
 }
 
 func (t *Timer) arm(d, period time.Duration) error {
+	if period < 0 && !t.Closing() {
+		return fail("start", os.ErrInvalid)
+	}
+	if err := t.armAt(t.Loop().Poller().Now().Add(max(d, 0))); err != nil {
+		return err
+	}
+	t.period = period
+	return nil
+}
+
+func (t *Timer) armAt(due poller.Time) error {
 	lp := t.Loop()
 	if t.Closing() {
 		return fail("start", net.ErrClosed)
-	}
-	if period < 0 {
-		return fail("start", os.ErrInvalid)
 	}
 	// One that is armed is on the loop already. To look at no more than this of a timer that is in no cache lets the
 	// processor wait for several at once, where many are restarted (150 to 230 ns, or 92, with the clock left out).
@@ -105,16 +113,25 @@ func (t *Timer) arm(d, period time.Duration) error {
 		}
 		lp.SetActive(t, true)
 	}
-	t.period = period
-	lp.SetTimeout(&t.timeout, lp.Poller().Now().Add(max(d, 0)))
+	lp.SetTimeout(&t.timeout, due)
 	return nil
 }
 
 // Reset arms the timer to fire d from now, and leaves its period: a repeating
 // timer goes on repeating from there. Errors are those of Start.
 func (t *Timer) Reset(d time.Duration) error {
-	t.Loop().Check("timer.Timer.Reset")
-	return t.arm(d, t.period)
+	lp := t.Loop()
+	lp.Check("timer.Timer.Reset")
+	return t.armAt(lp.Poller().Now().Add(max(d, 0)))
+}
+
+// ResetAt is Reset to a time instead of after one: t.ResetAt(lp.Now().Add(d)) counts d
+// from the turn of the loop, as timers of libuv do, and not from the call. It reads no
+// clock, which is most of what a Reset costs, and is for what is moved often, a
+// timeout of a connection say. What is past is due at once, in the next turn.
+func (t *Timer) ResetAt(due poller.Time) error {
+	t.Loop().Check("timer.Timer.ResetAt")
+	return t.armAt(due)
 }
 
 // Again arms the timer for one period from now; os.ErrInvalid if it has none.

@@ -205,6 +205,7 @@ func TestClose(t *testing.T) {
 		is(t, tm.Close(), net.ErrClosed)
 		is(t, tm.Start(0, 0), net.ErrClosed)
 		is(t, tm.Reset(0), net.ErrClosed)
+		is(t, tm.ResetAt(lp.Now()), net.ErrClosed)
 		is(t, tm.Again(), net.ErrClosed)
 		is(t, tm.SetPeriod(1), net.ErrClosed)
 		equal(t, "stopped", tm.Stop(), false)

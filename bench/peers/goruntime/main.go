@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -38,6 +39,7 @@ func timers() {
 	random := work.NewRandom()
 	shuffled := work.Shuffle(all, &random)
 	later := func() time.Duration { return time.Duration(10_000+random.Next()%60_000) * time.Millisecond }
+	runtime.GC() // what making a million left is no part of restarting them
 	sample := map[string]float64{}
 	measure := func(name string, f func()) {
 		at := work.CPU()

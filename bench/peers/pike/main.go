@@ -21,6 +21,7 @@ var kinds = map[string]func(*loop.Loop, []string) error{
 	"udp-pummel":   pummel,
 	"timers":       timers,
 	"timeouts":     timeouts,
+	"timers-at":    timersAt,
 	"post":         post,
 	"trip":         trip,
 }
