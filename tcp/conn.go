@@ -369,7 +369,11 @@ func (u *upcalls) Finished() {
 			c.connected(addrError("dial", d.addr, net.ErrClosed))
 		}
 	}
-	c.drop(c.lost())
+	var err error
+	if c.out != nil { // else nobody is told it, and to make it costs as much as the connection
+		err = c.lost()
+	}
+	c.drop(err)
 	c.forget()
 	if c.share.ln != nil {
 		c.share.ln.left()
