@@ -11,7 +11,7 @@ import (
 // echo, but a thread inside one cannot be stopped for the garbage collector. So
 // each is short: what may block, or copies more than rawMost bytes, goes
 // through Syscall.
-const rawMost = 64 << 10
+const rawMost = 32 << 10
 
 // errno is 0 where the call succeeded; unix.Errno in an interface would
 // allocate for some values.
