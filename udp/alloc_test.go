@@ -3,7 +3,6 @@
 package udp_test
 
 import (
-	"errors"
 	"net/netip"
 	"testing"
 
@@ -14,21 +13,6 @@ func setPeer(ms []udp.Message, to netip.AddrPort) {
 	for i := range ms {
 		ms[i].Peer = to
 	}
-}
-
-// needControl skips a test of what the system does not send.
-func needControl(t *testing.T, c *udp.Conn) {
-	t.Helper()
-	var failed error
-	told := c.OnError
-	c.OnError = func(_ *udp.Conn, err error) { failed = err }
-	no(t, c.WriteMessage(udp.Message{Peer: c.RemoteAddr(), Control: udp.Control{TrafficClass: udp.ECT0}}))
-	settle(t, c.Loop())
-	if errors.Is(failed, errors.ErrUnsupported) {
-		t.Skip("this system does not send what an IP header should say: ", failed)
-	}
-	no(t, failed)
-	c.OnError = told
 }
 
 // An echo over a socket allocates nothing, whatever the form and the family.
@@ -65,9 +49,6 @@ func TestEchoAllocatesNothing(t *testing.T) {
 				}
 				server := listen(t, lp, addr, nil)
 				client := dial(t, lp, server.LocalAddr())
-				if name == "WriteMessage" {
-					needControl(t, client)
-				}
 				server.OnRead = func(c *udp.Conn, p []byte, from netip.AddrPort) { c.WriteTo(p, from) }
 				got := 0
 				client.OnReadBatch = func(_ *udp.Conn, ms []udp.Message) {
