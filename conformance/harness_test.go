@@ -105,7 +105,7 @@ type env struct {
 
 // patience bounds every wait of a test, on the loop's clock. Nothing is expected
 // to take so long, on however busy a machine.
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 // loop returns a new loop on the backend. A test that hangs is ended by the
 // loop's own clock: run fails it.

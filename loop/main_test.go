@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 
 // patience bounds every wait. Nothing is expected to take so long, on however
 // busy a machine.
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 // newLoop returns a loop that the end of the test closes.
 func newLoop(t testing.TB, o loop.Options) *loop.Loop {

@@ -19,7 +19,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience bounds every wait; nothing is expected to take so long.
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 // newLoop returns a loop that ends with the test.
 func newLoop(t *testing.T, o ...loop.Options) *loop.Loop {

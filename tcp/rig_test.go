@@ -17,7 +17,7 @@ import (
 
 // patience bounds every wait. Nothing is expected to take so long, on however
 // busy a machine.
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 const loopback = "127.0.0.1:0"
 

@@ -126,7 +126,7 @@ func TestWatermarksWithAFastReader(t *testing.T) {
 // of a listener, which share them.
 func TestWatermarksBoundASource(t *testing.T) {
 	everywhere(t, func(t *testing.T, r *rig) {
-		const piece, high, total = 32 << 10, 128 << 10, 4 * mebibyte
+		const piece, high, total = 32 << 10, 128 << 10, mebibyte
 		most, lows := 0, 0
 		type source struct {
 			sent   int

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience bounds whatever a test waits for.
-const patience = 20 * time.Second * slowdown
+const patience = 60 * time.Second * slowdown
 
 // A child is the program running, as a server or as a terminal.
 type child struct {

@@ -54,7 +54,7 @@ func equal[T comparable](t testing.TB, what string, got, want T) {
 }
 
 // patience bounds every wait.
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 func wait(t *testing.T, what string, c <-chan struct{}) {
 	t.Helper()
