@@ -43,7 +43,7 @@ const (
 	stampBytes = 8
 	inboxBytes = 64 << 10
 	// stallLimit is when a load that hears nothing gives the server up.
-	stallLimit = 5 * time.Second
+	stallLimit = 30 * time.Second
 	// emptyPollMax is far more than a poll that finds nothing takes. A longer one was a thread off its core,
 	// which is no idle time.
 	emptyPollMax = 20 * time.Microsecond
