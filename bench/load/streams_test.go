@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -41,16 +42,25 @@ func countServer(c net.Conn, off int64) {
 	c.Write(binary.LittleEndian.AppendUint64(nil, uint64(n+off)))
 }
 
+// roomSize is how many connections a room waits for.
+const roomSize = 5
+
 // room is the connections of a broadcast server, which spoils a message if it is told to.
 type room struct {
 	sync.Mutex
 	members []net.Conn
+	full    chan struct{} // closed when all are there; a greeting is for all
 }
+
+func newRoom() *room { return &room{full: make(chan struct{})} }
 
 func (r *room) serve(c net.Conn, spoil bool) {
 	r.Lock()
-	r.members = append(r.members, c)
+	if r.members = append(r.members, c); len(r.members) == roomSize {
+		close(r.full)
+	}
 	r.Unlock()
+	<-r.full
 	p := make([]byte, 64)
 	for n := 0; ; n++ {
 		if _, err := io.ReadFull(c, p); err != nil {
@@ -69,7 +79,7 @@ func (r *room) serve(c net.Conn, spoil bool) {
 
 // TestLoads has each load work with a server that does what it should, and notice one that does not.
 func TestLoads(t *testing.T) {
-	var good, bad room
+	good, bad := newRoom(), newRoom()
 	for _, c := range []struct {
 		kind   string
 		args   []string
@@ -95,8 +105,8 @@ func TestLoads(t *testing.T) {
 			"13 bytes more than a burst"},
 		{"tcp-fill", []string{"-conns", "2"}, func(c net.Conn) { countServer(c, 0) }, ""},
 		{"tcp-fill", nil, func(c net.Conn) { countServer(c, -1) }, "the server had"},
-		{"tcp-broadcast", []string{"-conns", "5"}, func(c net.Conn) { good.serve(c, false) }, ""},
-		{"tcp-broadcast", []string{"-conns", "5"}, func(c net.Conn) { bad.serve(c, true) }, "wrong bytes"},
+		{"tcp-broadcast", []string{"-conns", strconv.Itoa(roomSize)}, func(c net.Conn) { good.serve(c, false) }, ""},
+		{"tcp-broadcast", []string{"-conns", strconv.Itoa(roomSize)}, func(c net.Conn) { bad.serve(c, true) }, "wrong bytes"},
 	} {
 		_, err := loads[c.kind](brief(serve(t, c.server), c.args...))
 		if said := fmt.Sprint(err); (err == nil) != (c.want == "") || !strings.Contains(said, c.want) {
