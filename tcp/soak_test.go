@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"example.com/pike/loop"
+	"example.com/pike/poller/pollertest"
 	"example.com/pike/poller/sim"
 	"example.com/pike/tcp"
 	"example.com/pike/timer"
@@ -278,6 +279,9 @@ const killedVariable = "PIKE_TEST_KILLED_CLIENT"
 func TestSoakKilledClients(t *testing.T) {
 	if addr := os.Getenv(killedVariable); addr != "" {
 		writeForEver(addr)
+	}
+	if pollertest.Wine() != "" {
+		t.Skip("Wine keeps the connections of a killed process that had operations out: its server holds the sockets, and the peer sees no end")
 	}
 	r := newRig(t)
 	reasons := map[bool]int{}
