@@ -281,7 +281,7 @@ func TestSoakKilledClients(t *testing.T) {
 		writeForEver(addr)
 	}
 	if pollertest.Wine() != "" {
-		t.Skip("Wine keeps the connections of a killed process that had operations out: its server holds the sockets, and the peer sees no end")
+		t.Skip("Wine keeps the connections of a killed process that had operations out, and the peer sees no end")
 	}
 	r := newRig(t)
 	reasons := map[bool]int{}
