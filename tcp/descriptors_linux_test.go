@@ -25,7 +25,7 @@ func inChild(t *testing.T) bool {
 	if os.Getenv(childVariable) != "" {
 		return true
 	}
-	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.timeout=60s", "-test.v")
+	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.timeout="+(time.Minute+soakTime(t)).String(), "-test.v")
 	cmd.Env = append(os.Environ(), childVariable+"=1")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -127,6 +127,13 @@ func TestOutOfDescriptors(t *testing.T) {
 		}
 		if n := len(failures); n > 8 {
 			t.Errorf("told of %d failures, at %v", n, failures)
+		}
+		if d := soakTime(t) / 2; d >= time.Second { // of the long form: a try a second, and nothing else
+			turns, told := r.lp.Metrics().Turns, len(failures)
+			r.rest(d)
+			if tries, n := len(failures)-told, r.lp.Metrics().Turns-turns; tries > int(d/time.Second)+5 || n > 4*uint64(d/time.Second)+20 {
+				t.Errorf("%d failures and %d turns in %v", tries, n, d)
+			}
 		}
 		r.equal("accepted", accepted, round)
 		r.equal("the one that waits is closed", closed, false)
