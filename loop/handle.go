@@ -179,7 +179,7 @@ func (l *Loop) EndClose(h Handle, fn Finisher) {
 	b := h.base()
 	if b.flags&ended == 0 {
 		b.flags |= ended
-		l.ended = append(l.ended, closer{h, fn})
+		l.ended.add(closer{h, fn})
 	}
 }
 
@@ -199,7 +199,7 @@ func (l *Loop) Release() {
 // under way: first in, first out.
 func (l *Loop) Defer(f Flusher) {
 	l.Check("loop.Loop.Defer")
-	l.deferred = append(l.deferred, f)
+	l.deferred.add(f)
 }
 
 // SetTimeout arms t for due, or moves it there.

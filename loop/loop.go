@@ -134,10 +134,9 @@ type Loop struct {
 	now      poller.Time
 	timers   timeouts
 	mail     mailbox
-	deferred []Flusher
-	flushing []Flusher // the memory of deferred, in turn
-	ended    []closer
-	ending   []closer
+	deferred backlog[Flusher]
+	fetched  byte // means nothing, but a load of which nothing comes is not made
+	ended    backlog[closer]
 	prepare  hooks
 	check    hooks
 	idle     hooks
@@ -294,7 +293,7 @@ const (
 func (l *Loop) shutHandles() {
 	l.Walk(func(h Handle) { h.Close() })
 	for i := range closeTurns {
-		if i > 0 && len(l.ended)+len(l.deferred) == 0 && l.poller.Poll(l.poller.Now().Add(closeWait)) != nil {
+		if i > 0 && !l.ended.any() && !l.deferred.any() && l.poller.Poll(l.poller.Now().Add(closeWait)) != nil {
 			return
 		}
 		if l.poll(atOnce) != nil || l.handles.n == 0 && l.closing == 0 {

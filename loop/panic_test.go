@@ -128,3 +128,51 @@ func TestPanicEndsTheProgram(t *testing.T) {
 
 //go:noinline
 func panicInACallback() { panic("boom") }
+
+// A program that goes on after a panic that nothing handles has lost none of the rest of
+// what was to be done.
+func TestPanicLeavesTheRestForLater(t *testing.T) {
+	const n = 5
+	for name, begin := range map[string]func(c *tcp.Conn, told func()){
+		"what was written is flushed": func(c *tcp.Conn, told func()) {
+			c.OnWrite = func(*tcp.Conn) { told() }
+			c.WriteString("hello")
+		},
+		"what has closed is told so": func(c *tcp.Conn, told func()) {
+			c.OnClose = func(*tcp.Conn, error) { told() }
+			c.Abort()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			lp := newLoop(t, loop.Options{})
+			var conns []*tcp.Conn
+			for range n {
+				pair(t, lp, ignore, func(c *tcp.Conn) {
+					if conns = append(conns, c); len(conns) == n {
+						lp.Stop()
+					}
+				})
+			}
+			run(t, lp)
+			told := 0
+			for _, c := range conns {
+				begin(c, func() {
+					told++
+					panic(errBoom)
+				})
+			}
+			for deadline := time.Now().Add(patience); told < n; {
+				if time.Now().After(deadline) {
+					t.Fatalf("%d of %d were told in %v", told, n, patience)
+				}
+				func() {
+					defer func() { recover() }()
+					lp.RunNoWait()
+				}()
+			}
+			for _, c := range conns {
+				c.OnWrite = nil
+			}
+		})
+	}
+}

@@ -12,7 +12,8 @@ import (
 const (
 	timersPerTurn  = 4096
 	postsPerTurn   = 1024
-	flushesPerTurn = 4 // rounds of deferred work that deferred work caused
+	flushesPerTurn = 4  // rounds of deferred work that deferred work caused
+	ahead          = 16 // flushes that are looked at together before they are made
 )
 
 // Run runs the loop until nothing is left that could call back, or until Stop;
@@ -112,7 +113,7 @@ func (l *Loop) Alive() bool {
 }
 
 func (l *Loop) alive() bool {
-	return l.active > 0 || l.closing > 0 || l.requests > 0 || len(l.deferred) > 0 || l.mail.any()
+	return l.active > 0 || l.closing > 0 || l.requests > 0 || l.deferred.any() || l.mail.any()
 }
 
 // Timeout is how long the next turn may wait: 0 if there is something to do,
@@ -183,7 +184,7 @@ func (l *Loop) deadline() poller.Time {
 
 // busy reports whether a poll must not wait.
 func (l *Loop) busy() bool {
-	return l.stop.Load() || l.idle.any() || len(l.deferred) > 0 || len(l.ended) > 0 || l.mail.any() ||
+	return l.stop.Load() || l.idle.any() || l.deferred.any() || l.ended.any() || l.mail.any() ||
 		l.shutdown != nil && l.shutdown.ready()
 }
 
@@ -289,24 +290,47 @@ func (l *Loop) call(h Handle, fn func()) {
 // flush runs deferred work, and what that defers, for a few rounds.
 func (l *Loop) flush() {
 	for range flushesPerTurn {
-		if len(l.deferred) == 0 {
+		if !l.deferred.begin() {
 			return
 		}
-		l.deferred, l.flushing = l.flushing[:0], l.deferred
-		for i, f := range l.flushing {
-			l.flushing[i] = nil
+		for n := 0; ; n++ {
+			if n%ahead == 0 {
+				l.prefetch()
+			}
+			f, ok := l.deferred.take()
+			if !ok {
+				break
+			}
 			f.Flush()
 		}
 	}
 }
 
-func (l *Loop) runCloses() {
-	if len(l.ended) == 0 {
+// prefetch loads what the next to be flushed begin with: one that writes to many
+// connections has each of them twice, and the first time has left the cache.
+func (l *Loop) prefetch() {
+	next := l.deferred.rest()
+	if len(next) < 2 {
 		return
 	}
-	l.ended, l.ending = l.ending[:0], l.ended
-	for i, c := range l.ending {
-		l.ending[i] = closer{}
+	sum := l.fetched
+	for _, f := range next[:min(ahead, len(next))] {
+		if f, ok := f.(poller.Prefetcher); ok {
+			sum += f.Prefetch()
+		}
+	}
+	l.fetched = sum
+}
+
+func (l *Loop) runCloses() {
+	if !l.ended.begin() {
+		return
+	}
+	for {
+		c, ok := l.ended.take()
+		if !ok {
+			return
+		}
 		l.closing--
 		l.Detach(c.handle)
 		c.fn.Finished()

@@ -45,6 +45,9 @@ func (p *readiness) Dial(addr Addr, o *Options, h StreamHandler) (Stream, error)
 	s := &stream{h: h}
 	s.open(fd, family)
 	s.mark(dialing)
+	if family != unix.AF_UNIX {
+		s.mark(edged)
+	}
 	if err := p.prepareDial(s, addr, o); err != nil {
 		unix.Close(int(fd))
 		return nil, err

@@ -34,6 +34,13 @@ const (
 	unwatchable = Events(0)   // what there is no event for
 
 	seesErrorQueue = true // a queue of errors (IP_RECVERR) is an event
+
+	// receiving is what an edged stream is watched for while it only receives, and
+	// the one thing that is watched for by edges; Hangup, which is told in any case,
+	// keeps it apart from what a Watch may ask for. The other two say that a short
+	// read is not the end of it: what is left may be an end, or wait behind an
+	// urgent byte (tcp(7)).
+	receiving = Readable | Priority | PeerClosed | Hangup
 )
 
 // NewEpoll opens the readiness backend of Linux.
@@ -155,6 +162,9 @@ func (q *queue) arm(fd int32, slot, gen uint32, old, now Events) errno {
 		op = unix.EPOLL_CTL_DEL
 	}
 	ev := unix.EpollEvent{Events: uint32(now), Fd: int32(slot), Pad: int32(gen)}
+	if now == receiving {
+		ev.Events |= unix.EPOLLET
+	}
 	return epollCtl(q.ep, op, fd, &ev)
 }
 

@@ -31,6 +31,8 @@ const (
 	unwatchable = Priority
 
 	seesErrorQueue = false // no BSD has one
+
+	receiving = Readable // what a stream is watched for while it only receives
 )
 
 // A queue is a kqueue, what wakes it, and the clock.

@@ -30,7 +30,11 @@ func (p *readiness) Listen(addr Addr, o *Options, a Acceptor) (Socket, error) {
 		unix.Close(int(fd))
 		return nil, err
 	}
-	return p.addListener(fd, family, a), nil
+	l := p.addListener(fd, family, a)
+	if family != unix.AF_UNIX {
+		l.mark(edged)
+	}
+	return l, nil
 }
 
 func listen(fd int32, family int, addr Addr, o *Options, sa *sockaddr) error {
@@ -123,6 +127,7 @@ func (l *listener) ready(Events) {
 func (l *listener) accepted(fd int32) {
 	s := new(stream)
 	s.open(fd, l.family())
+	s.mark(l.marks & edged)
 	s.setPeer(&l.p.sa)
 	inherit(fd, l.fd, l.family())
 	l.p.add(s, &s.source)

@@ -76,3 +76,8 @@ type Acker interface {
 type Meter interface {
 	Events() uint64
 }
+
+// A Prefetcher is a handler that can load what its upcalls begin with, so that the
+// memory of several that are due is waited for once. It returns anything of what
+// it has loaded and changes nothing; Poll may call it, or not.
+type Prefetcher interface{ Prefetch() byte }

@@ -86,3 +86,22 @@ func TestPanicInAcceptedLosesNothing(t *testing.T) {
 		}
 	})
 }
+
+// TestPanicMidwayLosesNothing has a handler panic at each of many pieces, while the
+// system has more: no new event will tell of that.
+func TestPanicMidwayLosesNothing(t *testing.T) {
+	const size = 512 << 10
+	each(t, func(t *testing.T, p poller.Poller) {
+		a, b := pair(t, p, local)
+		received := 0
+		b.received = func(p []byte, err error) {
+			received += len(p)
+			panic("in Received")
+		}
+		b.Start()
+		sent := false
+		a.sent = func(error) { sent = true }
+		sent = a.Send([][]byte{make([]byte, size)})
+		caught(t, p, "all is sent and received", func() bool { return sent && received == size })
+	})
+}

@@ -24,6 +24,9 @@ const (
 	iovecsPerSend      = 64
 )
 
+// ahead is how many events are looked at together before they are handled.
+const ahead = 16
+
 // readiness is the core that readiness backends share: sockets that are told
 // when they are ready and then do the work themselves. What differs between
 // systems is in queue, sys and sockopt.
@@ -39,6 +42,8 @@ type readiness struct {
 	spare   *sending // list of unused ones
 	packets *packetBuffers
 	seen    uint64
+	at, n   int  // the event that is being handled, and how many there are
+	fetched byte // means nothing, but a load of which nothing comes is not made
 }
 
 // An endpoint is a socket or a watch as the readiness core sees it.
@@ -69,10 +74,15 @@ func (p *readiness) Events() uint64 { return p.seen }
 // Pending reports whether something is to be told that the system knows
 // nothing of. What it is to watch, it knows from here on.
 func (p *readiness) Pending() bool {
-	return p.queue.submit() || p.failed.len()+p.closing.len() > 0
+	return p.queue.submit() || p.at < p.n || p.failed.len()+p.closing.len() > 0
 }
 
 func (p *readiness) Poll(deadline Time) error {
+	if p.at < p.n { // a handler's panic has cut the batch short
+		p.handle()
+		p.finish()
+		return nil
+	}
 	if p.failed.len()+p.closing.len() > 0 {
 		deadline = 0
 	}
@@ -82,30 +92,64 @@ func (p *readiness) Poll(deadline Time) error {
 	}
 	p.seen += uint64(n)
 	if n > 0 && p.woken.Load() {
-		// Before any handler: one that panics out of Poll takes the rest of the
-		// batch with it, and with the wake-up in it nobody could wake us again. A
+		// Before any handler: one that panics out of Poll leaves the rest of the
+		// batch for later, and with the wake-up in it nobody could wake us meanwhile. A
 		// wake-up that is still to come costs a turn, no more.
 		p.woken.Store(false)
 	}
-	for i := range n {
-		at, gen, ev := p.event(i)
-		if at == wakeSlot {
-			continue
-		}
-		// A slot freed in this batch has a new generation, and one given out
-		// again has been so since the system reported this.
-		s := p.slots.at(at)
-		if s.gen != gen || s.s == nil {
-			continue
-		}
-		if e := p.refusal(i); e != 0 {
-			s.endpoint().refused(ev, e)
-		} else {
-			s.endpoint().ready(ev)
-		}
-	}
+	p.at, p.n = 0, n
+	p.handle()
 	p.finish()
 	return nil
+}
+
+// handle tells sockets what is left of the batch.
+func (p *readiness) handle() {
+	for p.at < p.n {
+		i := p.at
+		if i%ahead == 0 {
+			p.prefetch(i, min(i+ahead, p.n))
+		}
+		at, gen, ev := p.event(i)
+		s, e := p.slots.at(at), p.refusal(i)
+		switch {
+		case at == wakeSlot, s.s == nil, s.gen != gen:
+			// A slot freed in this batch has a new generation, and one given out
+			// again has been so since the system reported this.
+		case e == 0 && s.next == isStream: // a call that the compiler knows costs less
+			(*stream)(unsafe.Pointer(s.s)).ready(ev)
+		default:
+			p.at = i + 1
+			if e != 0 {
+				s.endpoint().refused(ev, e)
+			} else {
+				s.endpoint().ready(ev)
+			}
+		}
+		// Only now for streams: where a handler has panicked there may be more to
+		// receive, of which an edge does not tell again.
+		p.at = i + 1
+	}
+}
+
+// prefetch loads what the events from i to end begin with. The system calls between
+// one event and the next leave none of that in the cache of a core that has a
+// thousand connections; to wait for the memory of several at once is a fifth of
+// what an echo costs outside the kernel.
+func (p *readiness) prefetch(i, end int) {
+	if end-i < 2 {
+		return
+	}
+	sum := p.fetched
+	for ; i < end; i++ {
+		at, _, _ := p.event(i)
+		if s := p.slots.at(at); s.s != nil && s.next == isStream {
+			if h, ok := (*stream)(unsafe.Pointer(s.s)).h.(Prefetcher); ok {
+				sum += h.Prefetch()
+			}
+		}
+	}
+	p.fetched = sum
 }
 
 // finish tells what could not be told where it happened, and ends what was
@@ -137,6 +181,7 @@ func (p *readiness) Close() error {
 		}
 	}
 	p.failed, p.closing = backlog[failer]{}, backlog[endpoint]{}
+	p.at, p.n = 0, 0
 	return p.queue.close()
 }
 

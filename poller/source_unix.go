@@ -36,6 +36,7 @@ const (
 	shutting    marks = 0x800  // Shutdown waits for the Send in flight
 	isIPv4      marks = 0x1000 // AF_INET
 	isLocal     marks = 0x4000 // AF_UNIX; AF_INET6 has no mark
+	edged       marks = 0x8000 // a stream that may be watched by edges; see stream.watch
 	familyMarks       = isIPv4 | isLocal
 )
 
@@ -79,6 +80,11 @@ func (s *source) arm(mask Events) errno {
 		s.marks = s.marks&^watched | marks(mask)
 	}
 	return e
+}
+
+// rearm has the system say again that s is ready, if it is.
+func (s *source) rearm() errno {
+	return s.p.queue.arm(s.fd, s.slot, s.p.slots.at(s.slot).gen, s.mask(), s.mask())
 }
 
 // lose takes out of the mask what the system would not watch for.

@@ -51,13 +51,32 @@ func (s *stream) Start() {
 	}
 	s.mark(started)
 	if !s.is(dialing) { // or else it is done when that has ended
-		s.watch(s.mask() | Readable)
+		s.watch(s.directions() | Readable)
 	}
 }
 
+// directions is what s is watched for, of Readable and Writable.
+func (s *stream) directions() Events { return s.mask() & (Readable | Writable) }
+
+// arm has the system watch for mask. A stream that only receives is watched by edges
+// if it may be: the system then need not look at each socket once more, after the
+// event, to find that there is nothing left, which is a thirtieth of an echo. That
+// asks for a socket where a short read says that nothing is left: one of TCP that is
+// our own. On a unix-domain one a read ends where descriptors were passed (unix(7)),
+// and what an adopted socket does nobody knows.
+func (s *stream) arm(mask Events) errno {
+	if mask == Readable && s.is(edged) {
+		mask = receiving
+	}
+	return s.source.arm(mask)
+}
+
 // watch arms; a refusal is an error of receiving.
-func (s *stream) watch(mask Events) {
-	if e := s.arm(mask); e != 0 {
+func (s *stream) watch(mask Events) { s.unreceivable(s.arm(mask)) }
+
+// unreceivable has e told, unless it is none, as an error of receiving.
+func (s *stream) unreceivable(e errno) {
+	if e != 0 {
 		s.pending().recvErr = e
 		s.failLater()
 	}
@@ -65,7 +84,7 @@ func (s *stream) watch(mask Events) {
 
 func (s *stream) Stop() {
 	s.unmark(started)
-	s.arm(s.mask() &^ Readable)
+	s.arm(s.directions() &^ Readable)
 }
 
 // setPeer keeps the address in sa, as system calls give it and take it. Of a
@@ -144,15 +163,17 @@ func (s *stream) ready(ev Events) {
 		s.dialed(ev)
 		return
 	}
-	if ev&(Readable|Failed|Hangup) != 0 {
-		s.receive()
+	if ev&^Writable != 0 {
+		s.receive(ev)
 	}
 	if ev&(Writable|Failed|Hangup) != 0 && s.out != nil && s.out.busy && !s.is(failing|closed) {
 		s.proceed()
 	}
 }
 
-func (s *stream) receive() {
+// receive goes on after a short read where the event said that there is more than
+// data.
+func (s *stream) receive(ev Events) {
 	for range recvsPerPoll {
 		if !s.is(started) {
 			return
@@ -175,9 +196,12 @@ func (s *stream) receive() {
 			return
 		}
 		s.h.Received(buf[:n], nil)
-		if n < len(buf) {
+		if n < len(buf) && ev&^(Readable|Writable) == 0 {
 			return
 		}
+	}
+	if s.is(started) && s.mask() == receiving {
+		s.unreceivable(s.rearm())
 	}
 }
 
@@ -242,14 +266,14 @@ func (s *stream) Send(bufs [][]byte) bool {
 		o.busy, o.bufs = true, bufs
 		return false
 	}
-	i, off, e := s.write(bufs, 0)
+	i, off, e := s.writeFirst(bufs)
 	if i == len(bufs) {
 		return true
 	}
 	o := s.pending()
 	o.busy, o.bufs, o.off = true, bufs[i:], off
 	if e == unix.EAGAIN {
-		e = s.arm(s.mask() | Writable)
+		e = s.arm(s.directions() | Writable)
 	}
 	if e != 0 {
 		o.err = e
@@ -300,7 +324,7 @@ func (s *stream) proceed() {
 
 // sent completes the Send in flight.
 func (s *stream) sent(e errno) {
-	s.arm(s.mask() &^ Writable)
+	s.arm(s.directions() &^ Writable)
 	s.putOut()
 	if s.is(shutting) && e == 0 {
 		s.unmark(shutting)
@@ -396,3 +420,6 @@ func (s *stream) end() {
 	}
 	s.h.Closed()
 }
+
+// Prefetch loads the one line of the cache that a stream is.
+func (s *stream) Prefetch() byte { return byte(s.marks) }

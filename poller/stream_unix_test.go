@@ -72,7 +72,7 @@ func TestPeerIsKept(t *testing.T) {
 // TestMarksAreApart: each has a bit of its own.
 func TestMarksAreApart(t *testing.T) {
 	var all marks
-	for _, m := range []marks{watched, started, closed, failing, ended, dialing, reset, shutting, isIPv4, isLocal} {
+	for _, m := range []marks{watched, started, closed, failing, ended, dialing, reset, shutting, isIPv4, isLocal, edged} {
 		if all&m != 0 {
 			t.Errorf("%#x is in %#x already", m, all)
 		}

@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -18,7 +19,7 @@ const rawMost = 32 << 10
 type errno = unix.Errno
 
 func recv(fd int32, b []byte) (int, errno) {
-	n, _, e := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd),
+	n, _, e := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd),
 		uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), unix.MSG_DONTWAIT, 0, 0)
 	return int(n), e
 }
@@ -26,7 +27,7 @@ func recv(fd int32, b []byte) (int, errno) {
 // skip drops up to n bytes that have arrived on a TCP socket (tcp(7),
 // MSG_TRUNC).
 func skip(fd int32, n int) (int, errno) {
-	r, _, e := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), 0, uintptr(n),
+	r, _, e := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), 0, uintptr(n),
 		unix.MSG_DONTWAIT|unix.MSG_TRUNC, 0, 0)
 	return int(r), e
 }
@@ -35,7 +36,7 @@ func skip(fd int32, n int) (int, errno) {
 // (tcp(7), SIOCOUTQ).
 func outq(fd int32) int {
 	var n int32
-	if _, _, e := unix.RawSyscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCOUTQ, uintptr(unsafe.Pointer(&n))); e != 0 {
+	if _, _, e := syscall.RawSyscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCOUTQ, uintptr(unsafe.Pointer(&n))); e != 0 {
 		return 0
 	}
 	return int(n)
@@ -44,10 +45,10 @@ func outq(fd int32) int {
 func send(fd int32, b []byte) (int, errno) {
 	p, n := uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b))
 	if len(b) > rawMost {
-		r, _, e := unix.Syscall6(unix.SYS_SENDTO, uintptr(fd), p, n, unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT, 0, 0)
+		r, _, e := syscall.Syscall6(unix.SYS_SENDTO, uintptr(fd), p, n, unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT, 0, 0)
 		return int(r), e
 	}
-	r, _, e := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), p, n, unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT, 0, 0)
+	r, _, e := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), p, n, unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT, 0, 0)
 	return int(r), e
 }
 
@@ -55,10 +56,10 @@ func send(fd int32, b []byte) (int, errno) {
 func sendmsg(fd int32, m *unix.Msghdr, total int) (int, errno) {
 	const flags = unix.MSG_NOSIGNAL | unix.MSG_DONTWAIT
 	if total > rawMost {
-		r, _, e := unix.Syscall(unix.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(m)), flags)
+		r, _, e := syscall.Syscall(unix.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(m)), flags)
 		return int(r), e
 	}
-	r, _, e := unix.RawSyscall(unix.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(m)), flags)
+	r, _, e := syscall.RawSyscall(unix.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(m)), flags)
 	return int(r), e
 }
 
@@ -73,10 +74,10 @@ type mmsghdr struct {
 func recvmmsg(fd int32, ms []mmsghdr, bulky bool) (int, errno) {
 	p, n := uintptr(unsafe.Pointer(unsafe.SliceData(ms))), uintptr(len(ms))
 	if bulky {
-		r, _, e := unix.Syscall6(unix.SYS_RECVMMSG, uintptr(fd), p, n, unix.MSG_DONTWAIT, 0, 0)
+		r, _, e := syscall.Syscall6(unix.SYS_RECVMMSG, uintptr(fd), p, n, unix.MSG_DONTWAIT, 0, 0)
 		return int(r), e
 	}
-	r, _, e := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), p, n, unix.MSG_DONTWAIT, 0, 0)
+	r, _, e := syscall.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), p, n, unix.MSG_DONTWAIT, 0, 0)
 	return int(r), e
 }
 
@@ -84,7 +85,7 @@ func recvmmsg(fd int32, ms []mmsghdr, bulky bool) (int, errno) {
 // copy and to check than for sendmmsg: a datagram alone costs 130 ns less of 3000.
 func sendto(fd int32, m *unix.Msghdr) errno {
 	const flags = unix.MSG_NOSIGNAL | unix.MSG_DONTWAIT
-	_, _, e := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(m.Iov.Base)), uintptr(m.Iov.Len),
+	_, _, e := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(m.Iov.Base)), uintptr(m.Iov.Len),
 		flags, uintptr(unsafe.Pointer(m.Name)), uintptr(m.Namelen))
 	return e
 }
@@ -94,16 +95,16 @@ func sendmmsg(fd int32, ms []mmsghdr, total int) (int, errno) {
 	const flags = unix.MSG_NOSIGNAL | unix.MSG_DONTWAIT
 	p, n := uintptr(unsafe.Pointer(unsafe.SliceData(ms))), uintptr(len(ms))
 	if total > rawMost {
-		r, _, e := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(fd), p, n, flags, 0, 0)
+		r, _, e := syscall.Syscall6(unix.SYS_SENDMMSG, uintptr(fd), p, n, flags, 0, 0)
 		return int(r), e
 	}
-	r, _, e := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(fd), p, n, flags, 0, 0)
+	r, _, e := syscall.RawSyscall6(unix.SYS_SENDMMSG, uintptr(fd), p, n, flags, 0, 0)
 	return int(r), e
 }
 
 // recverr takes one message off the error queue of a datagram socket.
 func recverr(fd int32, m *unix.Msghdr) errno {
-	_, _, e := unix.RawSyscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(m)),
+	_, _, e := syscall.RawSyscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(m)),
 		unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT)
 	return e
 }
@@ -113,7 +114,7 @@ const acceptCall = "accept4"
 // accept fills sa with the peer's address.
 func accept(fd int32, sa *sockaddr) (int32, errno) {
 	sa.n = uint32(unsafe.Sizeof(sa.raw))
-	r, _, e := unix.RawSyscall6(unix.SYS_ACCEPT4, uintptr(fd), uintptr(unsafe.Pointer(&sa.raw)),
+	r, _, e := syscall.RawSyscall6(unix.SYS_ACCEPT4, uintptr(fd), uintptr(unsafe.Pointer(&sa.raw)),
 		uintptr(unsafe.Pointer(&sa.n)), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
 	return int32(r), e
 }
@@ -139,55 +140,55 @@ func familyOf(fd int) (int, error) { return unix.GetsockoptInt(fd, unix.SOL_SOCK
 func quiet(fd int) {}
 
 func connect(fd int32, sa *sockaddr) errno {
-	_, _, e := unix.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&sa.raw)), uintptr(sa.n))
+	_, _, e := syscall.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&sa.raw)), uintptr(sa.n))
 	return e
 }
 
 func bind(fd int32, sa *sockaddr) errno {
-	_, _, e := unix.RawSyscall(unix.SYS_BIND, uintptr(fd), uintptr(unsafe.Pointer(&sa.raw)), uintptr(sa.n))
+	_, _, e := syscall.RawSyscall(unix.SYS_BIND, uintptr(fd), uintptr(unsafe.Pointer(&sa.raw)), uintptr(sa.n))
 	return e
 }
 
 func getsockname(fd int32, sa *sockaddr) errno {
 	sa.n = uint32(unsafe.Sizeof(sa.raw))
-	_, _, e := unix.RawSyscall(unix.SYS_GETSOCKNAME, uintptr(fd), uintptr(unsafe.Pointer(&sa.raw)), uintptr(unsafe.Pointer(&sa.n)))
+	_, _, e := syscall.RawSyscall(unix.SYS_GETSOCKNAME, uintptr(fd), uintptr(unsafe.Pointer(&sa.raw)), uintptr(unsafe.Pointer(&sa.n)))
 	return e
 }
 
 func getpeername(fd int32, sa *sockaddr) errno {
 	sa.n = uint32(unsafe.Sizeof(sa.raw))
-	_, _, e := unix.RawSyscall(unix.SYS_GETPEERNAME, uintptr(fd), uintptr(unsafe.Pointer(&sa.raw)), uintptr(unsafe.Pointer(&sa.n)))
+	_, _, e := syscall.RawSyscall(unix.SYS_GETPEERNAME, uintptr(fd), uintptr(unsafe.Pointer(&sa.raw)), uintptr(unsafe.Pointer(&sa.n)))
 	return e
 }
 
 func epollCtl(ep int, op int, fd int32, ev *unix.EpollEvent) errno {
-	_, _, e := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(ep), uintptr(op), uintptr(fd), uintptr(unsafe.Pointer(ev)), 0, 0)
+	_, _, e := syscall.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(ep), uintptr(op), uintptr(fd), uintptr(unsafe.Pointer(ev)), 0, 0)
 	return e
 }
 
 // epollPoll takes what is ready and does not wait.
 func epollPoll(ep int, evs []unix.EpollEvent) (int, errno) {
-	n, _, e := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(ep),
+	n, _, e := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(ep),
 		uintptr(unsafe.Pointer(unsafe.SliceData(evs))), uintptr(len(evs)), 0, 0, 0)
 	return int(n), e
 }
 
 // epollWait waits for ever if ms is -1.
 func epollWait(ep int, evs []unix.EpollEvent, ms int) (int, errno) {
-	n, _, e := unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(ep),
+	n, _, e := syscall.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(ep),
 		uintptr(unsafe.Pointer(unsafe.SliceData(evs))), uintptr(len(evs)), uintptr(ms), 0, 0)
 	return int(n), e
 }
 
 // epollWait2 is epoll_pwait2(2), of Linux 5.11: a timeout in nanoseconds.
 func epollWait2(ep int, evs []unix.EpollEvent, d *unix.Timespec) (int, errno) {
-	n, _, e := unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(ep),
+	n, _, e := syscall.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(ep),
 		uintptr(unsafe.Pointer(unsafe.SliceData(evs))), uintptr(len(evs)), uintptr(unsafe.Pointer(d)), 0, 0)
 	return int(n), e
 }
 
 func wakeEventfd(fd int32) errno {
 	one := uint64(1)
-	_, _, e := unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(&one)), 8)
+	_, _, e := syscall.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(&one)), 8)
 	return e
 }

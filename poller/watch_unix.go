@@ -46,6 +46,9 @@ func (w *watch) armNow(mask Events) errno {
 	if mask&unwatchable != 0 {
 		return unix.EOPNOTSUPP
 	}
+	if mask&Hangup != 0 { // told in any case, as Failed is; receiving has a use for it
+		mask = mask&^Hangup | Failed
+	}
 	old := w.mask()
 	if old == 0 && mask != 0 {
 		if e := w.p.queue.watchable(w.fd, w.slot, w.p.slots.at(w.slot).gen); e != 0 {

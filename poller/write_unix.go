@@ -40,6 +40,25 @@ func (s *stream) write(bufs [][]byte, off int) (i, sentOf int, e errno) {
 	}
 }
 
+// writeFirst is write from the beginning, and shorter where there is one
+// buffer of an ordinary size and the system takes it: what nearly every Send is.
+func (s *stream) writeFirst(bufs [][]byte) (i, sentOf int, e errno) {
+	if len(bufs) != 1 || len(bufs[0]) == 0 || len(bufs[0]) > bytesPerSend {
+		return s.write(bufs, 0)
+	}
+	n, e := send(s.fd, bufs[0])
+	switch {
+	case n == len(bufs[0]):
+		return 1, 0, 0
+	case e == 0:
+		return 0, n, unix.EAGAIN
+	case e == unix.EINTR:
+		return s.write(bufs, 0)
+	}
+	s.noteReset(e)
+	return 0, 0, e
+}
+
 // writeOnce makes one system call and says how much it tried to send.
 func (s *stream) writeOnce(bufs [][]byte, off int) (n, all int, e errno) {
 	if len(bufs) == 1 {

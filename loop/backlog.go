@@ -1,0 +1,34 @@
+package loop
+
+// A backlog is work that is put off, and done in rounds: what comes up in a round
+// waits for the next. A callback's panic leaves the rest of its round for later.
+type backlog[T any] struct {
+	next, round []T
+	at          int // in round
+}
+
+func (b *backlog[T]) add(v T) { b.next = append(b.next, v) }
+
+func (b *backlog[T]) any() bool { return len(b.next) > 0 || b.at < len(b.round) }
+
+// begin begins a round, unless one is to be ended first, and reports whether there
+// is anything in it.
+func (b *backlog[T]) begin() bool {
+	if b.at == len(b.round) {
+		b.next, b.round, b.at = b.round[:0], b.next, 0
+	}
+	return b.at < len(b.round)
+}
+
+// take takes the next of the round.
+func (b *backlog[T]) take() (v T, ok bool) {
+	if b.at == len(b.round) {
+		return v, false
+	}
+	v, b.round[b.at] = b.round[b.at], v
+	b.at++
+	return v, true
+}
+
+// rest is what take has not taken yet.
+func (b *backlog[T]) rest() []T { return b.round[b.at:] }
