@@ -228,6 +228,22 @@ type upcalls Conn
 // Connected is for dialed streams, whose handler is an attempt.
 func (u *upcalls) Connected(error) {}
 
+// Prefetch loads both ends of the connection, and if there is output what it and the
+// stream begin with.
+func (u *upcalls) Prefetch() byte {
+	sum := byte(u.state)
+	if u.OnRead != nil {
+		sum++
+	}
+	if u.out != nil {
+		sum += byte(u.out.flight) + u.out.small[0]
+		if s, ok := u.s.(poller.Prefetcher); ok {
+			sum += s.Prefetch()
+		}
+	}
+	return sum
+}
+
 func (u *upcalls) Received(p []byte, err error) {
 	c := (*Conn)(u)
 	if err != nil {

@@ -97,6 +97,14 @@ func TestSizeOfConn(t *testing.T) {
 	}
 }
 
+// So that each begins with a line of the cache: in a size class of the Go heap, and that
+// a power of two.
+func TestSizeOfOutput(t *testing.T) {
+	if size := tcp.SizeOfOutput; unsafe.Sizeof(uintptr(0)) == 8 && size != 2<<10 {
+		t.Errorf("an output is %d bytes, want 2048", size)
+	}
+}
+
 // What an idle connection takes of the heap, its poller's part and its slot
 // included, both ends being in this process; and what timeouts add, of which only
 // the accepted end has some.

@@ -1,6 +1,8 @@
 package tcp
 
 import (
+	"unsafe"
+
 	"example.com/pike/loop"
 	"example.com/pike/poller"
 )
@@ -18,3 +20,6 @@ func Rare(c *Conn) bool { return c.more != nil }
 
 // HeldByLoop is how many connections the loop's limit has paused.
 func HeldByLoop(lp *loop.Loop) int { return len(sharedOf(lp).held) }
+
+// SizeOfOutput is what a connection takes for what it has queued.
+const SizeOfOutput = unsafe.Sizeof(output{})

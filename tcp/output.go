@@ -2,11 +2,14 @@ package tcp
 
 // Sizes of what is queued.
 const (
-	smallChunk  = 2 << 10  // what each output has of its own
 	chunkSize   = 64 << 10 // of the chunks that the connections of a loop share
 	directWrite = 16 << 10 // from here on a system call costs less than the copy
 	spareMost   = 1024     // outputs that are kept: a message to so many at once allocates nothing
 	chunksMost  = 32       // chunks that are kept
+
+	// smallChunk is what each output has of its own. It makes an output 2 KiB, so that
+	// each begins with a line of the cache.
+	smallChunk = 2<<10 - 144
 )
 
 // Limits of one connection, so that it does not starve the others, and so that
@@ -17,18 +20,24 @@ const (
 )
 
 // An output is what a connection has queued. Idle connections have none.
+//
+// The first small writes are in small and nowhere else, which is all there is of
+// most outputs: a message to each of a thousand connections touches two lines of the
+// cache of each output. What does not fit there makes a queue of it.
 type output struct {
+	c      *Conn
+	next   *output // in shared.busy, or of the spare ones
+	prev   *output
+	only   int       // bytes of small, where those are all that is queued
+	one    [1][]byte // those, as the poller takes them
+	flight int       // how many from head on are with the poller
+	queued int       // bytes behind those
+	held   int       // bytes here that shared.queued counts
+	small  [smallChunk]byte
 	bufs   [][]byte // in order; those before head are gone
 	ends   []end    // what is to be done when the buffer of the same index is sent
 	head   int
-	flight int // how many from head on are with the poller
-	taken  int // how many of those the system had when they were given up
-	queued int // bytes behind those
-	held   int // bytes in bufs that shared.queued counts
-	place  int // in shared.busy
-	c      *Conn
-	next   *output
-	small  [smallChunk]byte
+	taken  int // how many of those in flight the system had when they were given up
 }
 
 // An end is what follows the sending of a buffer.
@@ -53,18 +62,24 @@ func (s *shared) take(c *Conn) *output {
 		s.outputs, o.next = o.next, nil
 		s.spare--
 	}
-	o.c, o.place = c, len(s.busy)
-	s.busy = append(s.busy, o)
+	o.c, o.next = c, s.busy
+	if s.busy != nil {
+		s.busy.prev = o
+	}
+	s.busy = o
 	return o
 }
 
 func (s *shared) put(o *output) {
-	last := len(s.busy) - 1
-	s.busy[o.place] = s.busy[last]
-	s.busy[o.place].place = o.place
-	s.busy[last] = nil
-	s.busy = s.busy[:last]
-	o.c, o.held = nil, 0
+	if o.prev != nil {
+		o.prev.next = o.next
+	} else {
+		s.busy = o.next
+	}
+	if o.next != nil {
+		o.next.prev = o.prev
+	}
+	o.c, o.held, o.prev, o.next = nil, 0, nil, nil
 	if s.spare == spareMost {
 		return
 	}
@@ -92,6 +107,11 @@ func (s *shared) putChunk(b []byte) {
 // copy queues a copy of p.
 func (o *output) copy(p []byte, s *shared) {
 	o.queued += len(p)
+	if len(o.bufs) == 0 && len(p) <= len(o.small)-o.only {
+		o.only += copy(o.small[o.only:], p)
+		return
+	}
+	o.line()
 	if last := len(o.bufs) - 1; last >= o.head+o.flight && o.ends[last].own != callers && o.ends[last].done == nil {
 		b := o.bufs[last]
 		n := min(cap(b)-len(b), len(p))
@@ -100,8 +120,6 @@ func (o *output) copy(p []byte, s *shared) {
 	}
 	switch {
 	case len(p) == 0:
-	case len(o.bufs) == 0 && len(p) <= len(o.small):
-		o.add(append(o.small[:0], p...), end{own: ours})
 	case len(p) <= chunkSize:
 		o.add(append(s.takeChunk(), p...), end{own: pooled})
 	default:
@@ -109,9 +127,18 @@ func (o *output) copy(p []byte, s *shared) {
 	}
 }
 
+// line puts what is in small where other buffers can be put behind it.
+func (o *output) line() {
+	if o.only > 0 {
+		o.add(o.small[:o.only], end{own: ours})
+		o.only = 0
+	}
+}
+
 // keep queues the caller's own buffers; done is for when the last of them is
 // sent.
 func (o *output) keep(bufs [][]byte, done func(error)) {
+	o.line()
 	for _, b := range bufs {
 		if len(b) > 0 {
 			o.queued += len(b)
@@ -161,6 +188,7 @@ func (o *output) giveUp(unsent int) {
 
 // dropped lets go of all there is, with err for what the system does not have.
 func (o *output) dropped(err error, c *Conn) {
+	o.line()
 	o.queued = 0
 	if o.taken > 0 {
 		o.flight = o.taken
@@ -192,4 +220,4 @@ func (o *output) landed(err error, c *Conn) {
 }
 
 // empty reports whether there is nothing queued and nothing in flight.
-func (o *output) empty() bool { return o.head == len(o.bufs) }
+func (o *output) empty() bool { return o.only == 0 && o.head == len(o.bufs) }

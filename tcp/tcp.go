@@ -214,7 +214,7 @@ type shared struct {
 	outputs   *output // unused ones
 	spare     int     // how many
 	chunks    [][]byte
-	busy      []*output   // those that connections have
+	busy      *output     // those that connections have, in a list
 	queued    int         // bytes in those
 	loopLimit *QueueLimit // of all of them
 	over      bool        // more is queued than that

@@ -164,29 +164,62 @@ func (c *Conn) send() {
 		return
 	}
 	if o := c.out; o != nil {
-		if o.flight > 0 {
-			return // Sent will come
+		if o.flight > 0 { // Sent will come
+			return
 		}
-		for sends := 0; !o.empty(); sends++ {
-			if sends == sendsPerFlush {
-				c.schedule()
-				return
-			}
-			if !c.s.Send(o.launch()) {
-				return
-			}
-			c.progressed()
-			c.enter() // done callbacks may write: not from inside this
-			o.landed(nil, c)
-			c.state = c.state&^inUpcall | wrote
-			if c.is(finished) {
-				return
-			}
+		if !c.sendOutput(o) {
+			return
 		}
 		c.out = nil
 		c.share.put(o)
 	}
 	c.flushed()
+}
+
+// sendOutput sends all that is queued, and reports whether the system has it and
+// nothing more is to be done.
+func (c *Conn) sendOutput(o *output) bool {
+	if o.only > 0 {
+		return c.sendOnly(o)
+	}
+	return c.sendLine(o)
+}
+
+// sendOnly is sendOutput where all there is is in small.
+func (c *Conn) sendOnly(o *output) bool {
+	n := o.only
+	o.one[0] = o.small[:n]
+	if !c.s.Send(o.one[:]) {
+		o.line()
+		o.flight, o.queued = 1, 0
+		return false
+	}
+	o.only, o.queued = 0, 0
+	c.progressed()
+	c.uncount(o, n)
+	c.state |= wrote
+	return true
+}
+
+// sendLine is sendOutput of a queue.
+func (c *Conn) sendLine(o *output) bool {
+	for sends := 0; !o.empty(); sends++ {
+		if sends == sendsPerFlush {
+			c.schedule()
+			return false
+		}
+		if !c.s.Send(o.launch()) {
+			return false
+		}
+		c.progressed()
+		c.enter() // done callbacks may write: not from inside this
+		o.landed(nil, c)
+		c.state = c.state&^inUpcall | wrote
+		if c.is(finished) {
+			return false
+		}
+	}
+	return true
 }
 
 // flushed is when nothing is queued any more.
