@@ -31,9 +31,10 @@ const (
 // timers measures AfterFunc, as a timer with a channel has no callback.
 func timers() {
 	var fired atomic.Int64
+	fire := func() { fired.Add(1) }
 	all := make([]*time.Timer, count)
 	for i := range all {
-		all[i] = time.AfterFunc(time.Hour, func() { fired.Add(1) })
+		all[i] = time.AfterFunc(time.Hour, fire)
 		all[i].Stop()
 	}
 	random := work.NewRandom()

@@ -30,9 +30,10 @@ func timersAt(lp *loop.Loop, _ []string) error {
 
 func timersStarted(lp *loop.Loop, start func(*timer.Timer, time.Duration)) error {
 	fired := 0
+	fire := func() { fired++ } // one for all, as libuv's is
 	all := make([]*timer.Timer, count)
 	for i := range all {
-		t, err := timer.New(lp, func() { fired++ })
+		t, err := timer.New(lp, fire)
 		if err != nil {
 			return err
 		}
@@ -45,27 +46,31 @@ func timersStarted(lp *loop.Loop, start func(*timer.Timer, time.Duration)) error
 // time that the turn of the loop began, where timer.Timer reads the clock.
 type timeout struct {
 	loop.Timeout
-	lp    *loop.Loop
-	fired *int
+	to *firings
+}
+
+type firings struct {
+	lp *loop.Loop
+	n  int
 }
 
 func (t *timeout) Expired(*loop.Timeout) {
-	if *t.fired++; *t.fired == count {
-		t.lp.Stop()
+	if t.to.n++; t.to.n == count {
+		t.to.lp.Stop()
 	}
 }
 
 func timeouts(lp *loop.Loop, _ []string) error {
-	fired := 0
+	to := &firings{lp: lp}
 	all := make([]*timeout, count)
 	for i := range all {
-		all[i] = &timeout{lp: lp, fired: &fired}
+		all[i] = &timeout{to: to}
 		all[i].Init(all[i])
 	}
 	if _, err := timer.After(lp, time.Hour, func() {}); err != nil { // a Timeout keeps no loop running
 		return err
 	}
-	return measureTimers(lp, all, &fired,
+	return measureTimers(lp, all, &to.n,
 		func(t *timeout, d time.Duration) { lp.SetTimeout(&t.Timeout, lp.Now().Add(d)) },
 		func(t *timeout) { lp.StopTimeout(&t.Timeout) })
 }
