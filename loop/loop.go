@@ -145,7 +145,9 @@ type Loop struct {
 	handles  handles
 	active   int // handles that are active and referenced
 	closing  int // handles whose close callback is to come
-	requests int // operations in flight that hold the loop; see Hold
+	yielded  poller.Time
+	owed     bool // other goroutines may wait for what this turn has done
+	requests int  // operations in flight that hold the loop; see Hold
 
 	shutdown *shutdown // nil unless one is under way
 	cause    error     // see Cause

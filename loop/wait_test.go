@@ -2,18 +2,21 @@ package loop
 
 import (
 	"context"
+	"runtime"
+	"sync/atomic"
 	"testing"
 
 	"example.com/pike/poller"
 )
 
-// A recorder is a poller that only notes how long it was to wait.
+// A recorder is a poller that only notes how long it was to wait, and has the time it
+// is given.
 type recorder struct {
 	poller.Poller
-	deadline poller.Time
+	deadline, now poller.Time
 }
 
-func (*recorder) Now() poller.Time                  { return 1 }
+func (r *recorder) Now() poller.Time                { return r.now + 1 }
 func (*recorder) Wake() error                       { return nil }
 func (*recorder) Close() error                      { return nil }
 func (r *recorder) Poll(deadline poller.Time) error { r.deadline = deadline; return nil }
@@ -46,3 +49,64 @@ func TestLastLookBeforeSleep(t *testing.T) {
 		l.Close()
 	}
 }
+
+// A loop lets goroutines run before it sleeps if it has answered one, has handed out
+// work, or has not done so for long. On one processor nobody else would run them.
+func TestYield(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	for name, c := range map[string]struct {
+		do    func(l *Loop, spawn func())
+		sleep poller.Time
+		want  bool
+	}{
+		"nothing": {func(l *Loop, spawn func()) { spawn() }, 0, false},
+		"long":    {func(l *Loop, spawn func()) { spawn() }, poller.Time(yieldEvery), true},
+		"post": {func(l *Loop, spawn func()) {
+			l.Post(spawn)
+			l.runPosts()
+		}, 0, true},
+		"work": {func(l *Loop, spawn func()) {
+			Work(t.Context(), l, func(context.Context) (int, error) { return 0, nil }, func(int, error) {})
+		}, 0, true},
+	} {
+		const rounds = 20
+		var ran atomic.Int64
+		spawn := func() { go ran.Add(1) }
+		r := &recorder{}
+		l, err := New(Options{Poller: r, Executor: executor(func(fn func()) error {
+			go func() {
+				ran.Add(1)
+				fn()
+			}()
+			return nil
+		})})
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := 0
+		for range rounds {
+			r.now += c.sleep
+			l.now = r.now
+			ran.Store(0)
+			c.do(l, spawn)
+			if err := l.wait(poller.Never); err != nil {
+				t.Fatal(err)
+			}
+			if ran.Load() > 0 {
+				seen++
+			}
+			for ran.Load() == 0 {
+				runtime.Gosched()
+			}
+		}
+		// The scheduler takes now and then the loop's goroutine first, or ends its time.
+		if most := seen > rounds/2; most != c.want {
+			t.Errorf("after %s: others had run in %d of %d rounds", name, seen, rounds)
+		}
+		l.Close()
+	}
+}
+
+type executor func(func()) error
+
+func (e executor) Submit(fn func()) error { return e(fn) }

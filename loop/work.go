@@ -70,6 +70,7 @@ func Work[T any](ctx context.Context, lp *Loop, job func(context.Context) (T, er
 		}
 		return nil, &misuse{op, err}
 	}
+	lp.owed = true
 	if ctx.Done() != nil {
 		w.forget = context.AfterFunc(ctx, func() { w.drop(context.Cause(ctx)) })
 	}

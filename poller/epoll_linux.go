@@ -26,8 +26,11 @@ type queue struct {
 	closed   bool
 	events   [eventsPerWait]unix.EpollEvent
 	timespec unix.Timespec
+	unasked  int            // waits that block without a look before
 	waits    *time.Duration // nil if nobody wants to know
 }
+
+const unaskedMost = 15
 
 const (
 	armCall     = "epoll_ctl" // that arm makes
@@ -102,25 +105,29 @@ func (q *queue) Wake() error {
 func (q *queue) MeasureWaits(d *time.Duration) { q.waits = d }
 
 // wait takes what is ready, and blocks until deadline only if nothing is: under
-// load the loop never leaves the cheap raw call.
-func (q *queue) wait(deadline Time) (int, error) {
-	n, e := epollPoll(q.ep, q.events[:])
+// load the loop never leaves the cheap raw call. Where that finds nothing, as between the
+// messages of one connection, it is left out for a while, or until several come at once.
+func (q *queue) wait(deadline Time) (n int, err error) {
+	var e errno
+	if q.unasked > 0 && deadline > 0 {
+		q.unasked--
+	} else if n, e = epollPoll(q.ep, q.events[:]); n == 0 {
+		q.unasked = unaskedMost
+	}
 	var began Time
 	if q.waits != nil {
 		began = q.Now()
 	}
 	for n == 0 || e == unix.EINTR {
-		if deadline == Never {
-			n, e = epollWait(q.ep, q.events[:], -1)
-			continue
-		}
 		// The time that is left, afresh: the Go runtime interrupts waits with
 		// its preemption signal early and often.
 		now := q.Now()
 		if deadline <= now {
 			break
 		}
-		n, e = q.waitFor(deadline.Sub(now))
+		if n, e = q.waitUntil(deadline, now); n > 1 {
+			q.unasked = 0
+		}
 	}
 	if q.waits != nil {
 		*q.waits += q.Now().Sub(began)
@@ -131,7 +138,11 @@ func (q *queue) wait(deadline Time) (int, error) {
 	return max(n, 0), nil
 }
 
-func (q *queue) waitFor(d time.Duration) (int, errno) {
+func (q *queue) waitUntil(deadline, now Time) (int, errno) {
+	if deadline == Never {
+		return epollWait(q.ep, q.events[:], -1)
+	}
+	d := deadline.Sub(now)
 	if !q.coarse {
 		q.timespec = unix.NsecToTimespec(int64(d))
 		n, e := epollWait2(q.ep, q.events[:], &q.timespec)
