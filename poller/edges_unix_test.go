@@ -106,3 +106,53 @@ func TestStopAndStartLoseNothing(t *testing.T) {
 		})
 	})
 }
+
+// TestBlockedSendAfterEnd: the end of the peer stays to be read for ever, which must not be
+// told again and again while a Send waits for room.
+func TestBlockedSendAfterEnd(t *testing.T) {
+	const size = 16 << 20
+	each(t, func(t *testing.T, p poller.Poller) {
+		a, b := pair(t, p, local)
+		ended, got, sent := false, 0, false
+		b.received = func(_ []byte, err error) { ended = ended || err == io.EOF }
+		b.sent = func(error) { sent = true }
+		a.received = func(p []byte, err error) { got += len(p) }
+		b.Start()
+		a.Shutdown()
+		until(t, p, "the end is received", func() bool { return ended })
+		sent = b.Send([][]byte{make([]byte, size)})
+		pause(t, p, 10*time.Millisecond) // until the system is full
+		if polls := pause(t, p, 50*time.Millisecond); polls > 20 {
+			t.Errorf("%d polls in 50 ms of waiting", polls)
+		}
+		a.Start()
+		until(t, p, "all is received", func() bool { return sent && got == size })
+	})
+}
+
+// TestDuplicateOutlivesStream: to close a descriptor does not end the events of a file that
+// another descriptor keeps open. Nobody is told of them, and they do not keep Poll from waiting.
+func TestDuplicateOutlivesStream(t *testing.T) {
+	each(t, func(t *testing.T, p poller.Poller) {
+		a, b := pair(t, p, local)
+		b.Start()
+		duplicate, err := unix.Dup(int(b.Stream.(poller.Descriptor).Fd()))
+		if err != nil {
+			t.Fatal("Dup: ", err)
+		}
+		defer unix.Close(duplicate)
+		b.received = func([]byte, error) { t.Error("Received after Close") }
+		isClosed := false
+		b.closed = func() { isClosed = true }
+		b.Close()
+		until(t, p, "it is closed", func() bool { return isClosed })
+		next, _ := pair(t, p, local) // in the slot that has become free, perhaps
+		next.received = func([]byte, error) { t.Error("another stream was told") }
+		next.Start()
+		a.TrySend([]byte("abc"))
+		a.Shutdown()
+		if polls := pause(t, p, 50*time.Millisecond); polls > 20 {
+			t.Errorf("%d polls in 50 ms of waiting", polls)
+		}
+	})
+}

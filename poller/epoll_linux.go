@@ -44,6 +44,8 @@ const (
 	// read is not the end of it: what is left may be an end, or wait behind an
 	// urgent byte (tcp(7)).
 	receiving = Readable | Priority | PeerClosed | Hangup
+
+	watchesEdges = true
 )
 
 // NewEpoll opens the readiness backend of Linux.

@@ -32,7 +32,8 @@ const (
 
 	seesErrorQueue = false // no BSD has one
 
-	receiving = Readable // what a stream is watched for while it only receives
+	receiving    = Readable // what a stream is watched for while it only receives
+	watchesEdges = false
 )
 
 // A queue is a kqueue, what wakes it, and the clock.

@@ -90,11 +90,18 @@ func (s *source) rearm() errno {
 // lose takes out of the mask what the system would not watch for.
 func (s *source) lose(lost Events) { s.marks &^= marks(lost) & watched }
 
-// shut stops the events of s and queues it to end after the batch.
+// harmless reports whether s may stay watched although nobody wants its events: by
+// edges each comes once, and a slot that is another's by then ignores it.
+func (s *source) harmless() bool { return watchesEdges && s.mask() == receiving }
+
+// shut stops the events of s and queues it to end after the batch. To close a descriptor
+// stops them too, unless it has a duplicate, so that harmless ones cost no system call.
 func (s *source) shut(e endpoint) {
 	s.mark(closed)
 	s.unmark(started)
-	s.arm(0)
+	if !s.harmless() {
+		s.arm(0)
+	}
 	s.p.closing.push(e)
 }
 
@@ -117,6 +124,7 @@ func (s *source) release() {
 // give takes s out of the poller with its descriptor open.
 func (s *source) give(e endpoint) uintptr {
 	fd := s.fd
+	s.arm(0)
 	s.shut(e)
 	s.p.queue.sync(fd)
 	s.fd = -1

@@ -55,8 +55,14 @@ func (s *stream) Start() {
 	}
 }
 
-// directions is what s is watched for, of Readable and Writable.
-func (s *stream) directions() Events { return s.mask() & (Readable | Writable) }
+// directions is what s is watched for, of Readable and Writable. After the end the
+// first is a leftover, see finish.
+func (s *stream) directions() Events {
+	if s.is(ended) {
+		return s.mask() & Writable
+	}
+	return s.mask() & (Readable | Writable)
+}
 
 // arm has the system watch for mask. A stream that only receives is watched by edges
 // if it may be: the system then need not look at each socket once more, after the
@@ -205,10 +211,14 @@ func (s *stream) receive(ev Events) {
 	}
 }
 
-// finish ends the receiving side.
+// finish ends the receiving side. What is watched by edges stays so: nothing new comes
+// after an end but a reset, and most streams are closed next.
 func (s *stream) finish(err error) {
 	s.mark(ended)
-	s.Stop()
+	s.unmark(started)
+	if !s.harmless() {
+		s.arm(s.directions())
+	}
 	s.h.Received(nil, err)
 }
 
