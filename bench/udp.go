@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"example.com/pike/bench/load"
@@ -10,6 +11,7 @@ import (
 
 var (
 	uvUDPProgram    = compileC("uvudp", "peers/uvudp.c", "-luv")
+	floorUDPProgram = compileC("floorudp", "peers/floorudp.c")
 	uvPummelProgram = compileC("uvpummel", "peers/uvpummel.c", "-luv")
 )
 
@@ -52,7 +54,8 @@ func udpOnePeer() []Workload {
 		},
 		{
 			Name: "udp-receive", About: "UDP, the peer receives datagrams of 1 KiB of one peer, and acknowledges 512 at a time",
-			Metrics: metrics, Goals: goals, Peers: peers("receive"), Measure: measure("udp-fill"),
+			Metrics: metrics, Goals: goals, Measure: measure("udp-fill"),
+			Peers: slices.Insert(peers("receive"), 2, Peer{Name: "floor", Program: floorUDPProgram, Args: []string{"receive", anyPort}}),
 		},
 	}
 }
