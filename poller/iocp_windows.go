@@ -42,6 +42,7 @@ type iocp struct {
 	live     []endpoint
 	inflight int // operations that the system has
 	ready    backlog[endpoint]
+	current  endpoint          // that has been told that it may do something
 	failed   backlog[endpoint] // whose outcome was known where it must not be told
 	closing  backlog[endpoint] // to end when the batch is over
 	buf      []byte            // what streams receive into
@@ -102,6 +103,10 @@ func (p *iocp) Pending() bool {
 }
 
 func (p *iocp) Poll(deadline Time) error {
+	if s := p.current; s != nil { // a handler's panic has cut short what it did
+		p.current = nil
+		s.base().later(s)
+	}
 	if p.Pending() {
 		deadline = 0
 	}
@@ -127,7 +132,9 @@ func (p *iocp) Poll(deadline Time) error {
 		s := p.ready.pop()
 		s.base().queued = false
 		if !s.base().closed {
+			p.current = s
 			s.proceed()
+			p.current = nil
 		}
 	}
 	p.finish()
@@ -154,7 +161,9 @@ func (p *iocp) complete(e *entry) {
 		if o.Internal != 0 {
 			failure = result(b.h, &p.scratch, o)
 		}
+		p.current = s
 		s.completed(o, int(e.n), failure)
+		p.current = nil
 	case b.inflight == 0:
 		p.closing.push(s)
 	}

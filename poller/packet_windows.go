@@ -170,7 +170,7 @@ func (s *packet) completed(o *op, _ int, e errno) {
 }
 
 func (s *packet) proceed() {
-	if s.readable {
+	if s.readable || !s.ops.recv.out { // or a panic has cut short what was before arm
 		s.receive()
 	}
 	if s.busy && !s.ops.send.out && !s.failing && !s.closed {

@@ -105,3 +105,32 @@ func TestPanicMidwayLosesNothing(t *testing.T) {
 		caught(t, p, "all is sent and received", func() bool { return sent && received == size })
 	})
 }
+
+// TestPanicMidwayLosesNoDatagram has a handler panic at each batch.
+func TestPanicMidwayLosesNoDatagram(t *testing.T) {
+	const n = 50
+	each(t, func(t *testing.T, p poller.Poller) {
+		received := 0
+		a, b := new(packet), new(packet)
+		b.received = func(ms []poller.Message, err error) {
+			received += len(ms)
+			panic("in Received")
+		}
+		for _, s := range []*packet{a, b} {
+			var err error
+			if s.Packet, err = p.Bind(local, nil, s); err != nil {
+				t.Fatal("Bind: ", err)
+			}
+		}
+		b.Start()
+		for want := 1; want <= n; want++ {
+			if !a.Send([]poller.Message{{Data: []byte("x"), Peer: b.Addr().AddrPort}}) {
+				t.Fatal("one datagram did not fit")
+			}
+			if want%7 == 0 {
+				caught(t, p, "all have arrived", func() bool { return received == want })
+			}
+		}
+		caught(t, p, "all have arrived", func() bool { return received == n })
+	})
+}

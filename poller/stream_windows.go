@@ -95,7 +95,7 @@ func (s *stream) completed(o *op, n int, e errno) {
 
 // proceed receives before it sends: what arrived before a reset comes first.
 func (s *stream) proceed() {
-	if s.readable {
+	if s.readable || !s.recv.out && !s.dialing { // or a panic has cut short what was before arm
 		s.receive()
 	}
 	if !s.closed && s.out != nil && s.out.busy && !s.out.op.out && !s.failing {
