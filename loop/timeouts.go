@@ -111,6 +111,10 @@ func (q *timeouts) stop(t *Timeout) bool {
 // then waits for the next pass, even if it is due at once.
 func (q *timeouts) pop(now poller.Time, before uint64) *Timeout {
 	q.now = max(q.now, now)
+	if q.armed == 0 {
+		q.wheel.cur = max(q.wheel.cur, tickOf(q.now))
+		return nil
+	}
 	for len(q.heap) == 0 {
 		if !q.turn() {
 			return nil
@@ -155,7 +159,10 @@ func (q *timeouts) behind(now poller.Time, before uint64) *Timeout {
 // others was stopped or moved away and nothing else is due before it was; to
 // wake then costs a pass that finds nothing and spreads the slot out.
 func (q *timeouts) next() poller.Time {
-	if len(q.heap) > 0 {
+	switch {
+	case q.armed == 0:
+		return poller.Never
+	case len(q.heap) > 0:
 		return q.heap[0].due
 	}
 	return q.wheel.next()

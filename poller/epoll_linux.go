@@ -121,15 +121,20 @@ func (q *queue) wait(deadline Time) (n int, err error) {
 		began = q.Now()
 	}
 	for n == 0 || e == unix.EINTR {
+		if deadline == Never {
+			n, e = epollWait(q.ep, q.events[:], -1)
+			continue
+		}
 		// The time that is left, afresh: the Go runtime interrupts waits with
 		// its preemption signal early and often.
 		now := q.Now()
 		if deadline <= now {
 			break
 		}
-		if n, e = q.waitUntil(deadline, now); n > 1 {
-			q.unasked = 0
-		}
+		n, e = q.waitFor(deadline.Sub(now))
+	}
+	if n > 1 {
+		q.unasked = 0
 	}
 	if q.waits != nil {
 		*q.waits += q.Now().Sub(began)
@@ -140,11 +145,7 @@ func (q *queue) wait(deadline Time) (n int, err error) {
 	return max(n, 0), nil
 }
 
-func (q *queue) waitUntil(deadline, now Time) (int, errno) {
-	if deadline == Never {
-		return epollWait(q.ep, q.events[:], -1)
-	}
-	d := deadline.Sub(now)
+func (q *queue) waitFor(d time.Duration) (int, errno) {
 	if !q.coarse {
 		q.timespec = unix.NsecToTimespec(int64(d))
 		n, e := epollWait2(q.ep, q.events[:], &q.timespec)
