@@ -132,6 +132,7 @@ type Loop struct {
 	onPanic  func(Handle, any, []byte)
 
 	now      poller.Time
+	slept    bool // since now
 	timers   timeouts
 	mail     mailbox
 	deferred backlog[Flusher]
@@ -217,20 +218,25 @@ func (systemResolver) LookupNetIP(ctx context.Context, network, host string) ([]
 	return net.DefaultResolver.LookupNetIP(ctx, network, host)
 }
 
-// Now is the time at which the present turn began or its poll returned,
-// whichever was later; UpdateNow reads the clock afresh. It does not follow the
-// wall clock.
+// Now is the time of the present phase of the turn: when the turn began; in what the
+// poll calls back, when one of those first asked for it; after that, when the poll had
+// returned. UpdateNow reads the clock afresh. It does not follow the wall clock.
 func (l *Loop) Now() poller.Time {
 	l.Check("loop.Loop.Now")
+	if l.slept {
+		return l.UpdateNow()
+	}
 	return l.now
 }
 
 // UpdateNow reads the clock, for callbacks that have run long.
 func (l *Loop) UpdateNow() poller.Time {
 	l.Check("loop.Loop.UpdateNow")
-	l.now = l.poller.Now()
+	l.updateNow()
 	return l.now
 }
+
+func (l *Loop) updateNow() { l.now, l.slept = l.poller.Now(), false }
 
 // Poller is the poller that the loop owns, for packages that make handles.
 func (l *Loop) Poller() poller.Poller { return l.poller }

@@ -226,7 +226,7 @@ func (l *Loop) rest(limit poller.Time) error {
 // poll is the second half of a turn.
 func (l *Loop) poll(deadline poller.Time) error {
 	err := l.wait(deadline)
-	l.now = l.poller.Now()
+	l.updateNow()
 	l.check.run(l)
 	l.flush()
 	l.runCloses()
@@ -251,6 +251,7 @@ func (l *Loop) wait(deadline poller.Time) error {
 	if l.measureIdle {
 		began = l.poller.Now()
 	}
+	l.slept = true
 	err := l.poller.Poll(deadline)
 	l.sleeping.Store(false)
 	if l.measureIdle {
@@ -272,7 +273,7 @@ func (l *Loop) yield() {
 
 // runTimers reports whether any was due.
 func (l *Loop) runTimers() (ran bool) {
-	l.now = l.poller.Now()
+	l.updateNow()
 	before := l.timers.seq + 1 // what is armed from here on waits for the next turn
 	for range timersPerTurn {
 		t := l.timers.pop(l.now, before)

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"example.com/pike/poller"
 )
@@ -14,12 +15,48 @@ import (
 type recorder struct {
 	poller.Poller
 	deadline, now poller.Time
+	told          func()
 }
 
-func (r *recorder) Now() poller.Time                { return r.now + 1 }
-func (*recorder) Wake() error                       { return nil }
-func (*recorder) Close() error                      { return nil }
-func (r *recorder) Poll(deadline poller.Time) error { r.deadline = deadline; return nil }
+func (r *recorder) Now() poller.Time { return r.now + 1 }
+func (*recorder) Wake() error        { return nil }
+func (*recorder) Close() error       { return nil }
+func (r *recorder) Poll(deadline poller.Time) error {
+	if r.deadline = deadline; r.told != nil {
+		r.told()
+	}
+	return nil
+}
+
+// What the poller calls back after a long wait is not told the time before it: a timeout that
+// it arms from there would be due at once.
+func TestNowAfterTheWait(t *testing.T) {
+	r := new(recorder)
+	l, err := New(Options{Poller: r})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var told, again poller.Time
+	r.told = func() {
+		r.now += poller.Time(time.Hour)
+		told = l.Now()
+		r.now++
+		again = l.Now()
+	}
+	if _, err := l.NewAsync(func() {}); err != nil { // or there is nothing to wait for
+		t.Fatal(err)
+	}
+	if _, err := l.RunOnce(); err != nil {
+		t.Fatal(err)
+	}
+	if want := poller.Time(time.Hour) + 1; told != want || again != want {
+		t.Errorf("Now was %d and then %d, want %d", told, again, want)
+	}
+	if want := r.Now(); l.Now() != want {
+		t.Errorf("after the poll Now is %d, want %d", l.Now(), want)
+	}
+}
 
 // A Post or Stop that finds the loop awake does not wake it, and may come after
 // the loop has looked for the last time before it sleeps: a window too small to
