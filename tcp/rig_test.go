@@ -182,11 +182,11 @@ func (r *rig) peer(o *tcp.Options) (c *tcp.Conn, nc *net.TCPConn) {
 	return c, d.(*net.TCPConn)
 }
 
-// no fails the test on an error.
 // forgetsResets reports whether the system takes a reset for an orderly end where
 // nobody was reading when it came, as Wine 8 does.
 func forgetsResets() bool { return strings.HasPrefix(pollertest.Wine(), "8.") }
 
+// no fails the test on an error.
 func (r *rig) no(err error) {
 	r.Helper()
 	if err != nil {

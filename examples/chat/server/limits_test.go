@@ -11,9 +11,6 @@ import (
 )
 
 func TestSlowReader(t *testing.T) {
-	if pollertest.Wine() != "" {
-		t.Skip("under Wine 8 the last messages do not always come within 30 s, one run in three; why is not known yet")
-	}
 	h := newHall(t, Options{})
 	all := h.meet("ann", "bob")
 	a, b := all[0], all[1]
@@ -25,7 +22,8 @@ func TestSlowReader(t *testing.T) {
 	text := strings.Repeat("x", 4000)
 	sent := 0
 	h.until("the slow reader to be dropped", func() bool {
-		for ; sent < 20_000 && a.conn.Buffered() < 1<<20; sent++ {
+		// No faster than bob reads, or bob may be dropped too: what moves his bytes may need a processor that we keep.
+		for ; sent < 20_000 && sent-len(b.lines) < 32; sent++ {
 			a.send(text)
 		}
 		return h.logged("dropped", "") > 0
@@ -40,7 +38,8 @@ func TestSlowReader(t *testing.T) {
 	}
 	a.sync()
 	slow.conn.ResumeRead()
-	h.until("the reset", func() bool { return slow.gone })
+	// Wine 8 forgets a reset that comes while no receive is pending.
+	h.until("the reset", func() bool { return slow.gone || slow.eof && strings.HasPrefix(pollertest.Wine(), "8.") })
 }
 
 // TestFlood sends at once what becomes far more than a client may leave unread. The client reads, so it gets it all.
