@@ -75,7 +75,27 @@ func (q *timeouts) set(t *Timeout, due poller.Time) {
 	due = max(due, q.now)
 	q.seq++
 	seq := q.seq
-	from, to := t.place, q.wheel.place(due)
+	w := &q.wheel
+	from, to := t.place, w.place(due)
+	if from == to || min(from, to) < inWheel {
+		q.change(t, due, seq, to)
+		return
+	}
+	// A move from slot to slot is what most calls are, and here in one piece: among
+	// a million Timeouts it is the wait for t.place, and the fewer instructions, the
+	// more moves wait at the same time.
+	if w.slot(from).cut(t) {
+		w.behead(t)
+	}
+	t.due, t.seq, t.place = due, seq, to
+	if w.slot(to).add(t) {
+		w.occupy(to)
+	}
+}
+
+// change is any set that is not a move from slot to slot.
+func (q *timeouts) change(t *Timeout, due poller.Time, seq uint64, to timeoutPlace) {
+	from := t.place
 	switch {
 	case from == to && to == inHeap:
 		t.due, t.seq = due, seq
@@ -83,8 +103,6 @@ func (q *timeouts) set(t *Timeout, due poller.Time) {
 	case from == to:
 		q.wheel.move(t, due)
 		t.seq = seq
-	case from >= inWheel && to >= inWheel:
-		q.wheel.relink(t, due, seq, to)
 	default:
 		if from == nowhere {
 			q.armed++

@@ -162,8 +162,8 @@ func (m *timeoutsModel) checkLinks() {
 	if w.cur > tickOf(m.now) {
 		m.t.Fatalf("the wheel is %d ticks ahead of time, and all until then in the heap", w.cur-tickOf(m.now))
 	}
-	for i := range w.slots {
-		s, n := &w.slots[i], linked
+	for i := range wheelLevels * levelSlots {
+		s, n := w.slot(inWheel+timeoutPlace(i)), linked
 		level, shift := i/levelSlots, shiftOf(i/levelSlots)
 		for _, t := range s.lanes {
 			for prev := (*Timeout)(nil); t != nil; prev, t = t, t.next {
