@@ -26,10 +26,12 @@ type queue struct {
 	closed   bool
 	events   [eventsPerWait]unix.EpollEvent
 	timespec unix.Timespec
-	unasked  int            // waits that block without a look before
+	unasked  int            // waits from here on that block without a look before, see wait
 	waits    *time.Duration // nil if nobody wants to know
 }
 
+// unaskedMost is how many waits go without a look after one that found nothing. Load that begins
+// meanwhile brings the looks back as soon as two events come at once.
 const unaskedMost = 15
 
 const (
@@ -111,7 +113,8 @@ func (q *queue) MeasureWaits(d *time.Duration) { q.waits = d }
 // messages of one connection, it is left out for a while, or until several come at once.
 func (q *queue) wait(deadline Time) (n int, err error) {
 	var e errno
-	if q.unasked > 0 && deadline > 0 {
+	look := q.unasked == 0 || deadline <= 0
+	if !look {
 		q.unasked--
 	} else if n, e = epollPoll(q.ep, q.events[:]); n == 0 {
 		q.unasked = unaskedMost
@@ -129,6 +132,9 @@ func (q *queue) wait(deadline Time) (n int, err error) {
 		// its preemption signal early and often.
 		now := q.Now()
 		if deadline <= now {
+			if !look {
+				n, e = epollPoll(q.ep, q.events[:])
+			}
 			break
 		}
 		n, e = q.waitFor(deadline.Sub(now))

@@ -10,6 +10,7 @@ import (
 var clockClauses = []clause{
 	{name: "C8_deadline_is_never_early", test: deadlineNeverEarly},
 	{name: "C8_past_deadline_does_not_block", test: pastDeadline},
+	{name: "C8_past_deadline_tells_what_there_is", test: pastDeadlineTells, both: true},
 	{name: "C8_deadline_with_idle_sockets", test: deadlineWithSockets, both: true},
 	{name: "C8_clock_does_not_go_back", test: clockForward},
 }
@@ -36,6 +37,24 @@ func pastDeadline(r *rig) {
 		r.poll(deadline)
 		if d := r.p.Now().Sub(start); d > patience/2 {
 			r.Errorf("at %d, a deadline of %d took %v", start, deadline, d)
+		}
+	}
+}
+
+// pastDeadlineTells has data wait before it polls with a deadline that is past and
+// not 0, right after Polls that had nothing to tell.
+func pastDeadlineTells(r *rig) {
+	a, b := r.pair(nil)
+	for sent := int64(1); sent <= 5; sent++ {
+		a.send(1)
+		r.settle()
+		b.start()
+		for range 3 { // a Poll may return early with nothing done
+			r.poll(r.p.Now() - 1)
+		}
+		b.stop()
+		if b.in != sent {
+			r.Fatalf("of %d bytes that are there, Poll with a deadline that is past tells %d", sent, b.in)
 		}
 	}
 }
