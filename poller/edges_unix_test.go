@@ -131,28 +131,105 @@ func TestBlockedSendAfterEnd(t *testing.T) {
 }
 
 // TestDuplicateOutlivesStream: to close a descriptor does not end the events of a file that
-// another descriptor keeps open. Nobody is told of them, and they do not keep Poll from waiting.
+// another descriptor keeps open. Nobody is told of them, and none makes Poll return.
 func TestDuplicateOutlivesStream(t *testing.T) {
+	for _, when := range []string{"before it starts", "after it started", "after its end", "after Close"} {
+		t.Run("a duplicate made "+when, func(t *testing.T) {
+			each(t, func(t *testing.T, p poller.Poller) {
+				a, b := pair(t, p, local)
+				duplicate := -1
+				b.made(when == "before it starts", &duplicate)
+				b.Start()
+				pause(t, p, time.Millisecond)
+				b.made(when == "after it started", &duplicate)
+				if when == "after its end" {
+					ended := false
+					b.received = func([]byte, error) { ended = true }
+					a.Shutdown()
+					until(t, p, "the end is received", func() bool { return ended })
+					b.made(true, &duplicate)
+				}
+				b.received = func([]byte, error) { t.Error("Received after Close") }
+				isClosed := false
+				b.closed = func() { isClosed = true }
+				b.Close()
+				b.made(when == "after Close", &duplicate)
+				defer unix.Close(duplicate)
+				until(t, p, "it is closed", func() bool { return isClosed })
+				next, _ := pair(t, p, local) // in the slot that has become free, perhaps
+				next.received = func([]byte, error) { t.Error("another stream was told") }
+				next.Start()
+				pause(t, p, time.Millisecond)
+				events := p.(poller.Meter).Events()
+				for range 10 {
+					a.TrySend([]byte("abc"))
+					pause(t, p, time.Millisecond)
+				}
+				if n := p.(poller.Meter).Events() - events; n != 0 {
+					t.Errorf("%d events of a stream that is closed", n)
+				}
+			})
+		})
+	}
+}
+
+// made makes a duplicate of the descriptor, if now is the time.
+func (s *stream) made(now bool, duplicate *int) {
+	if now {
+		*duplicate, _ = unix.Dup(int(s.Stream.(poller.Descriptor).Fd()))
+	}
+}
+
+// TestAdoptDuplicateOfAClosed takes in what a closed stream has left open. It gets the number
+// that has become free, by which the system may know the stream still.
+func TestAdoptDuplicateOfAClosed(t *testing.T) {
 	each(t, func(t *testing.T, p poller.Poller) {
 		a, b := pair(t, p, local)
 		b.Start()
-		duplicate, err := unix.Dup(int(b.Stream.(poller.Descriptor).Fd()))
-		if err != nil {
-			t.Fatal("Dup: ", err)
-		}
-		defer unix.Close(duplicate)
-		b.received = func([]byte, error) { t.Error("Received after Close") }
+		pause(t, p, time.Millisecond)
+		duplicate := -1
+		b.made(true, &duplicate)
 		isClosed := false
 		b.closed = func() { isClosed = true }
 		b.Close()
 		until(t, p, "it is closed", func() bool { return isClosed })
-		next, _ := pair(t, p, local) // in the slot that has become free, perhaps
-		next.received = func([]byte, error) { t.Error("another stream was told") }
-		next.Start()
-		a.TrySend([]byte("abc"))
-		a.Shutdown()
-		if polls := pause(t, p, 50*time.Millisecond); polls > 20 {
-			t.Errorf("%d polls in 50 ms of waiting", polls)
+		c := new(stream)
+		var err error
+		if c.Stream, err = p.(poller.Adopter).AdoptStream(uintptr(duplicate), c); err != nil {
+			t.Fatal("AdoptStream: ", err)
 		}
+		unix.Close(duplicate)
+		var got bytes.Buffer
+		c.received = func(p []byte, err error) {
+			got.Write(p)
+			if err != nil {
+				t.Error("Received: ", err)
+			}
+		}
+		c.Start()
+		a.TrySend([]byte("abc"))
+		until(t, p, "the duplicate receives", func() bool { return got.String() == "abc" })
+	})
+}
+
+// TestUrgentByteReadByAnother: who takes the urgent byte takes the sign that there is one as
+// well, and reads still stop at it.
+func TestUrgentByteReadByAnother(t *testing.T) {
+	each(t, func(t *testing.T, p poller.Poller) {
+		a, b := pair(t, p, local)
+		var got bytes.Buffer
+		b.received = func(p []byte, err error) { got.Write(p) }
+		b.Start()
+		pause(t, p, time.Millisecond)
+		a.TrySend([]byte("abc"))
+		if err := unix.Sendto(int(a.Stream.(poller.Descriptor).Fd()), []byte("!"), unix.MSG_OOB, nil); err != nil {
+			t.Fatal("Sendto: ", err)
+		}
+		a.TrySend([]byte("defg"))
+		urgent := make([]byte, 1)
+		if _, _, err := unix.Recvfrom(int(b.Stream.(poller.Descriptor).Fd()), urgent, unix.MSG_OOB); err != nil || urgent[0] != '!' {
+			t.Fatalf("the urgent byte is %q, %v", urgent, err)
+		}
+		until(t, p, "all but the urgent byte is received", func() bool { return got.String() == "abcdefg" })
 	})
 }

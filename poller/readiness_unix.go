@@ -43,7 +43,7 @@ type readiness struct {
 	packets *packetBuffers
 	seen    uint64
 	at, n   int  // the event that is being handled, and how many there are
-	fetched byte // means nothing, but a load of which nothing comes is not made
+	fetched byte // keeps the compiler from dropping loads
 }
 
 // An endpoint is a socket or a watch as the readiness core sees it.

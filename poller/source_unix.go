@@ -36,7 +36,7 @@ const (
 	shutting    marks = 0x800  // Shutdown waits for the Send in flight
 	isIPv4      marks = 0x1000 // AF_INET
 	isLocal     marks = 0x4000 // AF_UNIX; AF_INET6 has no mark
-	edged       marks = 0x8000 // a stream that may be watched by edges; see stream.watch
+	edged       marks = 0x8000 // a stream that may be watched by edges; see stream.arm
 	familyMarks       = isIPv4 | isLocal
 )
 
@@ -91,11 +91,13 @@ func (s *source) rearm() errno {
 func (s *source) lose(lost Events) { s.marks &^= marks(lost) & watched }
 
 // harmless reports whether s may stay watched although nobody wants its events: by
-// edges each comes once, and a slot that is another's by then ignores it.
+// edges each comes once, and a slot that is another's by then ignores it. A duplicate of
+// the descriptor would keep it watched for good, so that one who may have made one is
+// not watched by edges, see stream.Fd.
 func (s *source) harmless() bool { return watchesEdges && s.mask() == receiving }
 
-// shut stops the events of s and queues it to end after the batch. To close a descriptor
-// stops them too, unless it has a duplicate, so that harmless ones cost no system call.
+// shut stops the events of s and queues it to end after the batch. To close the only
+// descriptor stops them too, so that harmless ones cost no system call.
 func (s *source) shut(e endpoint) {
 	s.mark(closed)
 	s.unmark(started)

@@ -88,6 +88,23 @@ func (s *stream) unreceivable(e errno) {
 	}
 }
 
+// Fd is for what pike does not know of. The socket may have another descriptor from here
+// on, or a layer of the system's own, or its urgent bytes be read by others: so it is
+// watched as an adopted one.
+func (s *stream) Fd() uintptr {
+	if s.is(edged) {
+		s.unmark(edged)
+		switch {
+		case s.mask() != receiving:
+		case s.is(closed):
+			s.arm(0)
+		default:
+			s.watch(s.directions())
+		}
+	}
+	return s.source.Fd()
+}
+
 func (s *stream) Stop() {
 	s.unmark(started)
 	s.arm(s.directions() &^ Readable)
@@ -188,6 +205,11 @@ func (s *stream) receive(ev Events) {
 		n, e := recv(s.fd, buf)
 		switch {
 		case e == unix.EAGAIN:
+			// Of a read with a signal pending too, which stops at an urgent byte that
+			// it has come to (tcp_recvmsg_locked in net/ipv4/tcp.c): there is data behind.
+			if ev&(Readable|Priority) == Readable|Priority {
+				s.unreceivable(s.again())
+			}
 			return
 		case e == unix.EINTR:
 			continue
@@ -206,9 +228,17 @@ func (s *stream) receive(ev Events) {
 			return
 		}
 	}
-	if s.is(started) && s.mask() == receiving {
-		s.unreceivable(s.rearm())
+	if s.is(started) {
+		s.unreceivable(s.again())
 	}
+}
+
+// again has the system say once more what it says once.
+func (s *stream) again() errno {
+	if !s.harmless() {
+		return 0
+	}
+	return s.rearm()
 }
 
 // finish ends the receiving side. What is watched by edges stays so: nothing new comes
