@@ -132,11 +132,14 @@ type Loop struct {
 	onPanic  func(Handle, any, []byte)
 
 	now      poller.Time
-	slept    bool // since now
+	slept    bool        // since now; or the poll has begun
+	yielded  poller.Time // when it did last
+	crowded  poller.Time // until then it does not
+	owed     bool        // other goroutines may wait for what this turn has done
 	timers   timeouts
 	mail     mailbox
 	deferred backlog[Flusher]
-	fetched  byte // means nothing, but a load of which nothing comes is not made
+	fetched  byte // keeps the compiler from dropping loads
 	ended    backlog[closer]
 	prepare  hooks
 	check    hooks
@@ -146,9 +149,7 @@ type Loop struct {
 	handles  handles
 	active   int // handles that are active and referenced
 	closing  int // handles whose close callback is to come
-	yielded  poller.Time
-	owed     bool // other goroutines may wait for what this turn has done
-	requests int  // operations in flight that hold the loop; see Hold
+	requests int // operations in flight that hold the loop; see Hold
 
 	shutdown *shutdown // nil unless one is under way
 	cause    error     // see Cause

@@ -15,12 +15,17 @@ import (
 type recorder struct {
 	poller.Poller
 	deadline, now poller.Time
+	step          poller.Time // which each reading of the clock takes
 	told          func()
 }
 
-func (r *recorder) Now() poller.Time { return r.now + 1 }
-func (*recorder) Wake() error        { return nil }
-func (*recorder) Close() error       { return nil }
+func (r *recorder) Now() poller.Time {
+	r.now += r.step
+	return r.now + 1
+}
+
+func (*recorder) Wake() error  { return nil }
+func (*recorder) Close() error { return nil }
 func (r *recorder) Poll(deadline poller.Time) error {
 	if r.deadline = deadline; r.told != nil {
 		r.told()
@@ -55,6 +60,25 @@ func TestNowAfterTheWait(t *testing.T) {
 	}
 	if want := r.Now(); l.Now() != want {
 		t.Errorf("after the poll Now is %d, want %d", l.Now(), want)
+	}
+}
+
+// A turn that does not wait may take long all the same, before it polls.
+func TestNowAfterLongPosts(t *testing.T) {
+	r := new(recorder)
+	l, err := New(Options{Poller: r})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var told poller.Time
+	r.told = func() { told = l.Now() }
+	l.Post(func() { r.now += poller.Time(time.Hour) })
+	if _, err := l.RunNoWait(); err != nil {
+		t.Fatal(err)
+	}
+	if want := poller.Time(time.Hour) + 1; told != want {
+		t.Errorf("Now was %d, want %d", told, want)
 	}
 }
 
@@ -141,6 +165,44 @@ func TestYield(t *testing.T) {
 			t.Errorf("after %s: others had run in %d of %d rounds", name, seen, rounds)
 		}
 		l.Close()
+	}
+}
+
+// A loop whose yields take long does not go on yielding: others have all processors to
+// themselves, and would have its own most of the time.
+func TestYieldsFewAmongMany(t *testing.T) {
+	r := &recorder{step: poller.Time(yieldMost) + 1}
+	l, err := New(Options{Poller: r})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	yields := 0
+	begin := r.now
+	for yields < 3 {
+		l.updateNow()
+		l.owed = true
+		if err := l.wait(poller.Never); err != nil {
+			t.Fatal(err)
+		}
+		if l.yielded == l.now {
+			yields++
+		}
+	}
+	if took, least := r.now-begin, 2*crowdedFor*poller.Time(yieldMost); took < least {
+		t.Errorf("three yields in %d, want %d at least", took, least)
+	}
+	r.step = 0
+	l.now = l.crowded
+	for range 3 {
+		l.now++
+		l.owed = true
+		if err := l.wait(poller.Never); err != nil {
+			t.Fatal(err)
+		}
+		if l.yielded != l.now {
+			t.Error("a yield that takes no time is left out")
+		}
 	}
 }
 
