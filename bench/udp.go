@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 
 	"example.com/pike/bench/load"
@@ -38,13 +37,13 @@ func udpOnePeer() []Workload {
 			return s, nil
 		}
 	}
-	peers := func(kind string) []Peer {
-		return []Peer{
+	peers := func(kind string, floor ...Peer) []Peer {
+		return append([]Peer{
 			{Name: "uv-guide", Program: uvUDPProgram, Args: []string{kind + "-guide", anyPort}},
 			{Name: "uv-tuned", Program: uvUDPProgram, Args: []string{kind + "-tuned", anyPort}},
 			{Name: "go-net", Program: goNetProgram, Args: []string{"udp-" + kind}},
 			{Name: subject, Program: pikeWorkProgram, Args: []string{"udp-" + kind}},
-		}
+		}, floor...)
 	}
 	goals := []Goal{{Metric: perCPU, Peer: "uv-guide", Limit: 8}, {Metric: perCPU, Peer: "uv-tuned", Limit: 8}}
 	return []Workload{
@@ -55,7 +54,7 @@ func udpOnePeer() []Workload {
 		{
 			Name: "udp-receive", About: "UDP, the peer receives datagrams of 1 KiB of one peer, and acknowledges 512 at a time",
 			Metrics: metrics, Goals: goals, Measure: measure("udp-fill"),
-			Peers: slices.Insert(peers("receive"), 2, Peer{Name: "floor", Program: floorUDPProgram, Args: []string{"receive", anyPort}}),
+			Peers: peers("receive", Peer{Name: "floor", Program: floorUDPProgram, Args: []string{"receive", anyPort}}),
 		},
 	}
 }

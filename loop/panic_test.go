@@ -176,3 +176,30 @@ func TestPanicLeavesTheRestForLater(t *testing.T) {
 		})
 	}
 }
+
+// The handle whose own callback has panicked out of Run is for the program to abort, which works.
+func TestAbortAfterAPanic(t *testing.T) {
+	lp := newLoop(t, loop.Options{})
+	var server *tcp.Conn
+	var reason error
+	pair(t, lp, func(c *tcp.Conn) {
+		server = c
+		c.OnRead = func(c *tcp.Conn, p []byte) {
+			c.Write(p)
+			panic(errBoom)
+		}
+		c.OnClose = func(_ *tcp.Conn, err error) { reason = err }
+	}, func(c *tcp.Conn) {
+		c.WriteString("hello")
+		c.OnClose = func(*tcp.Conn, error) { lp.Stop() }
+	})
+	panicked := any(nil)
+	func() {
+		defer func() { panicked = recover() }()
+		lp.Run()
+	}()
+	equal(t, "what Run panicked with", panicked, any(errBoom))
+	no(t, server.Abort())
+	run(t, lp)
+	is(t, reason, tcp.ErrAborted)
+}

@@ -173,6 +173,49 @@ func TestDuplicateOutlivesStream(t *testing.T) {
 	}
 }
 
+// TestReleasedTellsNothing: a descriptor that was given back stays open, and is no longer the
+// poller's to watch.
+func TestReleasedTellsNothing(t *testing.T) {
+	each(t, func(t *testing.T, p poller.Poller) {
+		a, b := pair(t, p, local)
+		b.Start()
+		pause(t, p, time.Millisecond)
+		isClosed := false
+		b.closed = func() { isClosed = true }
+		fd, err := b.Stream.(poller.Releaser).Release()
+		if err != nil {
+			t.Fatal("Release: ", err)
+		}
+		defer unix.Close(int(fd))
+		until(t, p, "it is released", func() bool { return isClosed })
+		events := p.(poller.Meter).Events()
+		for range 10 {
+			a.TrySend([]byte("abc"))
+			pause(t, p, time.Millisecond)
+		}
+		if n := p.(poller.Meter).Events() - events; n != 0 {
+			t.Errorf("%d events of what was given back", n)
+		}
+	})
+}
+
+// TestEndByLevelIsQuiet: an end stays to be read for ever, also where the system would tell
+// of it again and again.
+func TestEndByLevelIsQuiet(t *testing.T) {
+	each(t, func(t *testing.T, p poller.Poller) {
+		a, b := pair(t, p, local)
+		b.Stream.(poller.Descriptor).Fd()
+		b.Start()
+		ended := false
+		b.received = func(_ []byte, err error) { ended = ended || err == io.EOF }
+		a.Shutdown()
+		until(t, p, "the end is received", func() bool { return ended })
+		if polls := pause(t, p, 50*time.Millisecond); polls > 20 {
+			t.Errorf("%d polls in 50 ms of waiting", polls)
+		}
+	})
+}
+
 // made makes a duplicate of the descriptor, if now is the time.
 func (s *stream) made(now bool, duplicate *int) {
 	if now {

@@ -77,7 +77,7 @@ type Meter interface {
 	Events() uint64
 }
 
-// A Prefetcher is a handler that can load what its upcalls begin with, so that the
-// memory of several that are due is waited for once. It returns anything of what
-// it has loaded and changes nothing; Poll may call it, or not.
+// A Prefetcher can load what it begins its work with, so that the memory of several
+// that are due is waited for once: a handler its upcalls, a stream its Send. It returns
+// anything of what it has loaded and changes nothing; it may be called, or not.
 type Prefetcher interface{ Prefetch() byte }

@@ -200,6 +200,34 @@ func TestWatchPriority(t *testing.T) {
 	})
 }
 
+// TestWatchTellsAgain: whatever is watched for, it is told for as long as it is so.
+func TestWatchTellsAgain(t *testing.T) {
+	each(t, func(t *testing.T, p poller.Poller) {
+		for _, ev := range []poller.Events{
+			poller.Readable,
+			poller.Readable | poller.Hangup,
+			poller.Readable | poller.PeerClosed,
+			poller.Readable | poller.Priority | poller.PeerClosed | poller.Hangup,
+		} {
+			r, w := pipe(t)
+			unix.Write(w.fd, []byte("x"))
+			in, err := new(watched), error(nil)
+			in.ready = func(ev poller.Events) { in.events = append(in.events, ev) }
+			if in.Watch, err = p.Watch(uintptr(r.fd), ev, in); errors.Is(err, errors.ErrUnsupported) {
+				continue // no such event here
+			} else if err != nil {
+				t.Fatal("Watch: ", err)
+			}
+			for range 3 {
+				if got := in.now(t, p); got&poller.Readable == 0 {
+					t.Errorf("watched for %x, it tells %x", ev, got)
+				}
+			}
+			in.Close()
+		}
+	})
+}
+
 func TestWatchRefusals(t *testing.T) {
 	each(t, func(t *testing.T, p poller.Poller) {
 		r, _ := pipe(t)

@@ -22,8 +22,8 @@ const (
 // An output is what a connection has queued. Idle connections have none.
 //
 // The first small writes are in small and nowhere else, which is all there is of
-// most outputs: a message to each of a thousand connections touches two lines of the
-// cache of each output. What does not fit there makes a queue of it.
+// most outputs: a short message to each of a thousand connections touches two or three
+// lines of the cache of each output. What does not fit there makes a queue of it.
 type output struct {
 	c      *Conn
 	next   *output // in shared.busy, or of the spare ones
