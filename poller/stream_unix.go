@@ -21,30 +21,6 @@ type stream struct {
 	ip  [16]byte // of the peer, IPv4 mapped; its port and scope are in source
 }
 
-// sending is the state of a Send that was not done at once.
-type sending struct {
-	bufs    [][]byte // from the first that is not wholly sent
-	off     int      // bytes of bufs[0] that are
-	busy    bool     // a Send is in flight
-	err     errno    // how it ended, or a dial
-	recvErr errno    // how Start failed
-	next    *sending
-}
-
-func (p *readiness) takeSending() *sending {
-	o := p.spare
-	if o == nil {
-		return new(sending)
-	}
-	p.spare, o.next = o.next, nil
-	return o
-}
-
-func (p *readiness) putSending(o *sending) {
-	*o = sending{next: p.spare}
-	p.spare = o
-}
-
 func (s *stream) Start() {
 	if s.is(started | ended | closed) {
 		return
@@ -292,101 +268,6 @@ func (s *stream) connected(e errno) {
 		s.Shutdown()
 	}
 	s.h.Connected(nil)
-}
-
-func (s *stream) Send(bufs [][]byte) bool {
-	if s.is(closed) {
-		return true
-	}
-	if s.out != nil && s.out.busy {
-		panic("poller: Send before Sent")
-	}
-	if s.is(dialing) && len(bufs) > 0 { // it goes out when that has ended
-		o := s.pending()
-		o.busy, o.bufs = true, bufs
-		return false
-	}
-	i, off, e := s.writeFirst(bufs)
-	if i == len(bufs) {
-		return true
-	}
-	o := s.pending()
-	o.busy, o.bufs, o.off = true, bufs[i:], off
-	if e == unix.EAGAIN {
-		e = s.arm(s.directions() | Writable)
-	}
-	if e != 0 {
-		o.err = e
-		s.failLater()
-	}
-	return false
-}
-
-func (s *stream) TrySend(p []byte) int {
-	if s.is(closed | dialing) {
-		return 0
-	}
-	done := 0
-	for done < len(p) {
-		b := p[done:min(len(p), done+bytesPerSend)]
-		n, e := send(s.fd, b)
-		if e != 0 {
-			s.noteReset(e)
-			break
-		}
-		if done += n; n < len(b) {
-			break
-		}
-	}
-	return done
-}
-
-func (s *stream) Unsent() int {
-	if s.out == nil {
-		return 0
-	}
-	n := -s.out.off
-	for _, b := range s.out.bufs {
-		n += len(b)
-	}
-	return n
-}
-
-// proceed goes on with the Send in flight.
-func (s *stream) proceed() {
-	o := s.out
-	i, off, e := s.write(o.bufs, o.off)
-	if o.bufs, o.off = o.bufs[i:], off; len(o.bufs) > 0 && e == unix.EAGAIN {
-		return
-	}
-	s.sent(e)
-}
-
-// sent completes the Send in flight.
-func (s *stream) sent(e errno) {
-	s.arm(s.directions() &^ Writable)
-	s.putOut()
-	if s.is(shutting) && e == 0 {
-		s.unmark(shutting)
-		s.Shutdown()
-	}
-	if e != 0 {
-		s.h.Sent(os.NewSyscallError("send", e))
-	} else {
-		s.h.Sent(nil)
-	}
-}
-
-func (s *stream) pending() *sending {
-	if s.out == nil {
-		s.out = s.p.takeSending()
-	}
-	return s.out
-}
-
-func (s *stream) putOut() {
-	s.p.putSending(s.out)
-	s.out = nil
 }
 
 func (s *stream) refused(lost Events, e errno) {
