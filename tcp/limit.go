@@ -156,7 +156,7 @@ func (s *shared) most(c *Conn, n int) *Conn {
 	if c.out != nil {
 		n += c.out.held
 	}
-	for o := s.busy; o != nil; o = o.next {
+	for _, o := range s.busy {
 		if o.held > n {
 			most, n = o.c, o.held
 		}

@@ -9,7 +9,7 @@ const (
 
 	// smallChunk is what each output has of its own. It makes an output 2 KiB, so that
 	// each begins with a line of the cache.
-	smallChunk = 2<<10 - 144
+	smallChunk = 2<<10 - 128
 )
 
 // Limits of one connection, so that it does not starve the others, and so that
@@ -22,13 +22,12 @@ const (
 // An output is what a connection has queued. Idle connections have none.
 //
 // The first small writes are in small and nowhere else, which is all there is of
-// most outputs: a short message to each of a thousand connections touches two or three
-// lines of the cache of each output. What does not fit there makes a queue of it.
+// most outputs: a message of 64 bytes to each of a thousand connections touches two lines
+// of the cache of each output. What does not fit there makes a queue of it.
 type output struct {
 	c      *Conn
-	next   *output // in shared.busy, or of the spare ones
-	prev   *output
-	only   int       // bytes of small, where those are all that is queued
+	at     int32     // in shared.busy
+	only   int32     // bytes of small, where those are all that is queued
 	one    [1][]byte // those, as the poller takes them
 	flight int       // how many from head on are with the poller
 	queued int       // bytes behind those
@@ -55,36 +54,28 @@ const (
 )
 
 func (s *shared) take(c *Conn) *output {
-	o := s.outputs
-	if o == nil {
+	var o *output
+	if n := len(s.spare) - 1; n < 0 {
 		o = new(output)
 	} else {
-		s.outputs, o.next = o.next, nil
-		s.spare--
+		o, s.spare[n] = s.spare[n], nil
+		s.spare = s.spare[:n]
 	}
-	o.c, o.next = c, s.busy
-	if s.busy != nil {
-		s.busy.prev = o
-	}
-	s.busy = o
+	o.c, o.at = c, int32(len(s.busy))
+	s.busy = append(s.busy, o)
 	return o
 }
 
 func (s *shared) put(o *output) {
-	if o.prev != nil {
-		o.prev.next = o.next
-	} else {
-		s.busy = o.next
+	n := len(s.busy) - 1
+	last := s.busy[n]
+	s.busy[o.at], last.at = last, o.at
+	s.busy[n] = nil
+	s.busy = s.busy[:n]
+	o.c, o.held = nil, 0
+	if len(s.spare) < spareMost {
+		s.spare = append(s.spare, o)
 	}
-	if o.next != nil {
-		o.next.prev = o.prev
-	}
-	o.c, o.held, o.prev, o.next = nil, 0, nil, nil
-	if s.spare == spareMost {
-		return
-	}
-	o.next, s.outputs = s.outputs, o
-	s.spare++
 }
 
 func (s *shared) takeChunk() []byte {
@@ -107,8 +98,8 @@ func (s *shared) putChunk(b []byte) {
 // copy queues a copy of p.
 func (o *output) copy(p []byte, s *shared) {
 	o.queued += len(p)
-	if len(o.bufs) == 0 && len(p) <= len(o.small)-o.only {
-		o.only += copy(o.small[o.only:], p)
+	if len(o.bufs) == 0 && len(p) <= len(o.small)-int(o.only) {
+		o.only += int32(copy(o.small[o.only:], p))
 		return
 	}
 	o.line()

@@ -211,10 +211,9 @@ func (o *Options) socket() *poller.Options {
 // shared is what the connections of a loop share.
 type shared struct {
 	latest    *origin
-	outputs   *output // unused ones
-	spare     int     // how many
+	busy      []*output // those that connections have
+	spare     []*output // unused ones
 	chunks    [][]byte
-	busy      *output     // those that connections have, in a list
 	queued    int         // bytes in those
 	loopLimit *QueueLimit // of all of them
 	over      bool        // more is queued than that

@@ -187,7 +187,7 @@ func (c *Conn) sendOutput(o *output) bool {
 
 // sendOnly is sendOutput where all there is is in small.
 func (c *Conn) sendOnly(o *output) bool {
-	n := o.only
+	n := int(o.only)
 	o.one[0] = o.small[:n]
 	if !c.s.Send(o.one[:]) {
 		o.line()
