@@ -132,7 +132,7 @@ type Loop struct {
 	onPanic  func(Handle, any, []byte)
 
 	now      poller.Time
-	slept    bool        // since now; or the poll has begun
+	stale    bool        // now is of before the poll, or of within it
 	yielded  poller.Time // when it did last
 	crowded  poller.Time // until then it does not
 	owed     bool        // other goroutines may wait for what this turn has done
@@ -220,11 +220,11 @@ func (systemResolver) LookupNetIP(ctx context.Context, network, host string) ([]
 }
 
 // Now is the time of the present phase of the turn: when the turn began; in what the
-// poll calls back, when one of those first asked for it; after that, when the poll had
-// returned. UpdateNow reads the clock afresh. It does not follow the wall clock.
+// poll calls back, when one of those first asked for it; after the poll, when it is first
+// asked for. UpdateNow reads the clock afresh. It does not follow the wall clock.
 func (l *Loop) Now() poller.Time {
 	l.Check("loop.Loop.Now")
-	if l.slept {
+	if l.stale {
 		return l.UpdateNow()
 	}
 	return l.now
@@ -237,7 +237,7 @@ func (l *Loop) UpdateNow() poller.Time {
 	return l.now
 }
 
-func (l *Loop) updateNow() { l.now, l.slept = l.poller.Now(), false }
+func (l *Loop) updateNow() { l.now, l.stale = l.poller.Now(), false }
 
 // Poller is the poller that the loop owns, for packages that make handles.
 func (l *Loop) Poller() poller.Poller { return l.poller }

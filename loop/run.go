@@ -232,7 +232,7 @@ func (l *Loop) rest(limit poller.Time) error {
 // poll is the second half of a turn.
 func (l *Loop) poll(deadline poller.Time) error {
 	err := l.wait(deadline)
-	l.updateNow()
+	l.stale = true
 	l.check.run(l)
 	l.flush()
 	l.runCloses()
@@ -244,7 +244,7 @@ func (l *Loop) poll(deadline poller.Time) error {
 }
 
 func (l *Loop) wait(deadline poller.Time) error {
-	l.slept = true
+	l.stale = true
 	if deadline == atOnce {
 		return l.poller.Poll(atOnce)
 	}
