@@ -32,7 +32,7 @@ type packetBuffers struct {
 	recvNames    [recvBatch]sockaddrIn6
 	recvControls [recvBatch]recvControl
 	telling      bool // recvHdrs have the recvControls
-	bulky        bool // the last batch was more than rawMost
+	bulky        bool // the last batch was more than rawBatch
 	messages     [recvBatch]Message
 	slab         []byte
 
@@ -81,7 +81,7 @@ func (b *packetBuffers) receive(s *packet) (ms []Message, full bool, e errno) {
 			h.SetControllen(len(b.recvControls[i]) * 8)
 		}
 	}
-	b.bulky = total > rawMost
+	b.bulky = total > rawBatch
 	return b.messages[:n], n == recvBatch, 0
 }
 

@@ -11,8 +11,12 @@ import (
 // scheduler is not told of them, which saves about a third of the cost of an
 // echo, but a thread inside one cannot be stopped for the garbage collector. So
 // each is short: what may block, or copies more than rawMost bytes, goes
-// through Syscall.
-const rawMost = 32 << 10
+// through Syscall. To receive datagrams is to copy them and nothing else, at 15 ns a
+// KiB, and may be more at once.
+const (
+	rawMost  = 32 << 10
+	rawBatch = 256 << 10
+)
 
 // errno is 0 where the call succeeded; unix.Errno in an interface would
 // allocate for some values.

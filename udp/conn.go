@@ -201,22 +201,32 @@ func (c *Conn) read(ms []Message) {
 		return
 	}
 	for i := range ms {
-		m := &ms[i]
-		p := m.Data
-		for more := true; more; {
-			if c.OnRead == nil || c.Closing() {
-				return
+		if rest, all := c.split(&ms[i]); !all {
+			if c.OnRead != nil && !c.Closing() {
+				c.keep(rest, ms[i:])
 			}
-			if c.is(paused) {
-				c.keep(p, ms[i:])
-				return
-			}
-			one := p
-			if more = m.Segment > 0 && len(p) > m.Segment; more {
-				one, p = p[:m.Segment:m.Segment], p[m.Segment:]
-			}
-			c.OnRead(c, one, m.Peer)
+			return
 		}
+	}
+}
+
+// split hands over the datagrams of m one by one, until one must not be: the rest begins with it.
+// That nothing is deferred here leaves the processor a nanosecond less to do for each.
+func (c *Conn) split(m *Message) (rest []byte, all bool) {
+	p, size, from := m.Data, m.Segment, m.Peer
+	if size <= 0 {
+		size = len(p)
+	}
+	for {
+		if c.OnRead == nil || c.Closing() || c.is(paused) {
+			return p, false
+		}
+		if len(p) <= size {
+			c.OnRead(c, p, from)
+			return nil, true
+		}
+		c.OnRead(c, p[:size:size], from)
+		p = p[size:]
 	}
 }
 
