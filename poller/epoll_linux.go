@@ -27,8 +27,12 @@ type queue struct {
 	events   [eventsPerWait]unix.EpollEvent
 	timespec unix.Timespec
 	unasked  int            // waits from here on that block without a look before, see wait
+	told     int            // calls from here on that Go's scheduler is told of, see recv
 	waits    *time.Duration // nil if nobody wants to know
 }
+
+// toldMost is for how many calls bulk that was received counts.
+const toldMost = 64
 
 // unaskedMost is how many waits go without a look after one that found nothing. Load that begins
 // meanwhile brings the looks back as soon as two events come at once.
@@ -116,7 +120,7 @@ func (q *queue) wait(deadline Time) (n int, err error) {
 	look := q.unasked == 0 || deadline <= 0
 	if !look {
 		q.unasked--
-	} else if n, e = epollPoll(q.ep, q.events[:]); n == 0 {
+	} else if n, e = q.look(); n == 0 {
 		q.unasked = unaskedMost
 	}
 	var began Time
@@ -133,7 +137,7 @@ func (q *queue) wait(deadline Time) (n int, err error) {
 		now := q.Now()
 		if deadline <= now {
 			if !look {
-				n, e = epollPoll(q.ep, q.events[:])
+				n, e = q.look()
 			}
 			break
 		}
@@ -149,6 +153,31 @@ func (q *queue) wait(deadline Time) (n int, err error) {
 		return 0, os.NewSyscallError("epoll_wait", e)
 	}
 	return max(n, 0), nil
+}
+
+// look is a wait that does not block.
+func (q *queue) look() (int, errno) {
+	if q.told > 0 {
+		return epollWait(q.ep, q.events[:], 0)
+	}
+	return epollPoll(q.ep, q.events[:])
+}
+
+// recv receives by a raw call, but not while bulk is moved. To send that is no raw call,
+// for its length, and hands the processor on, so that more threads want to run than there
+// are processors; one that the system then puts aside in a raw call holds up the garbage
+// collector for milliseconds.
+func (q *queue) recv(fd int32, b []byte) (n int, e errno) {
+	if q.told > 0 {
+		q.told--
+		n, e = recvTold(fd, b)
+	} else {
+		n, e = recv(fd, b)
+	}
+	if n > rawMost {
+		q.told = toldMost
+	}
+	return n, e
 }
 
 func (q *queue) waitFor(d time.Duration) (int, errno) {

@@ -115,6 +115,8 @@ func (q *queue) Wake() error {
 // MeasureWaits has wait add to d how long it took.
 func (q *queue) MeasureWaits(d *time.Duration) { q.waits = d }
 
+func (q *queue) recv(fd int32, b []byte) (int, errno) { return recv(fd, b) }
+
 // wait tells the system what has changed, takes what is ready, and blocks until
 // deadline if nothing is.
 func (q *queue) wait(deadline Time) (int, error) {

@@ -178,7 +178,7 @@ func (s *stream) receive(ev Events) {
 			return
 		}
 		buf := s.p.buf
-		n, e := recv(s.fd, buf)
+		n, e := s.p.queue.recv(s.fd, buf)
 		switch {
 		case e == unix.EAGAIN:
 			// Of a read with a signal pending too, which stops at an urgent byte that

@@ -28,6 +28,13 @@ func recv(fd int32, b []byte) (int, errno) {
 	return int(n), e
 }
 
+// recvTold is recv with a word to the scheduler.
+func recvTold(fd int32, b []byte) (int, errno) {
+	n, _, e := syscall.Syscall6(unix.SYS_RECVFROM, uintptr(fd),
+		uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), unix.MSG_DONTWAIT, 0, 0)
+	return int(n), e
+}
+
 // skip drops up to n bytes that have arrived on a TCP socket (tcp(7),
 // MSG_TRUNC).
 func skip(fd int32, n int) (int, errno) {
