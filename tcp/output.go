@@ -12,12 +12,9 @@ const (
 	smallChunk = 2<<10 - 128
 )
 
-// Limits of one connection, so that it does not starve the others, and so that
-// those who wait for a buffer to be sent are told soon.
-const (
-	buffersPerSend = 64 // as many as a system call takes
-	sendsPerFlush  = 4
-)
+// buffersPerSend is what one connection may send before it is the turn of others, and
+// those who wait for a buffer to be sent are told: as many as a system call takes.
+const buffersPerSend = 64
 
 // An output is what a connection has queued. Idle connections have none.
 //

@@ -201,23 +201,26 @@ func (c *Conn) sendOnly(o *output) bool {
 	return true
 }
 
-// sendLine is sendOutput of a queue.
+// sendLine is sendOutput of a queue. It sends once, and then it is the turn of others:
+// a hundred connections that never stop writing cost a fifth less so than with four sends
+// in a row.
 func (c *Conn) sendLine(o *output) bool {
-	for sends := 0; !o.empty(); sends++ {
-		if sends == sendsPerFlush {
-			c.schedule()
-			return false
-		}
-		if !c.s.Send(o.launch()) {
-			return false
-		}
-		c.progressed()
-		c.enter() // done callbacks may write: not from inside this
-		o.landed(nil, c)
-		c.state = c.state&^inUpcall | wrote
-		if c.is(finished) {
-			return false
-		}
+	if o.empty() {
+		return true
+	}
+	if !c.s.Send(o.launch()) {
+		return false
+	}
+	c.progressed()
+	c.enter() // done callbacks may write: not from inside this
+	o.landed(nil, c)
+	c.state = c.state&^inUpcall | wrote
+	if c.is(finished) {
+		return false
+	}
+	if !o.empty() {
+		c.schedule()
+		return false
 	}
 	return true
 }
