@@ -135,6 +135,7 @@ type Loop struct {
 	stale    bool        // now is of before the poll, or of within it
 	yielded  poller.Time // when it did last
 	crowded  poller.Time // until then it does not
+	slow     bool        // the last yield took long
 	owed     bool        // other goroutines may wait for what this turn has done
 	timers   timeouts
 	mail     mailbox
@@ -293,8 +294,9 @@ func (l *Loop) Close() error {
 // Limits on how long handles may take to close. An owner that opens new ones in
 // its close callbacks would go on for ever, and a backend may take its time.
 const (
-	closeTurns = 1000
-	closeWait  = time.Millisecond // for each turn
+	closeTurns   = 1000
+	closeFlushes = 1024             // of what is queued, so that callbacks that write again come to an end
+	closeWait    = time.Millisecond // for each turn
 )
 
 // shutHandles closes first as a user would, so that what the system takes at
@@ -307,6 +309,10 @@ func (l *Loop) shutHandles() {
 		}
 		if l.poll(atOnce) != nil || l.handles.n == 0 && l.closing == 0 {
 			return
+		}
+		// A long queue goes out in many flushes, as far as the system takes it.
+		for n := 0; l.deferred.any() && n < closeFlushes; n++ {
+			l.flush()
 		}
 		l.Walk(endNow)
 	}

@@ -24,11 +24,11 @@ const (
 	// p99 of its answers was half as much again.
 	yieldEvery = 4 * time.Millisecond
 
-	// yieldMost is what a yield may take. One that takes longer says that others keep all
-	// processors busy: the loop, which would get a slice of 10 ms after each of theirs, then
-	// keeps its own for crowdedFor times as long as the yield took.
+	// yieldMost is what a yield may take. Two in a row that take longer say that others keep
+	// all processors busy: the loop, which would get a slice of 10 ms after each of theirs,
+	// then keeps its own for crowdedFor, which is long beside what two more such yields take.
 	yieldMost  = time.Millisecond
-	crowdedFor = 64
+	crowdedFor = 640 * time.Millisecond
 )
 
 // Run runs the loop until nothing is left that could call back, or until Stop;
@@ -277,9 +277,12 @@ func (l *Loop) yield() {
 	l.owed, l.yielded = false, l.now
 	began := l.poller.Now()
 	runtime.Gosched()
-	if ended := l.poller.Now(); ended.Sub(began) > yieldMost {
-		l.crowded = ended.Add(ended.Sub(began) * crowdedFor)
+	ended := l.poller.Now()
+	slow := ended.Sub(began) > yieldMost
+	if slow && l.slow {
+		l.crowded = ended.Add(crowdedFor)
 	}
+	l.slow = slow && !l.slow
 }
 
 // runTimers reports whether any was due.

@@ -179,7 +179,7 @@ func TestYieldsFewAmongMany(t *testing.T) {
 	defer l.Close()
 	yields := 0
 	begin := r.now
-	for yields < 3 {
+	for yields < 5 {
 		l.updateNow()
 		l.owed = true
 		if err := l.wait(poller.Never); err != nil {
@@ -189,8 +189,11 @@ func TestYieldsFewAmongMany(t *testing.T) {
 			yields++
 		}
 	}
-	if took, least := r.now-begin, 2*crowdedFor*poller.Time(yieldMost); took < least {
-		t.Errorf("three yields in %d, want %d at least", took, least)
+	if took, least := r.now-begin, 2*poller.Time(crowdedFor); took < least {
+		t.Errorf("five yields in %d, want %d at least", took, least)
+	}
+	if took, most := r.now-begin, 3*poller.Time(crowdedFor); took > most {
+		t.Errorf("five yields in %d, want %d at most", took, most)
 	}
 	r.step = 0
 	l.now = l.crowded

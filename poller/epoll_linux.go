@@ -31,7 +31,7 @@ type queue struct {
 	waits    *time.Duration // nil if nobody wants to know
 }
 
-// toldMost is for how many calls bulk that was received counts.
+// toldMost is how many receives after one of bulk are told.
 const toldMost = 64
 
 // unaskedMost is how many waits go without a look after one that found nothing. Load that begins
@@ -142,6 +142,7 @@ func (q *queue) wait(deadline Time) (n int, err error) {
 			break
 		}
 		n, e = q.waitFor(deadline.Sub(now))
+		look = e == 0
 	}
 	if n > 1 {
 		q.unasked = 0
@@ -163,10 +164,10 @@ func (q *queue) look() (int, errno) {
 	return epollPoll(q.ep, q.events[:])
 }
 
-// recv receives by a raw call, but not while bulk is moved. To send that is no raw call,
-// for its length, and hands the processor on, so that more threads want to run than there
-// are processors; one that the system then puts aside in a raw call holds up the garbage
-// collector for milliseconds.
+// recv receives by a raw call, but not while bulk comes. Where that is sent on, which is no
+// raw call, for its length, the processor is handed on, so that more threads want to run
+// than there are processors; one that the system then puts aside in a raw receive holds up
+// the garbage collector for milliseconds.
 func (q *queue) recv(fd int32, b []byte) (n int, e errno) {
 	if q.told > 0 {
 		q.told--

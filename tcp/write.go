@@ -201,9 +201,8 @@ func (c *Conn) sendOnly(o *output) bool {
 	return true
 }
 
-// sendLine is sendOutput of a queue. It sends once, and then it is the turn of others:
-// a hundred connections that never stop writing cost a fifth less so than with four sends
-// in a row.
+// sendLine is sendOutput of a queue. It sends once, and then it is the turn of others: several
+// sends in a row were slower where many connections write without end (docs/performance.md).
 func (c *Conn) sendLine(o *output) bool {
 	if o.empty() {
 		return true
