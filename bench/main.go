@@ -44,6 +44,7 @@ type settings struct {
 	only, peers             string
 	rounds, nice            int
 	json, from, markdown    string
+	before                  string
 }
 
 func parse(args []string) (s settings, err error) {
@@ -58,6 +59,7 @@ func parse(args []string) (s settings, err error) {
 	fs.StringVar(&s.json, "json", "", "`file` to write every sample to")
 	fs.BoolVar(&s.plots, "plots", false, "draw what was measured into "+plotsAt)
 	fs.StringVar(&s.markdown, "markdown", "", "`file` to write the tables into, between its two lines for that")
+	fs.StringVar(&s.before, "before", "", "another `checkout` of pike, which pike is compared to, and nothing else")
 	fs.StringVar(&s.from, "from", "", "measure nothing: take the samples of these JSON `files`, separated by commas")
 	if err := fs.Parse(args); err != nil {
 		return s, err
@@ -118,6 +120,9 @@ func choose(all []Workload, s settings) (chosen []Workload, err error) {
 			w.Peers = kept
 		}
 		chosen = append(chosen, w)
+	}
+	if s.before != "" {
+		return compareWith(s.before, chosen)
 	}
 	if len(chosen) == 0 {
 		return nil, fmt.Errorf("no workload is named %q; -list -all names them", s.only)
