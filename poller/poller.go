@@ -146,7 +146,7 @@ type Stream interface {
 	Unsent() int
 
 	// Shutdown ends the sending side once what was sent is out: the peer reads
-	// EOF. Receiving goes on.
+	// EOF. Receiving goes on. To call it again says nothing new.
 	Shutdown()
 
 	// Reset closes as Close does, but drops what the system has not sent yet

@@ -131,14 +131,21 @@ func (s *stream) Reset() {
 	s.Close()
 }
 
+// Shutdown tells the system once: at the second time a BSD takes a connection whose
+// end the peer has acknowledged for one that nobody reads, and drops what arrives
+// (tcp_usrclosed in netinet/tcp_usrreq.c).
 func (s *stream) Shutdown() {
-	switch {
-	case s.is(closed):
-	case s.is(dialing), s.out != nil && s.out.busy:
-		s.mark(shutting)
-	default:
-		unix.Shutdown(int(s.fd), unix.SHUT_WR) // fails only when the connection is gone
+	if s.is(closed | shutting) {
+		return
 	}
+	s.mark(shutting)
+	if !s.is(dialing) && (s.out == nil || !s.out.busy) {
+		s.shutdown()
+	}
+}
+
+func (s *stream) shutdown() {
+	unix.Shutdown(int(s.fd), unix.SHUT_WR) // fails only when the connection is gone
 }
 
 // Release gives the descriptor back, open and non-blocking.
@@ -264,8 +271,7 @@ func (s *stream) connected(e errno) {
 		return
 	}
 	if s.is(shutting) && (s.out == nil || !s.out.busy) {
-		s.unmark(shutting)
-		s.Shutdown()
+		s.shutdown()
 	}
 	s.h.Connected(nil)
 }

@@ -106,8 +106,7 @@ func (s *stream) sent(e errno) {
 	s.arm(s.directions() &^ Writable)
 	s.putOut()
 	if s.is(shutting) && e == 0 {
-		s.unmark(shutting)
-		s.Shutdown()
+		s.shutdown()
 	}
 	if e != 0 {
 		s.h.Sent(os.NewSyscallError("send", e))
