@@ -19,7 +19,9 @@ func (p *readiness) AdoptListener(fd uintptr, a Acceptor) (Socket, error) {
 		unix.Close(int(dup))
 		return nil, os.NewSyscallError("listen", err)
 	}
-	return p.addListener(dup, family, a), nil
+	l := p.addListener(dup, family, a)
+	l.lent = true
+	return l, nil
 }
 
 func (p *readiness) AdoptStream(fd uintptr, h StreamHandler) (Stream, error) {
@@ -44,6 +46,7 @@ func (p *readiness) AdoptPacket(fd uintptr, h PacketHandler) (Packet, error) {
 		return nil, err
 	}
 	s := p.addPacket(dup, family, new(Options), h)
+	s.lent = true
 	if getpeername(dup, &p.sa) == 0 {
 		s.peer = p.peerOf(family)
 	}

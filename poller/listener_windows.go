@@ -16,6 +16,7 @@ type listener struct {
 	accepts [acceptsInFlight]accept
 	arrived backlog[*accept] // in the order of completion
 	inherit inheritance
+	lent    bool  // what it hands on may have a time to linger
 	failure error // how Start failed
 	bad     int   // accepts that failed, in a row
 }
@@ -204,7 +205,7 @@ func (l *listener) proceed() {
 // connection makes a stream of h, which a has accepted; none, and no error, if the
 // connection is gone.
 func (l *listener) connection(h windows.Handle, a *accept) (*stream, error) {
-	s := &stream{peer: acceptedPeer(&a.buf, &l.p.scratch)}
+	s := &stream{peer: acceptedPeer(&a.buf, &l.p.scratch), lent: l.lent}
 	// Without it the socket does not know that it is connected, and has none of the
 	// listener's properties (AcceptEx, Remarks).
 	err := windows.Setsockopt(h, windows.SOL_SOCKET, windows.SO_UPDATE_ACCEPT_CONTEXT,
@@ -254,7 +255,14 @@ func (l *listener) SetOption(o Option, v int) error {
 	if l.closed {
 		return net.ErrClosed
 	}
+	l.lent = l.lent || o == Linger
 	return l.inherit.setOption(l.h, int(l.family), o, v)
+}
+
+// Fd is for what pike does not know of.
+func (l *listener) Fd() uintptr {
+	l.lent = true
+	return l.source.Fd()
 }
 
 func (l *listener) Option(o Option) (int, error) {

@@ -21,6 +21,7 @@ type packet struct {
 	sent int         // messages of that Send that went out
 	cut  int         // bytes of the first of out, a run, that went out
 	busy bool
+	lent bool  // others may have the descriptor
 	err  errno // how it ended
 	late error // of receiving, to be told
 }
@@ -77,6 +78,12 @@ func (s *packet) Start() {
 func (s *packet) Stop() {
 	s.unmark(started)
 	s.arm(s.mask() &^ Readable)
+}
+
+// Fd is for what pike does not know of. Others may have the socket from here on.
+func (s *packet) Fd() uintptr {
+	s.lent = true
+	return s.source.Fd()
 }
 
 func (s *packet) Close() {
