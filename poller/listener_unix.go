@@ -27,18 +27,19 @@ func (p *readiness) Listen(addr Addr, o *Options, a Acceptor) (Socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := listen(fd, family, addr, o, &p.sa); err != nil {
+	if err := p.listen(fd, family, addr, o); err != nil {
 		unix.Close(int(fd))
 		return nil, err
 	}
 	l := p.addListener(fd, family, a)
+	l.lent = o.Control != nil
 	if family != unix.AF_UNIX {
 		l.mark(edged)
 	}
 	return l, nil
 }
 
-func listen(fd int32, family int, addr Addr, o *Options, sa *sockaddr) error {
+func (p *readiness) listen(fd int32, family int, addr Addr, o *Options) error {
 	if family != unix.AF_UNIX {
 		if err := applyShare(fd, family, o, !o.NoReuseAddr); err != nil {
 			return err
@@ -47,7 +48,10 @@ func listen(fd int32, family int, addr Addr, o *Options, sa *sockaddr) error {
 	if err := applyStream(fd, family, o); err != nil {
 		return err
 	}
-	if err := bindTo(fd, family, addr, sa); err != nil {
+	if err := p.control(fd, o); err != nil {
+		return err
+	}
+	if err := bindTo(fd, family, addr, &p.sa); err != nil {
 		return err
 	}
 	backlog := o.Backlog

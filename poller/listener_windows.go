@@ -43,7 +43,7 @@ func (p *iocp) Listen(addr Addr, o *Options, a Acceptor) (Socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &listener{a: a}
+	l := &listener{a: a, lent: o.Control != nil}
 	if err := p.listen(l, h, family, addr, o); err != nil {
 		windows.Closesocket(h)
 		return nil, err
@@ -60,6 +60,9 @@ func (p *iocp) listen(l *listener, h windows.Handle, family int, addr Addr, o *O
 		return err
 	}
 	if err := l.inherit.apply(h, family, o); err != nil {
+		return err
+	}
+	if err := p.control(h, o); err != nil {
 		return err
 	}
 	if err := p.bindTo(h, family, addr); err != nil {

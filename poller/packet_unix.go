@@ -42,13 +42,18 @@ func (p *readiness) Bind(addr Addr, o *Options, h PacketHandler) (Packet, error)
 		err = applyPacket(fd, family, o)
 	}
 	if err == nil {
+		err = p.control(fd, o)
+	}
+	if err == nil {
 		err = bindTo(fd, family, addr, &p.sa)
 	}
 	if err != nil {
 		unix.Close(int(fd))
 		return nil, err
 	}
-	return p.addPacket(fd, family, o, h), nil
+	s := p.addPacket(fd, family, o, h)
+	s.lent = o.Control != nil
+	return s, nil
 }
 
 func (p *readiness) addPacket(fd int32, family int, o *Options, h PacketHandler) *packet {
