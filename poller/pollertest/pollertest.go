@@ -39,7 +39,7 @@ var chapters = [][]clause{
 	receiveClauses, halfCloseClauses, closedClauses, stopClauses, hangUpClauses,
 	budgetClauses, staleClauses, churnClauses,
 	packetClauses, packetErrorClauses, segmentClauses, controlClauses, connectClauses, multicastClauses,
-	optionClauses, inheritClauses, adoptClauses, capabilityClauses, endClauses,
+	optionClauses, inheritClauses, hookClauses, adoptClauses, capabilityClauses, endClauses,
 }
 
 // Run runs the suite as sub-tests of t. Each opens a poller of its own, which it
