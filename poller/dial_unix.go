@@ -87,7 +87,7 @@ func (p *readiness) prepareDial(s *stream, addr Addr, o *Options) error {
 		return err
 	}
 	if o.Local.IsValid() {
-		if o.Local.Path == "" && o.Local.Port() == 0 {
+		if o.Local.Path == "" && o.Local.Port() == 0 && !o.ReuseAddr && !o.ReusePort { // what connect chooses nobody can share
 			bindLate(s.fd)
 		}
 		if err := bindTo(s.fd, family, o.Local, &p.sa); err != nil {

@@ -133,8 +133,12 @@ func keepAliveConfig(r *rig) {
 // connection only if both share it.
 func reuseDial(r *rig) {
 	v, w := r.listen(nil), r.listen(nil)
-	a, _ := r.pairOf(v, &poller.Options{Local: r.addr(0), ReuseAddr: true, ReusePort: sharesPort})
-	o := &poller.Options{Local: a.s.Addr(), ReuseAddr: true, ReusePort: sharesPort}
+	free := r.listen(nil)
+	local := free.addr()
+	free.close()
+	r.until("the port is free", free.over)
+	o := &poller.Options{Local: local, ReuseAddr: true, ReusePort: sharesPort}
+	a, _ := r.pairOf(v, o)
 	b, c := r.pairOf(w, o)
 	r.same("Addr of the second", b.s.Addr(), a.s.Addr())
 	b.start()
