@@ -34,7 +34,7 @@ func closeAccept(s *streams) {
 		s.no(err)
 	}
 	var ln *tcp.Listener
-	ln = s.listen(anyPort4, nil, func(c *tcp.Conn) {
+	ln = s.listenApart(func(c *tcp.Conn) {
 		accepted = append(accepted, c)
 		s.count(c)
 		s.no(c.PauseRead())

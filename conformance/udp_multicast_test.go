@@ -69,6 +69,15 @@ func udpReaches(ifi *net.Interface, from, group netip.Addr) bool {
 	return err == nil
 }
 
+// udpGroup is where to send to the group: with the interface, or else FreeBSD finds no
+// route for a socket that is bound to an address, whatever IPV6_MULTICAST_IF says.
+func udpGroup(group netip.Addr, ifi *net.Interface, port uint16) netip.AddrPort {
+	if group.Is6() && ifi != nil { // a simulated system has none
+		group = group.WithZone(ifi.Name)
+	}
+	return netip.AddrPortFrom(group, port)
+}
+
 // udpJoin follows the group through its life, by a datagram for each step. One
 // sent straight to the socket after it tells that no more will come.
 func udpJoin(e *env, group string) {
@@ -103,7 +112,7 @@ func udpJoin(e *env, group string) {
 	at, heard := 0, false
 	begin := func() {
 		e.no(steps[at].do())
-		sender.WriteTo([]byte("to the group"), netip.AddrPortFrom(ip, port))
+		sender.WriteTo([]byte("to the group"), udpGroup(ip, ifi, port))
 		sender.WriteTo([]byte("straight"), netip.AddrPortFrom(host, port))
 	}
 	sender.OnError = func(_ *udp.Conn, err error) { e.Error(err) }
@@ -135,7 +144,7 @@ func udpMulticastSetters(e *env, group string) {
 	e.no(c.SetMulticastTTL(32))
 	e.no(c.SetMulticastInterface(ifi))
 	sent := 0
-	e.no(c.WriteBuffer([]byte("PING"), netip.AddrPortFrom(ip, 7722), func(err error) {
+	e.no(c.WriteBuffer([]byte("PING"), udpGroup(ip, ifi, 7722), func(err error) {
 		e.no(err)
 		sent++
 		c.Close()

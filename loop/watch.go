@@ -35,6 +35,9 @@ type Watch struct {
 // Watch is closed. A descriptor can be watched once at a time (EEXIST), files
 // and directories cannot be (EPERM). Reading from it is the caller's business,
 // and should not block.
+//
+// If its owner closes it too early, the Watch may hear no more of it; Set is then
+// EBADF, and whoever gets the number has nothing to fear. Close is still due.
 func (l *Loop) Watch(fd uintptr, ev Events, fn func(w *Watch, ev Events)) (*Watch, error) {
 	const op = "loop: watch"
 	l.Check("loop.Loop.Watch")

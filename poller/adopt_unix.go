@@ -19,7 +19,12 @@ func (p *readiness) AdoptListener(fd uintptr, a Acceptor) (Socket, error) {
 		unix.Close(int(dup))
 		return nil, os.NewSyscallError("listen", err)
 	}
-	return p.addListener(dup, family, a), nil
+	if err := quicken(dup); err != nil {
+		return nil, err
+	}
+	l := p.addListener(dup, family, a)
+	l.lent = true
+	return l, nil
 }
 
 func (p *readiness) AdoptStream(fd uintptr, h StreamHandler) (Stream, error) {
@@ -30,6 +35,9 @@ func (p *readiness) AdoptStream(fd uintptr, h StreamHandler) (Stream, error) {
 	if e := getpeername(dup, &p.sa); e != 0 {
 		unix.Close(int(dup))
 		return nil, os.NewSyscallError("getpeername", e)
+	}
+	if err := quicken(dup); err != nil {
+		return nil, err
 	}
 	s := &stream{h: h}
 	s.open(dup, family)
@@ -43,15 +51,19 @@ func (p *readiness) AdoptPacket(fd uintptr, h PacketHandler) (Packet, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := quicken(dup); err != nil {
+		return nil, err
+	}
 	s := p.addPacket(dup, family, new(Options), h)
+	s.lent = true
 	if getpeername(dup, &p.sa) == 0 {
 		s.peer = p.peerOf(family)
 	}
 	return s, nil
 }
 
-// adopt duplicates fd, which must be a socket of the given kind, and makes it
-// non-blocking.
+// adopt duplicates fd, which must be a socket of the given kind. It is made non-blocking
+// when all else has succeeded: what fails leaves it as it was.
 func adopt(fd uintptr, kind int) (dup int32, family int, err error) {
 	k, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_TYPE)
 	if err == nil && k != kind {
@@ -67,10 +79,15 @@ func adopt(fd uintptr, kind int) (dup int32, family int, err error) {
 	if err != nil {
 		return -1, 0, os.NewSyscallError("fcntl", err)
 	}
-	if err := unix.SetNonblock(n, true); err != nil {
-		unix.Close(n)
-		return -1, 0, os.NewSyscallError("fcntl", err)
-	}
-	quiet(n)
 	return int32(n), family, nil
+}
+
+// quicken makes what was adopted non-blocking, or closes the duplicate.
+func quicken(dup int32) error {
+	if err := unix.SetNonblock(int(dup), true); err != nil {
+		unix.Close(int(dup))
+		return os.NewSyscallError("fcntl", err)
+	}
+	quiet(int(dup))
+	return nil
 }

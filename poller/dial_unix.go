@@ -3,6 +3,7 @@
 package poller
 
 import (
+	"net"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -21,6 +22,15 @@ func socket(addr Addr, kind int) (fd int32, family int, err error) {
 	}
 	n, err := newSocket(family, kind)
 	return int32(n), family, os.NewSyscallError("socket", err)
+}
+
+// control has Options.Control called, which may close the poller.
+func (p *readiness) control(fd int32, o *Options) error {
+	err := o.control(uintptr(fd), func() { unix.Close(int(fd)) })
+	if err == nil && p.queue.closed {
+		err = net.ErrClosed
+	}
+	return err
 }
 
 func bindTo(fd int32, family int, addr Addr, sa *sockaddr) error {
@@ -45,7 +55,7 @@ func (p *readiness) Dial(addr Addr, o *Options, h StreamHandler) (Stream, error)
 	s := &stream{h: h}
 	s.open(fd, family)
 	s.mark(dialing)
-	if family != unix.AF_UNIX {
+	if family != unix.AF_UNIX && o.Control == nil {
 		s.mark(edged)
 	}
 	if err := p.prepareDial(s, addr, o); err != nil {
@@ -70,8 +80,14 @@ func (p *readiness) prepareDial(s *stream, addr Addr, o *Options) error {
 	if err := applyStream(s.fd, family, o); err != nil {
 		return err
 	}
+	if err := applyDial(s.fd, o); err != nil {
+		return err
+	}
+	if err := p.control(s.fd, o); err != nil {
+		return err
+	}
 	if o.Local.IsValid() {
-		if o.Local.Path == "" && o.Local.Port() == 0 {
+		if o.Local.Path == "" && o.Local.Port() == 0 && !o.ReuseAddr && !o.ReusePort { // what connect chooses nobody can share
 			bindLate(s.fd)
 		}
 		if err := bindTo(s.fd, family, o.Local, &p.sa); err != nil {

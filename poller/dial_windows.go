@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"net"
 	"net/netip"
 	"os"
 	"unsafe"
@@ -48,6 +49,15 @@ func (p *iocp) socket(addr Addr, kind int) (h windows.Handle, family int, err er
 	return h, family, err
 }
 
+// control has Options.Control called, which may close the poller.
+func (p *iocp) control(h windows.Handle, o *Options) error {
+	err := o.control(uintptr(h), func() { windows.Closesocket(h) })
+	if err == nil && p.port.closed {
+		err = net.ErrClosed
+	}
+	return err
+}
+
 func (p *iocp) bindTo(h windows.Handle, family int, addr Addr) error {
 	e := p.sa.set(addr, family)
 	if e == 0 {
@@ -67,7 +77,7 @@ func (p *iocp) Dial(addr Addr, o *Options, h StreamHandler) (Stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &stream{handler: h, dialing: true}
+	s := &stream{handler: h, dialing: true, lent: o.Control != nil}
 	s.h = sock
 	if err := p.prepareDial(s, addr, family, o); err != nil {
 		windows.Closesocket(sock)
@@ -85,6 +95,12 @@ func (p *iocp) Dial(addr Addr, o *Options, h StreamHandler) (Stream, error) {
 // prepareDial leaves the address in p.sa.
 func (p *iocp) prepareDial(s *stream, addr Addr, family int, o *Options) error {
 	if err := applyStream(s.h, family, o, &s.keep); err != nil {
+		return err
+	}
+	if err := applyDial(s.h, o); err != nil {
+		return err
+	}
+	if err := p.control(s.h, o); err != nil {
 		return err
 	}
 	// ConnectEx wants a socket that is bound, and bound to its own family

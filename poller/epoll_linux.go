@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,10 +25,12 @@ type queue struct {
 	mu       sync.Mutex // of the eventfd's life: Wake is any goroutine's
 	coarse   bool       // no epoll_pwait2 here
 	closed   bool
+	lent     bool // others have the instance
 	events   [eventsPerWait]unix.EpollEvent
 	timespec unix.Timespec
 	unasked  int            // waits from here on that block without a look before, see wait
 	told     int            // calls from here on that Go's scheduler is told of, see recv
+	foreign  int            // files of others that are in the instance, and one more if others have that
 	waits    *time.Duration // nil if nobody wants to know
 }
 
@@ -65,32 +68,51 @@ func NewEpoll() (Poller, error) {
 }
 
 func (q *queue) open() error {
-	ep, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
-	if err != nil {
-		return os.NewSyscallError("epoll_create1", err)
-	}
 	efd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
-		unix.Close(ep)
 		return os.NewSyscallError("eventfd", err)
 	}
-	// Edge-triggered: each write is an event and nothing ever needs to read. The
-	// counter would take 2^64 wake-ups to fill (eventfd(2)).
-	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: wakeSlot}
-	if e := epollCtl(ep, unix.EPOLL_CTL_ADD, int32(efd), &ev); e != 0 {
+	ep, err := newEpoll(efd)
+	if err != nil {
 		unix.Close(efd)
-		unix.Close(ep)
-		return os.NewSyscallError("epoll_ctl", e)
+		return err
 	}
 	q.ep, q.efd, q.base = ep, efd, time.Now()
 	return nil
 }
 
+// newEpoll is an instance that efd wakes.
+func newEpoll(efd int) (int, error) {
+	ep, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return -1, os.NewSyscallError("epoll_create1", err)
+	}
+	// Edge-triggered: each write is an event and nothing ever needs to read. The
+	// counter would take 2^64 wake-ups to fill (eventfd(2)).
+	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: wakeSlot}
+	if e := epollCtl(ep, unix.EPOLL_CTL_ADD, int32(efd), &ev); e != 0 {
+		unix.Close(ep)
+		return -1, os.NewSyscallError("epoll_ctl", e)
+	}
+	return ep, nil
+}
+
 // Now is CLOCK_MONOTONIC, which is also the clock of epoll's timeouts.
 func (q *queue) Now() Time { return Time(time.Since(q.base)) }
 
-// Fd is the epoll instance: readable when Poll has something to do.
-func (q *queue) Fd() uintptr { return uintptr(q.ep) }
+// Fd is the epoll instance: readable when Poll has something to do. Who has it may
+// look into it at any moment, under the lock that calls wait for.
+func (q *queue) Fd() uintptr {
+	if !q.lent {
+		q.lent = true
+		q.foreign++
+	}
+	return uintptr(q.ep)
+}
+
+// borrow is told of each file of others that is put into the instance (1), and taken
+// out (-1).
+func (q *queue) borrow(n int) { q.foreign += n }
 
 // Wake writes to the eventfd unless a wake-up is already on its way. Once the
 // poller is closed it does nothing: the number may be somebody else's file.
@@ -158,7 +180,7 @@ func (q *queue) wait(deadline Time) (n int, err error) {
 
 // look is a wait that does not block.
 func (q *queue) look() (int, errno) {
-	if q.told > 0 {
+	if q.told > 0 || q.foreign > 0 {
 		return epollWait(q.ep, q.events[:], 0)
 	}
 	return epollPoll(q.ep, q.events[:])
@@ -168,13 +190,13 @@ func (q *queue) look() (int, errno) {
 // raw call, for its length, the processor is handed on, so that more threads want to run
 // than there are processors; one that the system then puts aside in a raw receive holds up
 // the garbage collector for milliseconds.
-func (q *queue) recv(fd int32, b []byte) (n int, e errno) {
+func (q *queue) recv(fd int32, b []byte, lent bool) (n int, e errno) {
+	told := lent
 	if q.told > 0 {
 		q.told--
-		n, e = recvTold(fd, b)
-	} else {
-		n, e = recv(fd, b)
+		told = true
 	}
+	n, e = recv(fd, b, told)
 	if n > rawMost {
 		q.told = toldMost
 	}
@@ -215,6 +237,9 @@ func (q *queue) arm(fd int32, slot, gen uint32, old, now Events) errno {
 	if now == receiving {
 		ev.Events |= unix.EPOLLET
 	}
+	if q.foreign > 0 {
+		return epollCtlTold(q.ep, op, fd, &ev)
+	}
 	return epollCtl(q.ep, op, fd, &ev)
 }
 
@@ -227,6 +252,43 @@ func (q *queue) closeFd(fd int32)       { unix.Close(int(fd)) }
 
 // watchable leaves it to arm to refuse.
 func (q *queue) watchable(fd int32, slot, gen uint32) errno { return 0 }
+
+// forget does nothing: the system keeps what a descriptor is watched for.
+func (q *queue) forget(int32) {}
+
+// renew moves everything into a new epoll instance. It is the only way to be rid of a
+// file whose number was closed while the file lives on under another (epoll(7), "Will
+// closing a file descriptor cause it to be removed"): nobody can name it any more, and it
+// is reported for ever. An instance that others have stays: they watch it.
+func (q *queue) renew(p *readiness) (done bool) {
+	if q.lent || q.closed {
+		return false
+	}
+	old := q.ep
+	ep, err := newEpoll(q.efd)
+	if err != nil { // for want of descriptors or memory; the next stray events try again
+		return false
+	}
+	q.ep = ep
+	for i := range p.slots.n {
+		s := p.slots.at(i)
+		if s.s == nil || s.s.mask() == 0 {
+			continue
+		}
+		if s.next == isWatch {
+			w := (*watch)(unsafe.Pointer(s.s))
+			if id, e := identify(w.fd); e != 0 || id != w.file || q.arm(w.fd, i, s.gen, 0, w.mask()) != 0 {
+				w.lose()
+			}
+		} else if e := q.arm(s.s.fd, i, s.gen, 0, s.s.mask()); e != 0 {
+			q.ep = old
+			unix.Close(ep)
+			return false
+		}
+	}
+	unix.Close(old)
+	return true
+}
 
 func (q *queue) close() error {
 	q.mu.Lock()

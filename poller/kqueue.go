@@ -112,10 +112,13 @@ func (q *queue) Wake() error {
 	return q.waker.Wake(q.kq)
 }
 
+// borrow does nothing: every call is told to the scheduler here.
+func (q *queue) borrow(int) {}
+
 // MeasureWaits has wait add to d how long it took.
 func (q *queue) MeasureWaits(d *time.Duration) { q.waits = d }
 
-func (q *queue) recv(fd int32, b []byte) (int, errno) { return recv(fd, b) }
+func (q *queue) recv(fd int32, b []byte, lent bool) (int, errno) { return recv(fd, b, lent) }
 
 // wait tells the system what has changed, takes what is ready, and blocks until
 // deadline if nothing is.

@@ -130,11 +130,20 @@ func (q *queue) watchable(fd int32, slot, gen uint32) errno {
 // closeFd closes a descriptor, and the system forgets what it was watched for, also
 // if there is a duplicate.
 func (q *queue) closeFd(fd int32) {
+	q.forget(fd)
+	kq.Close(int(fd))
+}
+
+// forget is when a number turns out to be another's: the system has forgotten what the
+// one before was watched for as that was closed.
+func (q *queue) forget(fd int32) {
 	if int(fd) < len(q.notes) {
 		q.notes[fd] = note{dirty: q.notes[fd].dirty}
 	}
-	kq.Close(int(fd))
 }
+
+// renew does nothing: an event is looked up by its number, and is nobody's only once.
+func (q *queue) renew(*readiness) bool { return true }
 
 // collect turns notes that have changed into changes.
 func (q *queue) collect() {

@@ -11,8 +11,9 @@ import (
 
 type listener struct {
 	source
-	a   Acceptor
-	err errno // how Start failed
+	a    Acceptor
+	err  errno // how Start failed
+	lent bool  // others may have the descriptor
 }
 
 // maxBacklog is cut by the system to net.core.somaxconn (listen(2)).
@@ -26,18 +27,19 @@ func (p *readiness) Listen(addr Addr, o *Options, a Acceptor) (Socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := listen(fd, family, addr, o, &p.sa); err != nil {
+	if err := p.listen(fd, family, addr, o); err != nil {
 		unix.Close(int(fd))
 		return nil, err
 	}
 	l := p.addListener(fd, family, a)
+	l.lent = o.Control != nil
 	if family != unix.AF_UNIX {
 		l.mark(edged)
 	}
 	return l, nil
 }
 
-func listen(fd int32, family int, addr Addr, o *Options, sa *sockaddr) error {
+func (p *readiness) listen(fd int32, family int, addr Addr, o *Options) error {
 	if family != unix.AF_UNIX {
 		if err := applyShare(fd, family, o, !o.NoReuseAddr); err != nil {
 			return err
@@ -46,7 +48,10 @@ func listen(fd int32, family int, addr Addr, o *Options, sa *sockaddr) error {
 	if err := applyStream(fd, family, o); err != nil {
 		return err
 	}
-	if err := bindTo(fd, family, addr, sa); err != nil {
+	if err := p.control(fd, o); err != nil {
+		return err
+	}
+	if err := bindTo(fd, family, addr, &p.sa); err != nil {
 		return err
 	}
 	backlog := o.Backlog
@@ -110,7 +115,7 @@ func (l *listener) ready(Events) {
 		if !l.is(started) {
 			return
 		}
-		fd, e := accept(l.fd, &l.p.sa)
+		fd, e := l.accept()
 		switch {
 		case e == 0:
 			l.accepted(fd)
@@ -124,7 +129,54 @@ func (l *listener) ready(Events) {
 	}
 }
 
+// accept takes one connection. There is no flag for it not to wait: that is O_NONBLOCK,
+// which belongs to the open file description and so to all who have the listener, and
+// os.File.Fd clears it (exec.Cmd.ExtraFiles calls that). So of a listener that others may
+// have it is set again, if need be, and a connection seen to wait, right before a call
+// that the scheduler is told of. What is left is that somebody clears the flag and
+// somebody takes that connection, both between two calls: then the loop waits for the
+// next connection. The system gives no means against that.
+func (l *listener) accept() (int32, errno) {
+	if !l.lent {
+		return accept(l.fd, &l.p.sa)
+	}
+	if !acceptable(l.fd) {
+		return -1, unix.EAGAIN
+	}
+	setNonblock(l.fd)
+	return acceptTold(l.fd, &l.p.sa)
+}
+
+// acceptable reports whether accept would have something to say.
+func acceptable(fd int32) bool {
+	fds := [...]unix.PollFd{{Fd: fd, Events: unix.POLLIN}}
+	n, err := unix.Poll(fds[:], 0)
+	return n > 0 || err != nil && err != unix.EINTR
+}
+
+// setNonblock has calls on fd not wait, if somebody has changed that.
+func setNonblock(fd int32) {
+	if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0); err == nil && flags&unix.O_NONBLOCK == 0 {
+		unix.FcntlInt(uintptr(fd), unix.F_SETFL, flags|unix.O_NONBLOCK)
+	}
+}
+
+// Fd is for what pike does not know of. Others may have the listener from here on.
+func (l *listener) Fd() uintptr {
+	l.lent = true
+	return l.source.Fd()
+}
+
+// SetOption of a time to linger is handed on to connections, as what others set is.
+func (l *listener) SetOption(o Option, v int) error {
+	l.lent = l.lent || o == Linger
+	return l.source.SetOption(o, v)
+}
+
 func (l *listener) accepted(fd int32) {
+	if l.lent && l.is(edged) { // others are looked after by their own Close
+		unlinger(fd)
+	}
 	s := new(stream)
 	s.open(fd, l.family())
 	s.mark(l.marks & edged)

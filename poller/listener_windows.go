@@ -16,6 +16,7 @@ type listener struct {
 	accepts [acceptsInFlight]accept
 	arrived backlog[*accept] // in the order of completion
 	inherit inheritance
+	lent    bool  // what it hands on may have a time to linger
 	failure error // how Start failed
 	bad     int   // accepts that failed, in a row
 }
@@ -42,7 +43,7 @@ func (p *iocp) Listen(addr Addr, o *Options, a Acceptor) (Socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &listener{a: a}
+	l := &listener{a: a, lent: o.Control != nil}
 	if err := p.listen(l, h, family, addr, o); err != nil {
 		windows.Closesocket(h)
 		return nil, err
@@ -59,6 +60,9 @@ func (p *iocp) listen(l *listener, h windows.Handle, family int, addr Addr, o *O
 		return err
 	}
 	if err := l.inherit.apply(h, family, o); err != nil {
+		return err
+	}
+	if err := p.control(h, o); err != nil {
 		return err
 	}
 	if err := p.bindTo(h, family, addr); err != nil {
@@ -204,7 +208,7 @@ func (l *listener) proceed() {
 // connection makes a stream of h, which a has accepted; none, and no error, if the
 // connection is gone.
 func (l *listener) connection(h windows.Handle, a *accept) (*stream, error) {
-	s := &stream{peer: acceptedPeer(&a.buf, &l.p.scratch)}
+	s := &stream{peer: acceptedPeer(&a.buf, &l.p.scratch), lent: l.lent}
 	// Without it the socket does not know that it is connected, and has none of the
 	// listener's properties (AcceptEx, Remarks).
 	err := windows.Setsockopt(h, windows.SOL_SOCKET, windows.SO_UPDATE_ACCEPT_CONTEXT,
@@ -254,7 +258,14 @@ func (l *listener) SetOption(o Option, v int) error {
 	if l.closed {
 		return net.ErrClosed
 	}
+	l.lent = l.lent || o == Linger
 	return l.inherit.setOption(l.h, int(l.family), o, v)
+}
+
+// Fd is for what pike does not know of.
+func (l *listener) Fd() uintptr {
+	l.lent = true
+	return l.source.Fd()
 }
 
 func (l *listener) Option(o Option) (int, error) {

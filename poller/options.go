@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"net"
 	"net/netip"
 	"time"
 )
@@ -15,13 +16,14 @@ type Options struct {
 	// NoReuseAddr leaves SO_REUSEADDR off for a listener. It is on by default
 	// where it means that a server can restart while connections of its
 	// predecessor are in TIME_WAIT (everywhere but Windows). For Bind it is off
-	// and ReuseAddr turns it on, since there it would let others share the port.
+	// and ReuseAddr turns it on, since there it would let others share the port; for
+	// Dial it does so for Local, whose port may then be that of other connections.
 	NoReuseAddr bool
 	ReuseAddr   bool
 
 	// ReusePort lets several sockets share an address, and the system spread
 	// what arrives over them (SO_REUSEPORT). errors.ErrUnsupported where the
-	// system does not spread.
+	// system does not spread. Of Dial it lets connections share Local.
 	ReusePort bool
 
 	// V6Only keeps IPv4 out of a socket bound to an IPv6 address (RFC 3493,
@@ -32,8 +34,21 @@ type Options struct {
 	Delay bool
 
 	// KeepAlive is how long a connection is idle before the system probes the
-	// peer, and between probes. 0 is 15 s, a negative value is no probing.
+	// peer, and between probes. 0 is 15 s, a negative value is no probing, and 32,767 s
+	// the most that systems take.
 	KeepAlive time.Duration
+
+	// KeepAliveConfig, if it is enabled, takes the place of KeepAlive, with the meaning
+	// that it has in package net: what is 0 is 15 s, 15 s and 9 probes, what is negative
+	// is left to the system. 127 probes are the most. errors.ErrUnsupported where the
+	// system has no such options of a socket and one is asked for.
+	KeepAliveConfig net.KeepAliveConfig
+
+	// Control, if set, is called with the descriptor of a new socket once these options
+	// are set, before it is bound, connects or listens. What it returns is the error of
+	// the call. From there on the socket is one whose descriptor others may have, which
+	// costs speed. errors.ErrUnsupported where there are no descriptors.
+	Control func(fd uintptr) error
 
 	// RecvBuffer and SendBuffer are SO_RCVBUF and SO_SNDBUF in bytes; 0 leaves
 	// the system's own sizing on.
@@ -66,19 +81,6 @@ type Options struct {
 	// system or the network card to cut (UDP_SEGMENT), and from RecvSegments: for
 	// measuring, and for hardware that gets it wrong.
 	NoOffload bool
-}
-
-const defaultKeepAlive = 15 * time.Second
-
-// keepAlive is the probe interval, or 0 for none.
-func (o *Options) keepAlive() time.Duration {
-	switch {
-	case o.KeepAlive < 0:
-		return 0
-	case o.KeepAlive == 0:
-		return defaultKeepAlive
-	}
-	return o.KeepAlive
 }
 
 // An Option is a setting of an open socket. Flags are 0 or 1.

@@ -64,7 +64,7 @@ func (b *packetBuffers) receive(s *packet) (ms []Message, full bool, e errno) {
 	if b.telling != s.tells() {
 		b.tell(s.tells())
 	}
-	n, e := recvmmsg(s.fd, b.recvHdrs[:], b.bulky)
+	n, e := recvmmsg(s.fd, b.recvHdrs[:], b.bulky || s.lent)
 	if e != 0 {
 		return nil, false, e
 	}
@@ -121,9 +121,9 @@ func (b *packetBuffers) send(s *packet, ms []Message) (n int, e errno) {
 	}
 	if h := &b.sendHdrs[0]; k > 0 {
 		if s.alone = k == 1 && b.iovecs == 1 && h.Control == nil; s.alone {
-			n, e = 1, sendto(s.fd, &h.Msghdr)
+			n, e = 1, sendto(s.fd, &h.Msghdr, s.lent)
 		} else {
-			n, e = sendmmsg(s.fd, b.sendHdrs[:k], total)
+			n, e = sendmmsg(s.fd, b.sendHdrs[:k], total, s.lent)
 		}
 	}
 	runtime.KeepAlive(ms)

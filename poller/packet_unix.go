@@ -21,6 +21,7 @@ type packet struct {
 	sent int         // messages of that Send that went out
 	cut  int         // bytes of the first of out, a run, that went out
 	busy bool
+	lent bool  // others may have the descriptor
 	err  errno // how it ended
 	late error // of receiving, to be told
 }
@@ -41,13 +42,18 @@ func (p *readiness) Bind(addr Addr, o *Options, h PacketHandler) (Packet, error)
 		err = applyPacket(fd, family, o)
 	}
 	if err == nil {
+		err = p.control(fd, o)
+	}
+	if err == nil {
 		err = bindTo(fd, family, addr, &p.sa)
 	}
 	if err != nil {
 		unix.Close(int(fd))
 		return nil, err
 	}
-	return p.addPacket(fd, family, o, h), nil
+	s := p.addPacket(fd, family, o, h)
+	s.lent = o.Control != nil
+	return s, nil
 }
 
 func (p *readiness) addPacket(fd int32, family int, o *Options, h PacketHandler) *packet {
@@ -77,6 +83,12 @@ func (s *packet) Start() {
 func (s *packet) Stop() {
 	s.unmark(started)
 	s.arm(s.mask() &^ Readable)
+}
+
+// Fd is for what pike does not know of. Others may have the socket from here on.
+func (s *packet) Fd() uintptr {
+	s.lent = true
+	return s.source.Fd()
 }
 
 func (s *packet) Close() {

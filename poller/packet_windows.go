@@ -54,7 +54,9 @@ func (p *iocp) Bind(addr Addr, o *Options, h PacketHandler) (Packet, error) {
 	}
 	if err = applyShare(sock, family, o, o.ReuseAddr); err == nil {
 		if err = applyPacket(sock, family, o); err == nil {
-			err = p.bindTo(sock, family, addr)
+			if err = p.control(sock, o); err == nil {
+				err = p.bindTo(sock, family, addr)
+			}
 		}
 	}
 	if err != nil {

@@ -33,6 +33,9 @@
 //  9. An event never reaches a socket that it was not meant for, though the
 //     system uses descriptor numbers again at once.
 //  10. Within one Poll the order is the system's; in a simulator, the seed's.
+//  11. Nothing sleeps but a Poll that has nothing to report: no call, whatever others
+//     who have a descriptor do to it (make it blocking, give it a time to linger), as
+//     far as the system has a means against that.
 //
 // Errors are [os.SyscallError] values that name the call that failed; the
 // packages above add the operation and the address. [Open] opens a backend.
@@ -93,7 +96,9 @@ type Poller interface {
 
 	// Watch reports the readiness of a descriptor that somebody else owns, and
 	// who must keep it open until Close. A descriptor can be watched once at a
-	// time in a poller. It starts watching at once.
+	// time in a poller. It starts watching at once. If its owner closes it first,
+	// the Watch is deaf from then on or from the next call on it, Set is EBADF, and
+	// whoever gets the number, a socket or another Watch, has nothing to do with it.
 	Watch(fd uintptr, ev Events, h WatchHandler) (Watch, error)
 
 	// Close closes every socket, without calling handlers, and the queue.
@@ -146,7 +151,7 @@ type Stream interface {
 	Unsent() int
 
 	// Shutdown ends the sending side once what was sent is out: the peer reads
-	// EOF. Receiving goes on.
+	// EOF. Receiving goes on. To call it again says nothing new.
 	Shutdown()
 
 	// Reset closes as Close does, but drops what the system has not sent yet

@@ -41,6 +41,10 @@ type readiness struct {
 	sa      sockaddr
 	spare   *sending // list of unused ones
 	packets *packetBuffers
+	watches map[int32]*watch // who watches a descriptor of others
+	adrift  bool             // one of them was lost, and the system may watch for it still
+	stray   bool             // an event was for nobody
+	strays  int              // Polls in a row with such events; see dredge
 	seen    uint64
 	at, n   int  // the event that is being handled, and how many there are
 	fetched byte // keeps the compiler from dropping loads
@@ -113,9 +117,12 @@ func (p *readiness) handle() {
 		at, gen, ev := p.event(i)
 		s, e := p.slots.at(at), p.refusal(i)
 		switch {
-		case at == wakeSlot, s.s == nil, s.gen != gen:
+		case at == wakeSlot:
+		case s.s == nil, s.gen != gen:
 			// A slot freed in this batch has a new generation, and one given out
-			// again has been so since the system reported this.
+			// again has been so since the system reported this. Or it was a watch that
+			// could not be taken back, and the system would report it for ever.
+			p.stray = true
 		case e == 0 && s.next == isStream: // a call that the compiler knows costs less
 			(*stream)(unsafe.Pointer(s.s)).ready(ev)
 		default:
@@ -162,10 +169,33 @@ func (p *readiness) finish() {
 	for n := p.closing.len(); n > 0 && p.closing.len() > 0; n-- { // a handler may close the poller
 		p.closing.pop().end()
 	}
+	if p.adrift {
+		p.dredge()
+	}
+}
+
+// straysMost is how many Polls in a row may have events for nobody: those of edges come
+// once, and of a socket that a child has for a moment, between fork and exec.
+const straysMost = 16
+
+// dredge is rid of what the system reports for ever, once a watch has lost its file.
+func (p *readiness) dredge() {
+	if !p.stray {
+		p.strays = 0
+		return
+	}
+	p.stray = false
+	if p.strays++; p.strays == straysMost {
+		p.strays = 0
+		p.adrift = !p.queue.renew(p)
+	}
 }
 
 // add gives e a slot.
 func (p *readiness) add(e endpoint, s *source) {
+	if len(p.watches) > 0 {
+		p.taken(s.fd)
+	}
 	s.p, s.slot = p, p.slots.add(e, s)
 }
 

@@ -117,7 +117,7 @@ func membership(fd int32, family int, m Membership, join bool) error {
 		fillStorage(&req.source, m.Source, family)
 		size = unsafe.Sizeof(req)
 	}
-	_, _, e := unix.RawSyscall6(unix.SYS_SETSOCKOPT, uintptr(fd), uintptr(level), uintptr(name),
+	_, _, e := unix.Syscall6(unix.SYS_SETSOCKOPT, uintptr(fd), uintptr(level), uintptr(name),
 		uintptr(unsafe.Pointer(&req)), size, 0)
 	if e != 0 {
 		return os.NewSyscallError("setsockopt", e)

@@ -5,7 +5,6 @@ package poller
 import (
 	"errors"
 	"os"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -137,18 +136,20 @@ func applyStream(fd int32, family int, o *Options) error {
 			return err
 		}
 	}
-	d := o.keepAlive()
-	if d == 0 {
+	on, times := o.probing()
+	switch {
+	case !on:
 		return nil
+	case tcpKeepIdle == 0 && o.timed(): // the times are the system's own
+		return errors.ErrUnsupported
 	}
-	seconds := int((d + time.Second - 1) / time.Second)
-	if tcpKeepIdle == 0 { // the times are the system's own
-		return setOption(fd, family, KeepAlive, 1)
+	if err := setOption(fd, family, KeepAlive, 1); err != nil || tcpKeepIdle == 0 {
+		return err
 	}
-	for _, s := range []struct {
-		o Option
-		v int
-	}{{KeepAlive, 1}, {KeepAliveIdle, seconds}, {KeepAliveInterval, seconds}} {
+	for _, s := range times {
+		if s.v <= 0 {
+			continue
+		}
 		if err := setOption(fd, family, s.o, s.v); err != nil {
 			return err
 		}
@@ -157,6 +158,9 @@ func applyStream(fd int32, family int, o *Options) error {
 }
 
 func applyBuffers(fd int32, o *Options) error {
+	if err := o.Check(); err != nil {
+		return err
+	}
 	if o.RecvBuffer > 0 {
 		if err := setOption(fd, 0, RecvBuffer, o.RecvBuffer); err != nil {
 			return err
@@ -164,6 +168,23 @@ func applyBuffers(fd int32, o *Options) error {
 	}
 	if o.SendBuffer > 0 {
 		return setOption(fd, 0, SendBuffer, o.SendBuffer)
+	}
+	return nil
+}
+
+// applyDial sets what decides whether a connection may have the local address of others.
+// It is SO_REUSEPORT everywhere: among connections there is nothing to spread.
+func applyDial(fd int32, o *Options) error {
+	for _, s := range [...]struct {
+		on   bool
+		name int
+	}{{o.ReuseAddr, unix.SO_REUSEADDR}, {o.ReusePort, unix.SO_REUSEPORT}} {
+		if !s.on {
+			continue
+		}
+		if err := unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, s.name, 1); err != nil {
+			return os.NewSyscallError("setsockopt", err)
+		}
 	}
 	return nil
 }

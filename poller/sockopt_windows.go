@@ -2,7 +2,6 @@ package poller
 
 import (
 	"errors"
-	"time"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -153,24 +152,38 @@ type setter interface {
 
 // applyStream sets what o asks of a stream socket before it connects or listens.
 func applyStream(h windows.Handle, family int, o *Options, s setter) error {
-	settings := []struct {
-		o Option
-		v int
-	}{
-		{RecvBuffer, o.RecvBuffer}, {SendBuffer, o.SendBuffer}, {NoDelay, flag(!o.Delay)},
-		{KeepAlive, 0}, {KeepAliveIdle, 0}, {KeepAliveInterval, 0},
+	if err := o.Check(); err != nil {
+		return err
 	}
-	if d := o.keepAlive(); d > 0 {
-		seconds := int(min((d+time.Second-1)/time.Second, maxKeepAlive))
-		settings[3].v, settings[4].v, settings[5].v = 1, seconds, seconds
+	settings := []optionValue{
+		{RecvBuffer, o.RecvBuffer}, {SendBuffer, o.SendBuffer}, {NoDelay, flag(!o.Delay)},
+	}
+	on, times := o.probing()
+	if on {
+		settings = append(append(settings, optionValue{KeepAlive, 1}), times[:]...)
 	}
 	for _, set := range settings {
 		if set.v <= 0 {
 			continue
 		}
-		if err := s.setOption(h, family, set.o, set.v); err != nil {
+		err := s.setOption(h, family, set.o, set.v)
+		if set.o == KeepAliveCount && o.KeepAliveConfig.Count == 0 && errors.Is(err, errors.ErrUnsupported) {
+			continue // a default (TCP_KEEPCNT is of Windows 10 version 1703)
+		}
+		if err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// applyDial sets what decides whether a connection may have the local address of others.
+func applyDial(h windows.Handle, o *Options) error {
+	switch {
+	case o.ReusePort:
+		return errors.ErrUnsupported
+	case o.ReuseAddr:
+		return fault("setsockopt", setInt(h, sockopt{windows.SOL_SOCKET, windows.SO_REUSEADDR}, 1))
 	}
 	return nil
 }
@@ -200,6 +213,9 @@ func applyShare(h windows.Handle, family int, o *Options, reuse bool) error {
 }
 
 func applyPacket(h windows.Handle, family int, o *Options) error {
+	if err := o.Check(); err != nil {
+		return err
+	}
 	if o.RecvError || o.RecvPacketInfo || o.RecvTrafficClass {
 		return errors.ErrUnsupported
 	}

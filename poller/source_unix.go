@@ -33,7 +33,7 @@ const (
 	ended       marks = 0x100  // EOF or an error was received
 	dialing     marks = 0x200  // connect has not ended
 	reset       marks = 0x400  // Close drops what is unsent; or the peer did
-	shutting    marks = 0x800  // Shutdown waits for the Send in flight
+	shutting    marks = 0x800  // Shutdown was called; it waits for the dial and the Send in flight
 	isIPv4      marks = 0x1000 // AF_INET
 	isLocal     marks = 0x4000 // AF_UNIX; AF_INET6 has no mark
 	edged       marks = 0x8000 // a stream that may be watched by edges; see stream.arm

@@ -11,6 +11,9 @@ func discard(fd int32) {}
 // bindLate does nothing: there is no option to have the port chosen by connect.
 func bindLate(fd int32) {}
 
+// acceptTold is accept: on these systems every call is told to the scheduler.
+func acceptTold(fd int32, sa *sockaddr) (int32, errno) { return accept(fd, sa) }
+
 // spoilt reports whether accept failed for want of a good connection and not of
 // anything of the listener: the next may be better.
 func spoilt(e errno) bool {

@@ -68,6 +68,14 @@ func (s *stream) unreceivable(e errno) {
 // on, or a layer of the system's own, or its urgent bytes be read by others: so it is
 // watched as an adopted one.
 func (s *stream) Fd() uintptr {
+	s.lend()
+	return s.source.Fd()
+}
+
+// lent reports whether others may have the descriptor, or set what is theirs to know.
+func (s *stream) lent() bool { return !s.is(edged) }
+
+func (s *stream) lend() {
 	if s.is(edged) {
 		s.unmark(edged)
 		switch {
@@ -78,7 +86,36 @@ func (s *stream) Fd() uintptr {
 			s.watch(s.directions())
 		}
 	}
-	return s.source.Fd()
+}
+
+// SetOption of a time to linger makes the socket one that end looks after.
+func (s *stream) SetOption(o Option, v int) error {
+	if o == Linger && v > 0 {
+		s.lend()
+	}
+	return s.source.SetOption(o, v)
+}
+
+// unlinger keeps close from waiting for what is unsent, which a time to linger makes it
+// do, of a non-blocking socket too (inet_release in net/ipv4/af_inet.c). What is unsent goes
+// out all the same: the time is only how long close waits (socket(7), SO_LINGER).
+func unlinger(fd int32) {
+	if v, err := getOption(fd, unix.AF_INET, Linger); err == nil && v > 0 {
+		setOption(fd, unix.AF_INET, Linger, -1)
+	}
+}
+
+// quicken is before the descriptor is closed. Of a socket that nobody else has had the
+// options are known.
+func (s *stream) quicken() {
+	if s.fd >= 0 && s.lent() && !s.is(reset|isLocal) {
+		unlinger(s.fd)
+	}
+}
+
+func (s *stream) abandon() {
+	s.quicken()
+	s.source.abandon()
 }
 
 func (s *stream) Stop() {
@@ -131,14 +168,21 @@ func (s *stream) Reset() {
 	s.Close()
 }
 
+// Shutdown tells the system once: at the second time a BSD takes a connection whose
+// end the peer has acknowledged for one that nobody reads, and drops what arrives
+// (tcp_usrclosed in netinet/tcp_usrreq.c).
 func (s *stream) Shutdown() {
-	switch {
-	case s.is(closed):
-	case s.is(dialing), s.out != nil && s.out.busy:
-		s.mark(shutting)
-	default:
-		unix.Shutdown(int(s.fd), unix.SHUT_WR) // fails only when the connection is gone
+	if s.is(closed | shutting) {
+		return
 	}
+	s.mark(shutting)
+	if !s.is(dialing) && (s.out == nil || !s.out.busy) {
+		s.shutdown()
+	}
+}
+
+func (s *stream) shutdown() {
+	unix.Shutdown(int(s.fd), unix.SHUT_WR) // fails only when the connection is gone
 }
 
 // Release gives the descriptor back, open and non-blocking.
@@ -178,7 +222,7 @@ func (s *stream) receive(ev Events) {
 			return
 		}
 		buf := s.p.buf
-		n, e := s.p.queue.recv(s.fd, buf)
+		n, e := s.p.queue.recv(s.fd, buf, s.lent())
 		switch {
 		case e == unix.EAGAIN:
 			// Of a read with a signal pending too, which stops at an urgent byte that
@@ -264,8 +308,7 @@ func (s *stream) connected(e errno) {
 		return
 	}
 	if s.is(shutting) && (s.out == nil || !s.out.busy) {
-		s.unmark(shutting)
-		s.Shutdown()
+		s.shutdown()
 	}
 	s.h.Connected(nil)
 }
@@ -328,6 +371,7 @@ func (s *stream) end() {
 	if !s.is(ended) && !s.is(reset) && s.fd >= 0 {
 		discard(s.fd)
 	}
+	s.quicken()
 	s.release()
 	busy := s.out != nil && s.out.busy
 	if s.out != nil {

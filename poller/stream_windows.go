@@ -20,6 +20,7 @@ type stream struct {
 	dialing  bool
 	reset    bool // Close drops what is unsent; or the peer did
 	shutting bool // Shutdown waits for the Send in flight
+	lent     bool // may have a time to linger; see quicken
 	keep     keepAlive
 	peer     sockaddrIn6 // last: a message touches what is before it only
 }
@@ -183,6 +184,7 @@ func (s *stream) end() {
 			}
 		}
 	}
+	s.quicken()
 	s.release()
 	busy := s.out != nil && s.out.busy
 	if s.out != nil {
@@ -200,12 +202,33 @@ func (s *stream) end() {
 	s.handler.Closed()
 }
 
-func (s *stream) abandon() { s.release() }
+func (s *stream) abandon() {
+	s.quicken()
+	s.release()
+}
+
+// quicken is before the handle is closed. With a time to linger that would wait for
+// what is unsent, or, the socket being non-blocking, fail (closesocket, Remarks).
+func (s *stream) quicken() {
+	if !s.lent || s.reset {
+		return
+	}
+	if v, err := getOption(s.h, int(s.family), Linger); err == nil && v > 0 {
+		setLinger(s.h, -1)
+	}
+}
+
+// Fd is for what pike does not know of, a time to linger say.
+func (s *stream) Fd() uintptr {
+	s.lent = true
+	return s.source.Fd()
+}
 
 func (s *stream) SetOption(o Option, v int) error {
 	if s.closed {
 		return net.ErrClosed
 	}
+	s.lent = s.lent || o == Linger
 	return s.keep.setOption(s.h, int(s.family), o, v)
 }
 

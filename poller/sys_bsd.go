@@ -16,19 +16,19 @@ const sendFlags = unix.MSG_NOSIGNAL | unix.MSG_DONTWAIT
 // errno is 0 where the call succeeded.
 type errno = unix.Errno
 
-func recv(fd int32, b []byte) (int, errno) {
+func recv(fd int32, b []byte, _ bool) (int, errno) {
 	n, _, e := unix.Syscall6(unix.SYS_RECVFROM, uintptr(fd),
 		uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), unix.MSG_DONTWAIT, 0, 0)
 	return int(n), e
 }
 
-func send(fd int32, b []byte) (int, errno) {
+func send(fd int32, b []byte, _ bool) (int, errno) {
 	n, _, e := unix.Syscall6(unix.SYS_SENDTO, uintptr(fd),
 		uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), sendFlags, 0, 0)
 	return int(n), full(fd, e)
 }
 
-func sendmsg(fd int32, m *unix.Msghdr, _ int) (int, errno) {
+func sendmsg(fd int32, m *unix.Msghdr, _ int, _ bool) (int, errno) {
 	n, _, e := unix.Syscall(unix.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(m)), sendFlags)
 	return int(n), full(fd, e)
 }

@@ -21,17 +21,24 @@ func errnoOf(err error) errno {
 	return e
 }
 
-func recv(fd int32, b []byte) (int, errno) {
-	n, err := unix.Read(int(fd), b)
+// recv of a socket that is lent asks not to wait: who else has it may have made it
+// blocking.
+func recv(fd int32, b []byte, lent bool) (n int, e errno) {
+	var err error
+	if lent {
+		n, _, err = unix.Recvfrom(int(fd), b, unix.MSG_DONTWAIT)
+	} else {
+		n, err = unix.Read(int(fd), b)
+	}
 	return n, errnoOf(err)
 }
 
-func send(fd int32, b []byte) (int, errno) {
+func send(fd int32, b []byte, _ bool) (int, errno) {
 	n, err := unix.SendmsgN(int(fd), b, nil, nil, sendFlags)
 	return n, full(fd, errnoOf(err))
 }
 
-func sendmsg(fd int32, m *unix.Msghdr, _ int) (int, errno) {
+func sendmsg(fd int32, m *unix.Msghdr, _ int, _ bool) (int, errno) {
 	var bufs [iovecsPerSend][]byte
 	iovs := unsafe.Slice(m.Iov, int(m.Iovlen))
 	for i := range iovs {

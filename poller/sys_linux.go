@@ -13,6 +13,31 @@ import (
 // each is short: what may block, or copies more than rawMost bytes, goes
 // through Syscall. To receive datagrams is to copy them and nothing else, at 15 ns a
 // KiB, and may be more at once.
+//
+// Why each raw call cannot sleep:
+//
+//	recvfrom, sendto,    MSG_DONTWAIT. The lock of a TCP socket (lock_sock) is waited for only
+//	sendmsg              while another thread is inside a call on the same socket, and of a
+//	                     socket that is ours alone nobody is
+//	recvmmsg, sendmmsg,  MSG_DONTWAIT. UDP takes spin locks only, unless it is corked (UDP_CORK),
+//	sendto of datagrams  which needs the descriptor
+//	recvmsg, ERRQUEUE    takes a message off a list under a spin lock (sock_recv_errqueue)
+//	accept4              O_NONBLOCK, which a listener of ours has as long as nobody else has the
+//	                     descriptor: the flag is of the open file description, and there is none
+//	                     for the call
+//	ioctl SIOCOUTQ       reads two counters (tcp_ioctl)
+//	epoll_ctl            waits for the mutex of the epoll instance, which nobody else has, and asks
+//	                     the socket whether it is ready (tcp_poll), without a lock
+//	epoll_pwait, 0 ms    likewise
+//	write to the eventfd EFD_NONBLOCK, of a file that nobody else has; a spin lock
+//
+// What others have too is told to the scheduler: sockets that were adopted or whose
+// descriptor was handed out (lent), and everything of an epoll instance that was
+// handed out or watches files of others, whose drivers may do anything (FUSE asks a process). So is
+// what searches (connect and bind: up to 28,000 ports), what waits for a lock of the
+// whole network (groups: rtnl_lock) and what may load a module (socket). Memory is
+// waited for wherever the system has none, by calls as by any instruction: that is the
+// machine's affair.
 const (
 	rawMost  = 32 << 10
 	rawBatch = 256 << 10
@@ -22,23 +47,20 @@ const (
 // allocate for some values.
 type errno = unix.Errno
 
-func recv(fd int32, b []byte) (int, errno) {
-	n, _, e := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd),
-		uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), unix.MSG_DONTWAIT, 0, 0)
-	return int(n), e
-}
-
-// recvTold is recv with a word to the scheduler.
-func recvTold(fd int32, b []byte) (int, errno) {
-	n, _, e := syscall.Syscall6(unix.SYS_RECVFROM, uintptr(fd),
-		uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), unix.MSG_DONTWAIT, 0, 0)
-	return int(n), e
+func recv(fd int32, b []byte, told bool) (int, errno) {
+	p, n := uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b))
+	if told {
+		r, _, e := syscall.Syscall6(unix.SYS_RECVFROM, uintptr(fd), p, n, unix.MSG_DONTWAIT, 0, 0)
+		return int(r), e
+	}
+	r, _, e := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), p, n, unix.MSG_DONTWAIT, 0, 0)
+	return int(r), e
 }
 
 // skip drops up to n bytes that have arrived on a TCP socket (tcp(7),
 // MSG_TRUNC).
 func skip(fd int32, n int) (int, errno) {
-	r, _, e := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), 0, uintptr(n),
+	r, _, e := syscall.Syscall6(unix.SYS_RECVFROM, uintptr(fd), 0, uintptr(n),
 		unix.MSG_DONTWAIT|unix.MSG_TRUNC, 0, 0)
 	return int(r), e
 }
@@ -53,9 +75,10 @@ func outq(fd int32) int {
 	return int(n)
 }
 
-func send(fd int32, b []byte) (int, errno) {
+// send tells the scheduler if told is set, and of what is large.
+func send(fd int32, b []byte, told bool) (int, errno) {
 	p, n := uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b))
-	if len(b) > rawMost {
+	if told || len(b) > rawMost {
 		r, _, e := syscall.Syscall6(unix.SYS_SENDTO, uintptr(fd), p, n, unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT, 0, 0)
 		return int(r), e
 	}
@@ -64,9 +87,9 @@ func send(fd int32, b []byte) (int, errno) {
 }
 
 // sendmsg sends what m describes, total bytes of it.
-func sendmsg(fd int32, m *unix.Msghdr, total int) (int, errno) {
+func sendmsg(fd int32, m *unix.Msghdr, total int, told bool) (int, errno) {
 	const flags = unix.MSG_NOSIGNAL | unix.MSG_DONTWAIT
-	if total > rawMost {
+	if told || total > rawMost {
 		r, _, e := syscall.Syscall(unix.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(m)), flags)
 		return int(r), e
 	}
@@ -81,10 +104,10 @@ type mmsghdr struct {
 }
 
 // recvmmsg may copy recvBatch of the largest datagrams. Whether it will is not
-// known before, but where the last call did, the next is bulky too.
-func recvmmsg(fd int32, ms []mmsghdr, bulky bool) (int, errno) {
+// known before, but where the last call did, the next is to be told too.
+func recvmmsg(fd int32, ms []mmsghdr, told bool) (int, errno) {
 	p, n := uintptr(unsafe.Pointer(unsafe.SliceData(ms))), uintptr(len(ms))
-	if bulky {
+	if told {
 		r, _, e := syscall.Syscall6(unix.SYS_RECVMMSG, uintptr(fd), p, n, unix.MSG_DONTWAIT, 0, 0)
 		return int(r), e
 	}
@@ -94,18 +117,23 @@ func recvmmsg(fd int32, ms []mmsghdr, bulky bool) (int, errno) {
 
 // sendto sends the one piece of memory that m describes. The kernel has less to
 // copy and to check than for sendmmsg: a datagram alone costs 130 ns less of 3000.
-func sendto(fd int32, m *unix.Msghdr) errno {
+func sendto(fd int32, m *unix.Msghdr, told bool) errno {
 	const flags = unix.MSG_NOSIGNAL | unix.MSG_DONTWAIT
+	if told || m.Iov.Len > rawMost {
+		_, _, e := syscall.Syscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(m.Iov.Base)), uintptr(m.Iov.Len),
+			flags, uintptr(unsafe.Pointer(m.Name)), uintptr(m.Namelen))
+		return e
+	}
 	_, _, e := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(m.Iov.Base)), uintptr(m.Iov.Len),
 		flags, uintptr(unsafe.Pointer(m.Name)), uintptr(m.Namelen))
 	return e
 }
 
 // sendmmsg sends ms, total bytes in all.
-func sendmmsg(fd int32, ms []mmsghdr, total int) (int, errno) {
+func sendmmsg(fd int32, ms []mmsghdr, total int, told bool) (int, errno) {
 	const flags = unix.MSG_NOSIGNAL | unix.MSG_DONTWAIT
 	p, n := uintptr(unsafe.Pointer(unsafe.SliceData(ms))), uintptr(len(ms))
-	if total > rawMost {
+	if told || total > rawMost {
 		r, _, e := syscall.Syscall6(unix.SYS_SENDMMSG, uintptr(fd), p, n, flags, 0, 0)
 		return int(r), e
 	}
@@ -130,6 +158,14 @@ func accept(fd int32, sa *sockaddr) (int32, errno) {
 	return int32(r), e
 }
 
+// acceptTold is accept with a word to the scheduler.
+func acceptTold(fd int32, sa *sockaddr) (int32, errno) {
+	sa.n = uint32(unsafe.Sizeof(sa.raw))
+	r, _, e := syscall.Syscall6(unix.SYS_ACCEPT4, uintptr(fd), uintptr(unsafe.Pointer(&sa.raw)),
+		uintptr(unsafe.Pointer(&sa.n)), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
+	return int32(r), e
+}
+
 // spoilt reports whether accept failed for want of a good connection and not of
 // anything of the listener (accept(2)): the next may be better.
 func spoilt(e errno) bool {
@@ -141,8 +177,14 @@ func spoilt(e errno) bool {
 	return false
 }
 
+// newSocket makes the call itself: that of x/sys is raw, and the first of a family may
+// have the kernel load a module (__sock_create in net/socket.c).
 func newSocket(family, kind int) (int, error) {
-	return unix.Socket(family, kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	fd, _, e := syscall.Syscall(unix.SYS_SOCKET, uintptr(family), uintptr(kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC), 0)
+	if e != 0 {
+		return -1, e
+	}
+	return int(fd), nil
 }
 
 func familyOf(fd int) (int, error) { return unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN) }
@@ -151,29 +193,35 @@ func familyOf(fd int) (int, error) { return unix.GetsockoptInt(fd, unix.SOL_SOCK
 func quiet(fd int) {}
 
 func connect(fd int32, sa *sockaddr) errno {
-	_, _, e := syscall.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&sa.raw)), uintptr(sa.n))
+	_, _, e := syscall.Syscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&sa.raw)), uintptr(sa.n))
 	return e
 }
 
 func bind(fd int32, sa *sockaddr) errno {
-	_, _, e := syscall.RawSyscall(unix.SYS_BIND, uintptr(fd), uintptr(unsafe.Pointer(&sa.raw)), uintptr(sa.n))
+	_, _, e := syscall.Syscall(unix.SYS_BIND, uintptr(fd), uintptr(unsafe.Pointer(&sa.raw)), uintptr(sa.n))
 	return e
 }
 
 func getsockname(fd int32, sa *sockaddr) errno {
 	sa.n = uint32(unsafe.Sizeof(sa.raw))
-	_, _, e := syscall.RawSyscall(unix.SYS_GETSOCKNAME, uintptr(fd), uintptr(unsafe.Pointer(&sa.raw)), uintptr(unsafe.Pointer(&sa.n)))
+	_, _, e := syscall.Syscall(unix.SYS_GETSOCKNAME, uintptr(fd), uintptr(unsafe.Pointer(&sa.raw)), uintptr(unsafe.Pointer(&sa.n)))
 	return e
 }
 
 func getpeername(fd int32, sa *sockaddr) errno {
 	sa.n = uint32(unsafe.Sizeof(sa.raw))
-	_, _, e := syscall.RawSyscall(unix.SYS_GETPEERNAME, uintptr(fd), uintptr(unsafe.Pointer(&sa.raw)), uintptr(unsafe.Pointer(&sa.n)))
+	_, _, e := syscall.Syscall(unix.SYS_GETPEERNAME, uintptr(fd), uintptr(unsafe.Pointer(&sa.raw)), uintptr(unsafe.Pointer(&sa.n)))
 	return e
 }
 
 func epollCtl(ep int, op int, fd int32, ev *unix.EpollEvent) errno {
 	_, _, e := syscall.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(ep), uintptr(op), uintptr(fd), uintptr(unsafe.Pointer(ev)), 0, 0)
+	return e
+}
+
+// epollCtlTold is epollCtl with a word to the scheduler.
+func epollCtlTold(ep int, op int, fd int32, ev *unix.EpollEvent) errno {
+	_, _, e := syscall.Syscall6(unix.SYS_EPOLL_CTL, uintptr(ep), uintptr(op), uintptr(fd), uintptr(unsafe.Pointer(ev)), 0, 0)
 	return e
 }
 

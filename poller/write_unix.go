@@ -68,7 +68,7 @@ func (s *stream) TrySend(p []byte) int {
 	done := 0
 	for done < len(p) {
 		b := p[done:min(len(p), done+bytesPerSend)]
-		n, e := send(s.fd, b)
+		n, e := send(s.fd, b, s.lent())
 		if e != 0 {
 			s.noteReset(e)
 			break
@@ -106,8 +106,7 @@ func (s *stream) sent(e errno) {
 	s.arm(s.directions() &^ Writable)
 	s.putOut()
 	if s.is(shutting) && e == 0 {
-		s.unmark(shutting)
-		s.Shutdown()
+		s.shutdown()
 	}
 	if e != 0 {
 		s.h.Sent(os.NewSyscallError("send", e))
@@ -166,7 +165,7 @@ func (s *stream) writeFirst(bufs [][]byte) (i, sentOf int, e errno) {
 	if len(bufs) != 1 || len(bufs[0]) == 0 || len(bufs[0]) > bytesPerSend {
 		return s.write(bufs, 0)
 	}
-	n, e := send(s.fd, bufs[0])
+	n, e := send(s.fd, bufs[0], s.lent())
 	switch {
 	case n == len(bufs[0]):
 		return 1, 0, 0
@@ -184,7 +183,7 @@ func (s *stream) writeOnce(bufs [][]byte, off int) (n, all int, e errno) {
 	if len(bufs) == 1 {
 		b := bufs[0][off:]
 		b = b[:min(len(b), bytesPerSend)]
-		n, e = send(s.fd, b)
+		n, e = send(s.fd, b, s.lent())
 		return n, len(b), e
 	}
 	iov, k := &s.p.iov, 0
@@ -204,7 +203,7 @@ func (s *stream) writeOnce(bufs [][]byte, off int) (n, all int, e errno) {
 	}
 	s.p.msg = unix.Msghdr{Iov: &iov[0]}
 	s.p.msg.SetIovlen(k)
-	n, e = sendmsg(s.fd, &s.p.msg, all)
+	n, e = sendmsg(s.fd, &s.p.msg, all, s.lent())
 	clear(iov[:k]) // or the poller would keep the caller's memory alive
 	return n, all, e
 }

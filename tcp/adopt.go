@@ -7,25 +7,36 @@ import (
 	"os"
 	"reflect"
 	"syscall"
+	"time"
 
 	"example.com/pike/loop"
 	"example.com/pike/poller"
 )
 
-// AdoptConn takes a connection over from package net and closes nc. As in
-// OnAccept the caller should set the callbacks at once; reading begins when
-// ResumeRead is called. What nc has read into buffers of its own (crypto/tls,
+// AdoptConn takes a connection over from package net and closes nc; after an error nc
+// is as it was. As in OnAccept the caller should set the callbacks at once; reading
+// begins when ResumeRead is called. What nc has read into buffers of its own (crypto/tls,
 // bufio) is not seen.
-func AdoptConn(lp *loop.Loop, nc net.Conn) (*Conn, error) {
+//
+// At most one Options may be given; a nil one is none. Without it the socket keeps what nc
+// has set (package net turns Nagle's algorithm off, and keep-alive on); with it NoDelay and
+// keep-alive become as it says, buffers if it has sizes, and timeouts, limits and watermarks are
+// those of a connection that was dialed with it. What is of binding and dialing is
+// past, and not looked at.
+func AdoptConn(lp *loop.Loop, nc net.Conn, o ...*Options) (*Conn, error) {
 	lp.Check("tcp.AdoptConn")
-	if lp == nil || isNil(nc) {
+	if lp == nil || isNil(nc) || len(o) > 1 {
 		return nil, &net.OpError{Op: "adopt", Net: "tcp", Err: errInvalid}
 	}
+	own := given(o)
+	p, err := own.policy()
+	if err != nil {
+		return nil, &net.OpError{Op: "adopt", Net: "tcp", Addr: nc.RemoteAddr(), Err: err}
+	}
 	s := sharedOf(lp)
-	c := newConn(s.origin(origin{shared: s}), defaultDrainTimeout, nil)
+	c := newConn(s.origin(origin{shared: s, policy: p}), own.drainTimeout(), nil)
 	c.state |= paused
-	err := lp.Attach(c)
-	if err == nil {
+	if err = lp.Attach(c); err == nil {
 		err = adopt(lp, nc, func(a poller.Adopter, fd uintptr) (err error) {
 			c.s, err = a.AdoptStream(fd, (*upcalls)(c))
 			return err
@@ -35,37 +46,119 @@ func AdoptConn(lp *loop.Loop, nc net.Conn) (*Conn, error) {
 		lp.Detach(c)
 		return nil, &net.OpError{Op: "adopt", Net: "tcp", Addr: nc.RemoteAddr(), Err: err}
 	}
+	if own != nil {
+		own.applyTo(c.s) // a connection that takes no options is gone, and tells so
+	}
 	lp.SetActive(c, true)
+	if c.share.timeouts() {
+		c.keepTime()
+	}
 	nc.Close()
 	return c, nil
 }
 
-// AdoptListener takes a listener over from package net and closes nl: one that
-// systemd or net.ListenConfig has opened, say.
-func AdoptListener(lp *loop.Loop, nl net.Listener) (*Listener, error) {
+// AdoptListener takes a listener over from package net and closes nl, whose unix-domain path, if it
+// is one, stays: one that systemd or net.ListenConfig has opened, say. After an error nl is as it was.
+//
+// At most one Options may be given; without it, or with nil, they are the defaults, as
+// of Listen. They apply as Listen's do, to what is accepted as well, but those of binding
+// (ReusePort, V6Only, Control and so on), which is past. NoDelay, keep-alive and buffers are
+// set on the socket, which another process may have too, and a Backlog on what listens already.
+func AdoptListener(lp *loop.Loop, nl net.Listener, o ...*Options) (*Listener, error) {
 	lp.Check("tcp.AdoptListener")
-	if lp == nil || isNil(nl) {
+	if lp == nil || isNil(nl) || len(o) > 1 {
 		return nil, &net.OpError{Op: "adopt", Net: "tcp", Err: errInvalid}
 	}
-	ln := newListener(lp, policy{}, defaultDrainTimeout)
-	var s poller.Socket
-	err := mayListen(lp)
+	failed := func(err error) (*Listener, error) {
+		return nil, &net.OpError{Op: "adopt", Net: "tcp", Addr: nl.Addr(), Err: err}
+	}
+	own := given(o)
+	if own == nil {
+		own = new(Options)
+	}
+	p, err := own.policy()
+	if err != nil {
+		return failed(err)
+	}
+	ln := newListener(lp, p, own.drainTimeout())
+	if err = ln.setLimits(own); err == nil {
+		err = mayListen(lp)
+	}
 	if err == nil {
 		err = lp.Attach(ln)
 	}
-	if err == nil {
-		err = adopt(lp, nl, func(a poller.Adopter, fd uintptr) (err error) {
-			s, err = a.AdoptListener(fd, (*acceptor)(ln))
-			return err
-		})
+	if err != nil {
+		return failed(err)
 	}
+	var s poller.Socket
+	err = adopt(lp, nl, func(a poller.Adopter, fd uintptr) (err error) {
+		s, err = a.AdoptListener(fd, (*acceptor)(ln))
+		return err
+	})
 	if err != nil {
 		lp.Detach(ln)
-		return nil, &net.OpError{Op: "adopt", Net: "tcp", Addr: nl.Addr(), Err: err}
+		return failed(err)
+	}
+	err = own.applyTo(s)
+	if err == nil && own.Backlog > 0 {
+		err = s.SetOption(poller.BacklogSize, own.Backlog)
+	}
+	if err != nil {
+		ln.renounce(s)
+		return failed(err)
+	}
+	if u, ok := nl.(interface{ SetUnlinkOnClose(bool) }); ok { // *net.UnixListener would remove its path
+		u.SetUnlinkOnClose(false)
 	}
 	ln.begin(s)
 	nl.Close()
 	return ln, nil
+}
+
+// given is the Options that the caller has given, or nil.
+func given(o []*Options) *Options {
+	if len(o) == 0 {
+		return nil
+	}
+	return o[0]
+}
+
+// applyTo sets what o asks of a socket that somebody else has opened. What a kind of socket does
+// not have, TCP's of a unix-domain one say, is left out.
+func (o *Options) applyTo(s poller.Socket) error {
+	p := o.socket()
+	keep := p.Probing()
+	type setting struct {
+		o poller.Option
+		v int
+	}
+	settings := []setting{{poller.NoDelay, flag(!p.Delay)}, {poller.KeepAlive, flag(keep.Enable)}}
+	for _, more := range []setting{
+		{poller.KeepAliveIdle, seconds(keep.Idle)}, {poller.KeepAliveInterval, seconds(keep.Interval)}, {poller.KeepAliveCount, keep.Count},
+		{poller.RecvBuffer, p.RecvBuffer}, {poller.SendBuffer, p.SendBuffer},
+	} {
+		if more.v > 0 {
+			settings = append(settings, more)
+		}
+	}
+	for _, set := range settings {
+		if err := s.SetOption(set.o, set.v); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+			return err
+		}
+	}
+	return nil
+}
+
+// seconds is d in the system's, rounded up.
+func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
+
+// renounce ends a listener that has come to nothing, and leaves the socket to whoever has
+// it besides.
+func (ln *Listener) renounce(s poller.Socket) {
+	ln.s = s
+	ln.retry.Init((*acceptor)(ln))
+	ln.limits.refill.Init((*refills)(ln))
+	ln.Close()
 }
 
 // isNil reports whether there is nothing in an interface, or a nil pointer, on

@@ -19,8 +19,10 @@ type dialing struct {
 	port     uint16
 	ips      []netip.Addr // still to be tried
 	attempts []*attempt   // that are under way, oldest first
+	user     *Options
 	options  *poller.Options
 	wait     time.Duration // before the next attempt
+	until    poller.Time   // the end of Options.Timeout, or Never
 	timeout  loop.Timeout  // of the whole
 	delay    loop.Timeout  // of the next attempt
 	stop     func() bool   // forgets the context
@@ -77,7 +79,7 @@ func DialContext(ctx context.Context, lp *loop.Loop, addr string, o *Options, fn
 	}
 	lp.SetActive(c, true)
 	lp.Hold() // until connected, referenced or not
-	d := &dialing{c: c, fn: fn, addr: addr, port: port, options: o.socket(), wait: o.attemptDelay()}
+	d := &dialing{c: c, fn: fn, addr: addr, port: port, user: o, options: o.socket(), wait: o.attemptDelay(), until: poller.Never}
 	c.rare().dialing = d
 	if err := context.Cause(ctx); err != nil {
 		d.errs = attemptErrors{err}
@@ -95,7 +97,8 @@ func (d *dialing) bound(ctx context.Context, o *Options) {
 	d.timeout.Init(d)
 	d.delay.Init((*turn)(d))
 	if o != nil && o.Timeout > 0 {
-		lp.SetTimeout(&d.timeout, lp.Poller().Now().Add(o.Timeout))
+		d.until = lp.Poller().Now().Add(o.Timeout)
+		lp.SetTimeout(&d.timeout, d.until)
 	}
 	if ctx.Done() != nil {
 		d.stop = context.AfterFunc(ctx, func() {

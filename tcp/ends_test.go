@@ -200,6 +200,7 @@ func TestPanicInACallback(t *testing.T) {
 			c.CloseWrite()
 			c.OnEOF = func(*tcp.Conn) {}
 			r.until("it is accepted", func() bool { return accepted != nil })
+			r.until("it has panicked", func() bool { return raised || at == "OnClose" }) // the end comes when it comes
 			r.turns(20)
 			accepted.Close()
 			r.until("it is closed", func() bool { return closed > 0 })

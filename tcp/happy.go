@@ -19,6 +19,7 @@ const (
 	attemptDelay      = 250 * time.Millisecond // recommended in section 5
 	leastAttemptDelay = 10 * time.Millisecond  // section 5: no less, so as not to flood a network
 	attemptsMost      = 8                      // descriptors that a name with many addresses may take
+	leastTurn         = 2 * time.Second        // of an address that is tried alone: a second request comes after 1 s (RFC 6298)
 )
 
 func (o *Options) attemptDelay() time.Duration {
@@ -65,6 +66,12 @@ func (d *dialing) try() {
 	c := d.c
 	lp := c.Loop()
 	lp.StopTimeout(&d.delay)
+	if d.alone() && c.streams > 0 { // Closed comes when the port is free, and goes on
+		if len(d.attempts) > 0 {
+			d.giveUp(d.attempts[0], os.ErrDeadlineExceeded)
+		}
+		return
+	}
 	for len(d.ips) > 0 {
 		ap := netip.AddrPortFrom(d.ips[0], d.port)
 		d.ips = d.ips[1:]
@@ -72,22 +79,73 @@ func (d *dialing) try() {
 			d.giveUp(d.attempts[0], os.ErrDeadlineExceeded)
 		}
 		a := &attempt{c: c}
-		s, err := lp.Poller().Dial(poller.AddrOf(ap), d.options, a)
+		s, err := d.open(ap, a)
 		if err != nil {
+			if c.Closing() {
+				c.ended()
+				return
+			}
 			d.errs = append(d.errs, opError("dial", netip.AddrPort{}, ap, err))
 			continue
 		}
 		a.s, c.s = s, s
-		c.streams++
+		if c.Closing() {
+			s.Close()
+			return
+		}
 		d.attempts = append(d.attempts, a)
 		if len(d.ips) > 0 {
-			lp.SetTimeout(&d.delay, lp.Poller().Now().Add(d.wait))
+			lp.SetTimeout(&d.delay, lp.Poller().Now().Add(d.span()))
 		}
 		return
 	}
 	if len(d.attempts) == 0 {
 		d.fail(nil)
 	}
+}
+
+// open begins to connect. The stream counts already while Options.Control runs, which may
+// close the connection; if that panics, the next address is tried.
+func (d *dialing) open(ap netip.AddrPort, a *attempt) (s poller.Stream, err error) {
+	c := d.c
+	c.streams++
+	returned := false
+	defer func() {
+		if s == nil {
+			c.streams--
+		}
+		if !returned {
+			d.errs = append(d.errs, opError("dial", netip.AddrPort{}, ap, errPanicked))
+			c.Loop().Defer(d)
+		}
+	}()
+	s, err = c.Loop().Poller().Dial(poller.AddrOf(ap), d.control(ap), a)
+	returned = true
+	return s, err
+}
+
+// control is the poller's part of the options for one address.
+func (d *dialing) control(ap netip.AddrPort) *poller.Options {
+	if d.user == nil || d.user.Control == nil {
+		return d.options
+	}
+	return guarded(d.c.Loop(), d.c, d.user.controlled(d.options, ap))
+}
+
+// alone reports whether attempts come one after the other: they are all from one port, and
+// the first must be gone before the next can have it.
+func (d *dialing) alone() bool { return d.options != nil && d.options.Local.Port() != 0 }
+
+// span is how long the address that is tried now has before the next one.
+func (d *dialing) span() time.Duration {
+	switch {
+	case !d.alone() || d.user.AttemptDelay != 0:
+		return d.wait
+	case d.until == poller.Never:
+		return leastTurn
+	}
+	left := d.until.Sub(d.c.Loop().Poller().Now())
+	return max(left/time.Duration(len(d.ips)+1), leastTurn)
 }
 
 // giveUp closes an attempt that has come to nothing.
@@ -131,7 +189,15 @@ func (a *attempt) Connected(err error) {
 
 func (a *attempt) Received(p []byte, err error) { (*upcalls)(a.c).Received(p, err) }
 func (a *attempt) Sent(err error)               { (*upcalls)(a.c).Sent(err) }
-func (a *attempt) Closed()                      { (*upcalls)(a.c).Closed() }
+
+// Closed goes on with a dial that has waited for it.
+func (a *attempt) Closed() {
+	c := a.c
+	(*upcalls)(c).Closed()
+	if c.is(connecting) && !c.Closing() && c.more.dialing.alone() {
+		c.more.dialing.try()
+	}
+}
 
 // attemptErrors are why no address could be connected to, in the order of the
 // failures.

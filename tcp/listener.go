@@ -75,9 +75,13 @@ func Listen(lp *loop.Loop, addr string, o *Options) (*Listener, error) {
 	if err := lp.Attach(ln); err != nil {
 		return nil, addrError("listen", addr, err)
 	}
-	ls, err := ln.open(ips, port, o)
-	if err != nil {
-		lp.Detach(ln)
+	var ls poller.Socket
+	defer func() {
+		if ls == nil { // also if Options.Control panics
+			lp.Detach(ln)
+		}
+	}()
+	if ls, err = ln.open(ips, port, o); err != nil {
 		return nil, err
 	}
 	ln.begin(ls)
@@ -125,7 +129,7 @@ func listenAddrs(lp *loop.Loop, host string) ([]netip.Addr, error) {
 func (ln *Listener) open(ips []netip.Addr, port uint16, o *Options) (s poller.Socket, err error) {
 	for _, ip := range ips {
 		ap := netip.AddrPortFrom(ip, port)
-		s, err = ln.Loop().Poller().Listen(poller.AddrOf(ap), o.socket(), (*acceptor)(ln))
+		s, err = ln.Loop().Poller().Listen(poller.AddrOf(ap), o.controlled(o.socket(), ap), (*acceptor)(ln))
 		if err == nil {
 			return s, nil
 		}

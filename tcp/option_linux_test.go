@@ -1,6 +1,7 @@
 package tcp_test
 
 import (
+	"net"
 	"syscall"
 	"testing"
 	"time"
@@ -51,6 +52,26 @@ func TestOptionsReachTheSystem(t *testing.T) {
 		r.equal("TTL", r.option(c, level, ttl), 3)
 		r.no(c.SetTrafficClass(0x28))
 		r.equal("traffic class", r.option(c, level, class), 0x28)
+	}
+	probes := net.KeepAliveConfig{Enable: true, Idle: 70 * time.Second, Interval: -1, Count: 4}
+	for _, o := range []tcp.Options{{KeepAlive: -1, KeepAliveConfig: probes}, {KeepAliveConfig: net.KeepAliveConfig{Enable: true}}} {
+		r := newRig(t)
+		nl, err := net.Listen("tcp4", loopback)
+		r.no(err)
+		own, err := tcp.Listen(r.lp, loopback, &o)
+		r.no(err)
+		own.OnAccept = func(*tcp.Conn) {}
+		d := r.dial(own, &o)
+		for _, c := range []*tcp.Conn{d, r.accepted(own), r.accepted(r.adoptListener(nl, &o))} {
+			times := [3]int{70, 75, 4}
+			if o.KeepAlive == 0 {
+				times = [3]int{15, 15, 9}
+			}
+			r.equal("SO_KEEPALIVE", r.option(c, unix.SOL_SOCKET, unix.SO_KEEPALIVE), 1)
+			for i, name := range []int{unix.TCP_KEEPIDLE, unix.TCP_KEEPINTVL, unix.TCP_KEEPCNT} {
+				r.equal("keep-alive", r.option(c, unix.IPPROTO_TCP, name), times[i])
+			}
+		}
 	}
 	r := newRig(t)
 	ln, err := tcp.Listen(r.lp, loopback, &tcp.Options{NoReuseAddr: true, ReusePort: true})

@@ -1,6 +1,11 @@
 package tcp
 
-import "time"
+import (
+	"errors"
+	"time"
+
+	"example.com/pike/poller"
+)
 
 // A policy is what is configured for a connection besides the options of its
 // socket. It is compared by ==, so what has functions is pointed at.
@@ -15,6 +20,9 @@ func (o *Options) policy() (policy, error) {
 	if o == nil {
 		return policy{}, nil
 	}
+	if err := o.check(); err != nil {
+		return policy{}, err
+	}
 	if !o.Watermarks.valid() || !o.QueueLimit.valid() {
 		return policy{}, errInvalid
 	}
@@ -22,6 +30,21 @@ func (o *Options) policy() (policy, error) {
 		marks: o.Watermarks, limit: o.QueueLimit,
 		idle: max(o.IdleTimeout, 0), read: max(o.ReadTimeout, 0), write: max(o.WriteTimeout, 0),
 	}, nil
+}
+
+// check names an option of the socket that is out of range, as it is called here.
+func (o *Options) check() error {
+	err := o.socket().Check()
+	var e *poller.OptionError
+	if errors.As(err, &e) {
+		switch e.Name {
+		case "RecvBuffer":
+			e.Name = "ReadBuffer"
+		case "SendBuffer":
+			e.Name = "WriteBuffer"
+		}
+	}
+	return err
 }
 
 // An origin is where a connection comes from and what it has in common with

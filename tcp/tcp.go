@@ -90,6 +90,7 @@ import (
 	"net/netip"
 	"os"
 	"strconv"
+	"syscall"
 	"time"
 
 	"example.com/pike/loop"
@@ -121,8 +122,14 @@ type Options struct {
 	// that a server can restart while old connections are in TIME_WAIT.
 	NoReuseAddr bool
 
+	// ReuseAddr lets a dialed connection have a LocalAddr whose port others have or have
+	// had: connections in TIME_WAIT, and those that were dialed with it too. Of Listen
+	// it says nothing; see NoReuseAddr.
+	ReuseAddr bool
+
 	// ReusePort lets several listeners share an address, each with its share of
-	// the connections (SO_REUSEPORT).
+	// the connections, and dialed connections their LocalAddr (SO_REUSEPORT).
+	// errors.ErrUnsupported where the system does not spread what listeners get.
 	ReusePort bool
 
 	// V6Only keeps a listener on an IPv6 address from taking IPv4 connections.
@@ -132,15 +139,35 @@ type Options struct {
 	Delay bool
 
 	// KeepAlive is how long a connection is idle before the system probes the
-	// peer, and between probes; 0 is 15 s as in package net, negative is never.
+	// peer, and between probes; 0 is 15 s as in package net, negative is never. More
+	// than 32,767 s, which is 9.1 hours, no system takes.
 	KeepAlive time.Duration
+
+	// KeepAliveConfig, if it is enabled, takes the place of KeepAlive, and has the
+	// number of probes too. As in package net 0 is 15 s, 15 s and 9 probes, and what is
+	// negative is left to the system. At most 32,767 s and 127 probes; errors.ErrUnsupported
+	// where sockets have no such options (OpenBSD) and one is asked for.
+	KeepAliveConfig net.KeepAliveConfig
+
+	// Control, if set, is called for each socket once it has these options, before it
+	// is bound, listens or connects: for SO_MARK, SO_BINDTODEVICE, TCP_FASTOPEN and the like, as
+	// net.ListenConfig's. network is "tcp4" or "tcp6", address the one to listen on or
+	// to dial. Listen calls it at once; for Dial the loop does, for each address that is
+	// tried. c is good until it returns, and has Control only. An error is that of the
+	// call, or of the attempt. A connection that was dialed with it costs a little more, as
+	// one whose descriptor SyscallConn has given away. errors.ErrUnsupported in the simulator, which
+	// has no descriptors.
+	Control func(network, address string, c syscall.RawConn) error
 
 	// ReadBuffer and WriteBuffer are the sizes of the system's buffers, in bytes; 0 leaves them to
 	// the system.
 	ReadBuffer  int
 	WriteBuffer int
 
-	// LocalAddr is the address to dial from; zero leaves it to the system.
+	// LocalAddr is the address to dial from; zero leaves it to the system. With a port
+	// only one connection can be tried at a time: of a name's addresses each has
+	// AttemptDelay, if that is set, or else its share of Timeout, 2 s at least, or
+	// without a Timeout 2 s; the last has what is left.
 	LocalAddr netip.AddrPort
 
 	// Timeout bounds Dial as a whole, resolving a name included; 0 is no bound
@@ -204,7 +231,7 @@ func (o *Options) socket() *poller.Options {
 	return &poller.Options{
 		Backlog: o.Backlog, NoReuseAddr: o.NoReuseAddr, ReusePort: o.ReusePort, V6Only: o.V6Only,
 		Delay: o.Delay, KeepAlive: o.KeepAlive, RecvBuffer: o.ReadBuffer, SendBuffer: o.WriteBuffer,
-		Local: poller.AddrOf(o.LocalAddr),
+		Local: poller.AddrOf(o.LocalAddr), ReuseAddr: o.ReuseAddr, KeepAliveConfig: o.KeepAliveConfig,
 	}
 }
 

@@ -68,9 +68,14 @@ func (c *Conn) attach(lp *loop.Loop, open func() (poller.Packet, error)) error {
 	if err := lp.Attach(c); err != nil {
 		return err
 	}
-	s, err := open()
-	if err != nil {
-		lp.Detach(c)
+	var s poller.Packet
+	defer func() {
+		if s == nil { // also if Options.Control panics
+			lp.Detach(c)
+		}
+	}()
+	var err error
+	if s, err = open(); err != nil {
 		return err
 	}
 	c.s = s

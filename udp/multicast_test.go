@@ -75,6 +75,15 @@ func (n *network) reaches() bool {
 	return err == nil
 }
 
+// to is where to send to the group. FreeBSD takes a group of interface-local scope from a
+// socket that is bound to an address only with the interface, whatever IPV6_MULTICAST_IF says.
+func (n *network) to(port uint16) netip.AddrPort {
+	if n.group.Is4() {
+		return netip.AddrPortFrom(n.group, port)
+	}
+	return netip.AddrPortFrom(n.group.WithZone(n.ifi.Name), port)
+}
+
 // members are receivers of one port and a sender to it.
 func (n *network) members(t *testing.T, count int) (receivers []*udp.Conn, sender *udp.Conn) {
 	lp := newLoop(t)
@@ -98,7 +107,7 @@ func (n *network) heard(t *testing.T, sender, c *udp.Conn) int {
 		equal(t, "data", string(p), "to the group")
 		got++
 	}
-	writeTo(t, sender, "to the group", netip.AddrPortFrom(n.group, c.LocalAddr().Port()))
+	writeTo(t, sender, "to the group", n.to(c.LocalAddr().Port()))
 	settle(t, c.Loop())
 	return got
 }
@@ -147,7 +156,7 @@ func TestEachMemberGetsACopy(t *testing.T) {
 			no(t, c.Join(n.ifi, n.group, netip.Addr{}))
 			c.OnRead = func(*udp.Conn, []byte, netip.AddrPort) { got++ }
 		}
-		writeTo(t, sender, "to the group", netip.AddrPortFrom(n.group, cs[0].LocalAddr().Port()))
+		writeTo(t, sender, "to the group", n.to(cs[0].LocalAddr().Port()))
 		settle(t, sender.Loop())
 		equal(t, "copies", got, len(cs))
 	})

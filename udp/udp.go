@@ -75,7 +75,37 @@ type Options struct {
 
 	// LocalAddr is the address that Dial binds; zero leaves it to the system.
 	LocalAddr netip.AddrPort
+
+	// Control, if set, is called once the socket has these options, before it is bound and
+	// connected: for SO_MARK, SO_BINDTODEVICE and the like, as net.ListenConfig's and
+	// net.Dialer's. network is "udp4" or "udp6", address the one to listen on or to dial.
+	// Listen and Dial call it at once; c is good until it returns, and has Control only. An error
+	// is that of the call. errors.ErrUnsupported in the simulator, which has no descriptors.
+	Control func(network, address string, c syscall.RawConn) error
 }
+
+// controlled is the poller's part of o for a socket of addr: with o's Control, if it has one.
+func (o *Options) controlled(addr netip.AddrPort) *poller.Options {
+	p := o.socket()
+	if o == nil || o.Control == nil {
+		return p
+	}
+	network := "udp6"
+	if addr.Addr().Unmap().Is4() {
+		network = "udp4"
+	}
+	p.Control = func(fd uintptr) error {
+		b := &borrowed{fd}
+		defer func() { b.fd = ^uintptr(0) }()
+		return o.Control(network, addr.String(), rawSocket{b})
+	}
+	return p
+}
+
+// A borrowed descriptor is there for as long as Options.Control runs.
+type borrowed struct{ fd uintptr }
+
+func (b *borrowed) Fd() uintptr { return b.fd }
 
 func (o *Options) socket() *poller.Options {
 	if o == nil {
@@ -111,7 +141,8 @@ func Listen(lp *loop.Loop, addr string, o *Options) (*Conn, error) {
 	// has the port is not to be met at another address.
 	for _, ip := range ips {
 		var c *Conn
-		c, err = open(lp, "listen", netip.AddrPortFrom(ip.Unmap(), port), o)
+		at := netip.AddrPortFrom(ip.Unmap(), port)
+		c, err = open(lp, "listen", at, at, o)
 		if err == nil || !errors.Is(err, syscall.EAFNOSUPPORT) && !errors.Is(err, syscall.EADDRNOTAVAIL) {
 			return c, err
 		}
@@ -156,7 +187,7 @@ func connect(lp *loop.Loop, peer netip.AddrPort, o *Options) (*Conn, error) {
 	if o != nil && o.LocalAddr.IsValid() {
 		local = o.LocalAddr
 	}
-	c, err := open(lp, "dial", local, o)
+	c, err := open(lp, "dial", local, peer, o)
 	if err != nil {
 		return nil, err
 	}
@@ -167,10 +198,11 @@ func connect(lp *loop.Loop, peer netip.AddrPort, o *Options) (*Conn, error) {
 	return c, nil
 }
 
-func open(lp *loop.Loop, op string, ap netip.AddrPort, o *Options) (*Conn, error) {
+// open binds ap; Options.Control is told of the address named.
+func open(lp *loop.Loop, op string, ap, named netip.AddrPort, o *Options) (*Conn, error) {
 	c := new(Conn)
 	err := c.attach(lp, func() (poller.Packet, error) {
-		return lp.Poller().Bind(poller.AddrOf(ap), o.socket(), (*upcalls)(c))
+		return lp.Poller().Bind(poller.AddrOf(ap), o.controlled(named), (*upcalls)(c))
 	})
 	if err != nil {
 		return nil, opError(op, netip.AddrPort{}, ap, err)

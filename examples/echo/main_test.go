@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -46,6 +47,10 @@ func askPacket(t *testing.T, addr, data string) {
 	}
 	defer c.Close()
 	c.SetDeadline(time.Now().Add(program.Patience))
+	u := c.(*net.UDPConn) // the BSDs and macOS have small buffers, and send nothing larger (net.inet.udp.maxdgram)
+	if err := errors.Join(u.SetWriteBuffer(1<<16), u.SetReadBuffer(1<<17)); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := io.WriteString(c, data); err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,9 @@ var adoptClauses = []clause{
 	{name: "Adopt_a_released_packet_socket", test: adoptPacket, both: true},
 	{name: "Adopt_leaves_the_descriptor_open", test: adoptTwice},
 	{name: "Adopt_what_cannot_be", test: adoptWrong},
+	{name: "Adopt_a_listener_that_is_made_blocking", test: adoptBlocking},
+	{name: "Descriptor_of_a_listener_that_is_made_blocking", test: lentBlocking},
+	{name: "Adopt_a_stream_that_lingers", test: adoptLingering},
 	{name: "Release_with_a_send_out", test: releaseSending},
 	{name: "Release_in_upcalls", test: releaseInUpcalls},
 	{name: "Release_of_what_is_closed", test: releaseClosed},
@@ -160,6 +163,66 @@ func adoptTwice(r *rig) {
 	arrives(d, a, 100)
 	d.close()
 	r.until("the end is received", a.ended)
+}
+
+// adoptBlocking has another owner of a listener make it blocking, again and again: Poll
+// sleeps in no accept.
+func adoptBlocking(r *rig) {
+	p := r.adopter()
+	v := r.listen(nil)
+	w := &server{life: life{rig: r, name: v.name + ", adopted"}}
+	fd := v.release(v.s)
+	defer r.drop(fd)
+	var err error
+	r.call("AdoptListener", func() { w.s, err = p.AdoptListener(fd, w) })
+	r.noError("AdoptListener", err)
+	r.sockets = append(r.sockets, w)
+	r.madeBlocking(w, fd)
+}
+
+// lentBlocking is the same of a listener of the poller's own, whose descriptor it has
+// handed out.
+func lentBlocking(r *rig) {
+	v := r.listen(nil)
+	d, ok := v.s.(poller.Descriptor)
+	if !ok {
+		r.Skip("a listener is no poller.Descriptor")
+	}
+	r.madeBlocking(v, d.Fd())
+}
+
+func (r *rig) madeBlocking(w *server, fd uintptr) {
+	r.Helper()
+	w.start()
+	for n := range 3 {
+		r.noError("making it blocking", makeBlocking(fd))
+		for range n + 1 { // several at once, too
+			r.dial(w.addr(), nil)
+		}
+		r.promptly("accepting of a blocking listener", func() {
+			r.until("all are accepted", func() bool { return len(w.conns) == (n+1)*(n+2)/2 })
+			r.settle()
+		})
+	}
+}
+
+// adoptLingering closes a stream that came with a time to linger.
+func adoptLingering(r *rig) {
+	p := r.adopter()
+	a, b := r.pair(nil)
+	r.noError("SetOption", a.s.SetOption(poller.Linger, 30))
+	c := a.moved(p)
+	for c.trySend(50_000) == 50_000 {
+	}
+	r.promptly("a close of an adopted stream", func() {
+		c.close()
+		r.until("it is closed", c.over)
+	})
+	b.start()
+	r.until("the end is received", b.ended)
+	if b.in != c.out {
+		r.Errorf("%d bytes were received of %d", b.in, c.out)
+	}
 }
 
 // adoptWrong takes descriptors that are of the wrong kind, or none.

@@ -24,6 +24,7 @@ func halfClose(r *rig, swap bool) {
 		r.Errorf("received %d bytes, then %v", b.in, b.end)
 	}
 	r.settle()
+	a.shutdown() // says nothing new, and receiving goes on
 	for range 3 {
 		arrives(b, a, 1000)
 	}

@@ -13,6 +13,7 @@ var optionClauses = []clause{
 	{name: "Option_of_listeners", test: func(r *rig) { r.options(r.listen(nil).s, listenerOptions) }, both: true},
 	{name: "Option_unknown", test: optionUnknown},
 	{name: "Option_linger_zero_resets", test: lingerZero},
+	{name: "Option_linger_keeps_nobody_waiting", test: lingerLong},
 }
 
 // An optionCase says which values an option takes and which it must refuse; with
@@ -128,6 +129,33 @@ func lingerZero(r *rig) {
 	a.close()
 	r.until("receiving ends", b.ended)
 	r.is("a close with Linger 0", b.end, faultReset)
+}
+
+// lingerLong holds that Close does not wait for what is unsent, whatever time to linger
+// the socket has, and that the peer gets all of it.
+func lingerLong(r *rig) {
+	v := r.listen(nil)
+	r.noError("SetOption", v.s.SetOption(poller.Linger, 30))
+	a, b := r.pairOf(v, nil) // b may have it from the listener
+	r.noError("SetOption", a.s.SetOption(poller.Linger, 30))
+	for _, c := range []*conn{a, b} {
+		for c.trySend(50_000) == 50_000 {
+		}
+		r.promptly("a close with a time to linger", func() {
+			c.close()
+			r.until("it is closed", c.over)
+		})
+	}
+}
+
+// promptly holds that f takes less than a third of the time to linger that these tests set.
+func (r *rig) promptly(what string, f func()) {
+	r.Helper()
+	start := r.p.Now()
+	f()
+	if took := r.p.Now().Sub(start); took > 10*time.Second {
+		r.Errorf("%s took %v", what, took)
+	}
 }
 
 var inheritClauses = []clause{

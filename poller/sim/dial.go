@@ -32,6 +32,9 @@ func (h *Host) Dial(addr poller.Addr, o *poller.Options, handler poller.StreamHa
 	if o == nil {
 		o = new(poller.Options)
 	}
+	if err := check(o); err != nil {
+		return nil, err
+	}
 	addr = plain(addr)
 	f, e := familyOf(addr)
 	if e == eOK {
@@ -50,7 +53,7 @@ func (h *Host) Dial(addr poller.Addr, o *poller.Options, handler poller.StreamHa
 		var from netip.Addr
 		c.dest.AddrPort = netip.AddrPortFrom(self(addr.Addr()), addr.Port())
 		c.to, from = h.m.route(c.dest.Addr())
-		if e := h.bindDial(a, from, plain(o.Local)); e != eOK {
+		if e := h.bindDial(a, from, o); e != eOK {
 			return nil, e.of("bind")
 		}
 		if !from.IsValid() {
@@ -58,6 +61,7 @@ func (h *Host) Dial(addr poller.Addr, o *poller.Options, handler poller.StreamHa
 		}
 	}
 	a.opt.from(o, &h.w.cfg)
+	a.opt.reuse = o.ReuseAddr
 	h.open(a)
 	a.size(h)
 	h.note(vDial, a.id, &a.peer, int64(a.peer.Port()), eOK)
@@ -79,8 +83,9 @@ func (c *conn) end(side uint8) *stream {
 }
 
 // bindDial gives s the address it dials from.
-func (h *Host) bindDial(s *stream, from netip.Addr, local poller.Addr) errno {
+func (h *Host) bindDial(s *stream, from netip.Addr, o *poller.Options) errno {
 	var number uint16
+	local, shares := plain(o.Local), o.ReuseAddr || o.ReusePort
 	if local.IsValid() && local.Path == "" {
 		switch {
 		case local.Addr().Is4() != (s.family == inet):
@@ -91,7 +96,7 @@ func (h *Host) bindDial(s *stream, from netip.Addr, local poller.Addr) errno {
 			from = local.Addr()
 		}
 		number = local.Port()
-		if p := h.m.ports[portKey{number: number}]; number != 0 && p != nil && !p.unused(h.w.now) {
+		if p := h.m.ports[portKey{number: number}]; number != 0 && p != nil && !p.unused(h.w.now) && !(shares && p.shared()) {
 			return eADDRINUSE
 		}
 	}
@@ -101,7 +106,7 @@ func (h *Host) bindDial(s *stream, from netip.Addr, local poller.Addr) errno {
 		}
 	}
 	s.local = poller.AddrOf(netip.AddrPortFrom(from, number))
-	h.m.port(portKey{number: number}).streams++
+	h.m.port(portKey{number: number}).enter(shares)
 	return eOK
 }
 
@@ -188,7 +193,7 @@ func (c *conn) requested() {
 	b.h, b.family, b.opt = l.h, l.family, l.opt
 	b.local, b.peer, b.connected, b.answered = c.dest, a.local, true, true
 	if b.family != unixDomain {
-		c.to.port(portKey{number: c.port}).streams++
+		c.to.port(portKey{number: c.port}).enter(b.opt.shares())
 	}
 	b.size(l.h)
 	c.w.fate(c)
@@ -245,7 +250,7 @@ func (s *stream) leavePort(wait bool) {
 	}
 	k := portKey{number: s.local.Port()}
 	p := s.h.m.port(k)
-	p.streams--
+	p.exit(s.opt.shares())
 	if wait {
 		p.wait = s.h.w.now + timeWait
 	}

@@ -26,6 +26,9 @@ func (h *Host) Listen(addr poller.Addr, o *poller.Options, a poller.Acceptor) (p
 	if o == nil {
 		o = new(poller.Options)
 	}
+	if err := check(o); err != nil {
+		return nil, err
+	}
 	addr = plain(addr)
 	f, e := familyOf(addr)
 	if e == eOK {
@@ -44,6 +47,7 @@ func (h *Host) Listen(addr poller.Addr, o *poller.Options, a poller.Acceptor) (p
 	}
 	l.family = f
 	l.opt.from(o, &h.w.cfg)
+	l.opt.reuse = !o.NoReuseAddr
 	h.open(l)
 	l.setBacklog(o.Backlog)
 	h.note(vListen, l.id, &l.local, int64(l.local.Port()), eOK)

@@ -34,6 +34,7 @@ type port struct {
 	listeners []*listener
 	packets   []*packet
 	streams   int         // dialed or accepted and not closed
+	alone     int         // of these, those that share their port with nobody
 	wait      poller.Time // until when connections are in TIME_WAIT
 }
 
@@ -50,6 +51,29 @@ const timeWait = 60 * second
 func (p *port) unused(now poller.Time) bool {
 	return len(p.listeners) == 0 && len(p.packets) == 0 && p.streams == 0 && p.wait <= now
 }
+
+// shared reports whether a connection may have the port that shares it, too: all that are
+// there do, and none of them listens (inet_csk_bind_conflict in
+// net/ipv4/inet_connection_sock.c). Those in TIME_WAIT do not matter.
+func (p *port) shared() bool { return len(p.listeners) == 0 && p.alone == 0 }
+
+// enter counts a stream, and exit counts it out.
+func (p *port) enter(shares bool) {
+	p.streams++
+	if !shares {
+		p.alone++
+	}
+}
+
+func (p *port) exit(shares bool) {
+	p.streams--
+	if !shares {
+		p.alone--
+	}
+}
+
+// shares reports whether a socket lets others have its port.
+func (t *options) shares() bool { return t.reuse || t.reusePort }
 
 // port finds a port, and makes it if nobody has used it yet.
 func (m *machine) port(k portKey) *port {

@@ -120,26 +120,32 @@ func script(t *testing.T, p poller.Poller, seed uint64) string {
 	}
 	ends := []*diary{dialed, n.guest}
 	for range 60 {
-		ends[rng.IntN(2)].act(rng)
-		settle(t, p, ends)
+		ending := ends[rng.IntN(2)].act(rng)
+		settle(t, p, ends, ending)
 	}
 	for _, e := range ends {
 		e.s.Start()
 	}
-	settle(t, p, ends)
+	settle(t, p, ends, true)
 	for _, e := range ends {
 		e.s.Close()
 	}
-	settle(t, p, ends)
+	settle(t, p, ends, true)
 	return strings.Join(dialed.lines, "\n") + "\n--\n" + strings.Join(n.guest.lines, "\n")
 }
 
-// settle polls until nothing has happened for two milliseconds.
-func settle(t *testing.T, p poller.Poller, ends []*diary) {
+// settle polls until nothing has happened for two milliseconds and the peers have
+// acknowledged what was sent. Loopback delivers within the call that sends, but on a machine
+// that is busy with it a kernel thread does later (ksoftirqd), which may take long. What is
+// not acknowledged for five times as long does not fit, and an end of the connection, which
+// nobody acknowledges, is given that time.
+func settle(t *testing.T, p poller.Poller, ends []*diary, ending bool) {
 	t.Helper()
-	for news := true; news; {
-		news = false
-		for deadline := p.Now() + 2e6; p.Now() < deadline; {
+	const pause, patience = 2e6, 10e6
+	before, since := -1, p.Now()
+	for {
+		news, unacked := false, 0
+		for deadline := p.Now() + pause; p.Now() < deadline; {
 			if err := p.Poll(deadline); err != nil {
 				t.Fatal(err)
 			}
@@ -147,12 +153,22 @@ func settle(t *testing.T, p poller.Poller, ends []*diary) {
 		for _, e := range ends {
 			news = news || e.news
 			e.news = false
+			if a, ok := e.s.(poller.Acker); ok {
+				unacked += a.Unacked()
+			}
+		}
+		if news || unacked != before {
+			before, since = unacked, p.Now()
+		}
+		if wait := unacked > 0 || ending; !news && (!wait || p.Now()-since >= patience) {
+			return
 		}
 	}
 }
 
-// act draws the same numbers on every backend, whatever it then does.
-func (d *diary) act(rng *rand.Rand) {
+// act draws the same numbers on every backend, whatever it then does, and reports
+// whether it may have ended something.
+func (d *diary) act(rng *rand.Rand) (ending bool) {
 	what, size, rarely := rng.IntN(22), rng.IntN(3000), rng.IntN(4) == 0
 	switch {
 	case what < 6:
@@ -166,9 +182,13 @@ func (d *diary) act(rng *rand.Rand) {
 		d.s.TrySend(pattern(size / 100))
 	case what == 19 && rarely:
 		d.s.Shutdown()
+		return true
 	case what == 20 && rarely:
 		d.s.Close()
+		return true
 	case what == 21 && rarely:
 		d.s.Reset()
+		return true
 	}
+	return false
 }

@@ -31,8 +31,6 @@ const (
 	recvBufferLeast   = 2304   // SOCK_MIN_RCVBUF
 	sendBufferLeast   = 4608   // SOCK_MIN_SNDBUF
 	hops              = 64
-
-	defaultKeepAlive = 15 * time.Second // of package poller
 )
 
 // from fills the settings of a new socket.
@@ -44,14 +42,12 @@ func (t *options) from(o *poller.Options, cfg *Config) {
 		idle: keepAliveIdle, interval: keepAliveInterval, count: keepAliveCount,
 		recvBuffer: int32(cfg.RecvBuffer), sendBuffer: int32(cfg.SendBuffer),
 	}
-	if o.KeepAlive >= 0 {
-		d := o.KeepAlive
-		if d == 0 {
-			d = defaultKeepAlive
-		}
+	if c := o.Probing(); c.Enable {
 		t.keepAlive = true
-		t.idle = int32((d + time.Second - 1) / time.Second)
-		t.interval = t.idle
+		t.idle, t.interval = seconds(c.Idle, t.idle), seconds(c.Interval, t.interval)
+		if c.Count > 0 {
+			t.count = int32(c.Count)
+		}
 	}
 	if o.RecvBuffer > 0 {
 		t.recvBuffer = bufferSize(o.RecvBuffer, recvBufferLeast)
@@ -59,6 +55,22 @@ func (t *options) from(o *poller.Options, cfg *Config) {
 	if o.SendBuffer > 0 {
 		t.sendBuffer = bufferSize(o.SendBuffer, sendBufferLeast)
 	}
+}
+
+// seconds is d in the system's, rounded up; what is not positive leaves it as it is.
+func seconds(d time.Duration, own int32) int32 {
+	if d <= 0 {
+		return own
+	}
+	return int32((d + time.Second - 1) / time.Second)
+}
+
+// check refuses what no system takes, and what only a descriptor makes possible.
+func check(o *poller.Options) error {
+	if o.Control != nil {
+		return errors.ErrUnsupported
+	}
+	return o.Check()
 }
 
 // bufferSize is what Linux makes of a size: twice that, for its bookkeeping,

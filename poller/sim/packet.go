@@ -41,6 +41,9 @@ func (h *Host) Bind(addr poller.Addr, o *poller.Options, handler poller.PacketHa
 	if o == nil {
 		o = new(poller.Options)
 	}
+	if err := check(o); err != nil {
+		return nil, err
+	}
 	addr = plain(addr)
 	f, e := familyOf(addr)
 	if e == eOK {

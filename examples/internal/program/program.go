@@ -16,13 +16,20 @@ import (
 // Patience bounds every wait; nothing is expected to take so long.
 const Patience = 30 * time.Second
 
+// built is where .ci/kqueue leaves the example for a machine that has no go command.
+const built = "example.exe"
+
 // Build builds the program in the test's folder and returns its path.
 func Build(t *testing.T) string {
 	t.Helper()
-	if _, err := exec.LookPath("go"); err != nil {
-		t.Skip("the go command is not here to build the example: ", err)
+	if _, err := exec.LookPath("go"); err != nil { // only then: with the source a program may be an old one
+		path, _ := filepath.Abs(built)
+		if _, missing := os.Stat(path); missing != nil {
+			t.Skip("the go command is not here to build the example: ", err)
+		}
+		return path
 	}
-	path := filepath.Join(t.TempDir(), "example.exe")
+	path := filepath.Join(t.TempDir(), built)
 	if out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}

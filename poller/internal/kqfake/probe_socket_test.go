@@ -118,20 +118,17 @@ func probeWrite() {
 	out("write.clear-again", "%s", show(k.wait(4, short)))
 	buf := make([]byte, 65536)
 	total := 0
-	for {
-		n, err := unix.Write(a, buf)
-		if err != nil {
-			break
+	for grew := true; grew; { // loopback's thread takes from the buffer for a while
+		grew = false
+		for {
+			n, err := unix.Write(a, buf)
+			if err != nil {
+				break
+			}
+			total += n
+			grew = true
 		}
-		total += n
-	}
-	settle()
-	for {
-		n, err := unix.Write(a, buf)
-		if err != nil {
-			break
-		}
-		total += n
+		settle()
 	}
 	k.wait(4, 0)
 	out("write.full", "%s", show(k.wait(4, short)))

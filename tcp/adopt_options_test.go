@@ -1,0 +1,179 @@
+package tcp_test
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"example.com/pike/tcp"
+	"example.com/pike/timer"
+)
+
+// adoptListener adopts nl, or skips.
+func (r *rig) adoptListener(nl net.Listener, o ...*tcp.Options) *tcp.Listener {
+	r.Helper()
+	ln, err := tcp.AdoptListener(r.lp, nl, o...)
+	if errors.Is(err, errors.ErrUnsupported) {
+		r.Skip("this backend cannot adopt: ", err)
+	}
+	r.no(err)
+	return ln
+}
+
+// accepted is a connection that ln accepts.
+func (r *rig) accepted(ln *tcp.Listener) *tcp.Conn {
+	r.Helper()
+	var c *tcp.Conn
+	ln.OnAccept = func(accepted *tcp.Conn) { c = accepted }
+	nc, err := net.Dial("tcp", ln.Addr().String())
+	r.no(err)
+	r.Cleanup(func() { nc.Close() })
+	r.until("it is accepted", func() bool { return c != nil })
+	return c
+}
+
+// What an adopted listener accepts is as what one of Listen's does.
+func TestAdoptedListenerHasTheOptionsOfListen(t *testing.T) {
+	for name, o := range map[string]*tcp.Options{
+		"defaults": nil,
+		"others": {Delay: true, KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 70 * time.Second, Interval: 20 * time.Second, Count: 4},
+			MaxConns: 1, AcceptPolicy: tcp.Refuse, ReadBuffer: 50_000},
+		"no keep-alive": {KeepAlive: -1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			nl, err := net.Listen("tcp", loopback)
+			r.no(err)
+			defer nl.Close()
+			adopted := r.accepted(r.adoptListener(nl, o))
+			ln, err := tcp.Listen(r.lp, loopback, o)
+			r.no(err)
+			own := r.accepted(ln)
+			for what, get := range map[string]func(c *tcp.Conn) (any, error){
+				"NoDelay":     func(c *tcp.Conn) (any, error) { return c.NoDelay() },
+				"KeepAlive":   func(c *tcp.Conn) (any, error) { return c.KeepAlive() },
+				"ReadBuffer":  func(c *tcp.Conn) (any, error) { return c.ReadBufferSize() },
+				"WriteBuffer": func(c *tcp.Conn) (any, error) { return c.WriteBufferSize() },
+			} {
+				got, err := get(adopted)
+				r.no(err)
+				want, err := get(own)
+				r.no(err)
+				r.equal(what, got, want)
+			}
+		})
+	}
+}
+
+func TestAdoptConnWithOptions(t *testing.T) {
+	r := newRig(t)
+	_, b := netPair(r)
+	c, err := tcp.AdoptConn(r.lp, b, &tcp.Options{Delay: true, KeepAlive: -1, IdleTimeout: 50 * time.Millisecond})
+	if errors.Is(err, errors.ErrUnsupported) {
+		t.Skip("this backend cannot adopt: ", err)
+	}
+	r.no(err)
+	on, err := c.NoDelay()
+	r.no(err)
+	r.equal("NoDelay", on, false)
+	on, err = c.KeepAlive()
+	r.no(err)
+	r.equal("KeepAlive", on, false)
+	var reason error
+	c.OnClose = func(_ *tcp.Conn, err error) { reason = err }
+	r.no(c.ResumeRead())
+	r.run()
+	r.is(reason, os.ErrDeadlineExceeded)
+
+	_, b = netPair(r)
+	r.no(b.(*net.TCPConn).SetNoDelay(false))
+	on, err = r.adopt(b).NoDelay()
+	r.no(err)
+	r.equal("NoDelay, which was its owner's", on, false)
+}
+
+// What is adopted in vain is as it was.
+func TestAdoptInVain(t *testing.T) {
+	r := newRig(t)
+	path := filepath.Join(t.TempDir(), "s")
+	nl, err := net.Listen("unix", path)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer nl.Close()
+	for _, o := range [][]*tcp.Options{{{KeepAlive: 10 * time.Hour}}, {{MaxConns: -1}}, {nil, nil}} {
+		if _, err := tcp.AdoptListener(r.lp, nl, o...); err == nil {
+			t.Errorf("it was adopted with %+v", o)
+		}
+	}
+	go func() {
+		nc, err := net.Dial("unix", path)
+		if err == nil {
+			nc.Close()
+		}
+	}()
+	nl.(*net.UnixListener).SetDeadline(time.Now().Add(patience))
+	nc, err := nl.Accept()
+	r.no(err)
+	nc.Close()
+	r.no(nl.Close())
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the path is still there, and was its owner's to remove: %v", err)
+	}
+}
+
+// The path of a unix-domain listener stays with it.
+func TestAdoptUnixListener(t *testing.T) {
+	r := newRig(t)
+	path := filepath.Join(t.TempDir(), "s")
+	nl, err := net.Listen("unix", path)
+	if err != nil {
+		t.Skip(err)
+	}
+	ln := r.adoptListener(nl)
+	got := ""
+	ln.OnAccept = func(c *tcp.Conn) {
+		c.OnRead = func(c *tcp.Conn, p []byte) { got += string(p) }
+		c.OnClose = func(*tcp.Conn, error) { ln.Close() }
+	}
+	sent := make(chan error, 1)
+	go func() {
+		nc, err := net.Dial("unix", path)
+		if err == nil {
+			_, err = io.WriteString(nc, "hello")
+			nc.Close()
+		}
+		sent <- err
+	}()
+	r.until("the connection has come and gone", func() bool { return ln.Closing() })
+	r.no(<-sent)
+	r.equal("received", got, "hello")
+}
+
+// A connection that comes with a time to linger does not block the loop when it
+// closes, and loses nothing.
+func TestAdoptedConnLingersNot(t *testing.T) {
+	r := newRig(t)
+	a, b := netPair(r)
+	r.no(b.(*net.TCPConn).SetLinger(30))
+	c := r.adopt(b)
+	_, err := c.Write(make([]byte, 8<<20)) // more than the system takes
+	r.no(err)
+	sent := 8<<20 - c.Buffered()
+	began := time.Now()
+	var took time.Duration
+	c.CloseNow()
+	_, err = timer.After(r.lp, 0, func() { took = time.Since(began) })
+	r.no(err)
+	r.run()
+	if took > 10*time.Second {
+		t.Errorf("the loop was blocked for %v by close(2)", took)
+	}
+	n, err := io.Copy(io.Discard, a)
+	r.no(err)
+	r.equal("bytes the peer has got", int(n), sent)
+}
