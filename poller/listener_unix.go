@@ -134,6 +134,9 @@ func (l *listener) accepted(fd int32) {
 	if s.h = l.a.Accepted(s); s.h == nil {
 		s.Close()
 	}
+	if !s.is(closed) {
+		s.h.Connected(nil)
+	}
 }
 
 // fail says that Start could not watch.

@@ -190,14 +190,22 @@ func (l *listener) proceed() {
 		if err == nil {
 			err = l.begin(a)
 		}
+		if err != nil { // told later: a handler's panic would leave it untold
+			l.failure = err
+			l.failLater(l)
+		}
 		if s != nil {
-			if s.handler = l.a.Accepted(s); s.handler == nil {
-				s.Close()
-			}
+			l.handOver(s)
 		}
-		if err != nil && l.started {
-			l.fails(err)
-		}
+	}
+}
+
+func (l *listener) handOver(s *stream) {
+	if s.handler = l.a.Accepted(s); s.handler == nil {
+		s.Close()
+	}
+	if !s.closed {
+		s.handler.Connected(nil)
 	}
 }
 

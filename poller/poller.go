@@ -33,6 +33,9 @@
 //  9. An event never reaches a socket that it was not meant for, though the
 //     system uses descriptor numbers again at once.
 //  10. Within one Poll the order is the system's; in a simulator, the seed's.
+//  11. The first upcall of a stream that was accepted or dialed is Connected. A
+//     handler that panics out of Poll leaves every socket with its owner, and what
+//     was still to be told for the next Poll.
 //
 // Errors are [os.SyscallError] values that name the call that failed; the
 // packages above add the operation and the address. [Open] opens a backend.
@@ -188,7 +191,9 @@ type Watch interface {
 
 // An Acceptor owns a listening socket.
 type Acceptor interface {
-	// Accepted hands over a connection and returns who owns it; nil closes it.
+	// Accepted hands over a connection and returns who owns it; nil closes it. It runs
+	// no code of users: Connected of the one that owns it follows, unless s was closed,
+	// so that whatever goes wrong there goes wrong on a stream that has an owner.
 	Accepted(s Stream) StreamHandler
 
 	// Failed says that the system could not give out a connection, for want of
@@ -200,8 +205,9 @@ type Acceptor interface {
 
 // A StreamHandler owns a stream.
 type StreamHandler interface {
-	// Connected is called once, for a stream that was dialed and not closed
-	// before. After an error the stream is only to be closed.
+	// Connected is called once, as the first upcall, for a stream that was accepted or
+	// dialed and not closed before: with nil right after Accepted, or when a dial has
+	// ended. After an error the stream is only to be closed.
 	Connected(err error)
 
 	// Received hands over what arrived. p is valid until it returns. An error,

@@ -53,6 +53,10 @@ type Conn struct {
 	Context any
 }
 
+// Discard is an OnRead that drops what arrives: for a connection that only writes and
+// yet wants to see the peer's end.
+func Discard(*Conn, []byte) {}
+
 // ErrAborted is the reason of a connection that Abort has closed; it is a
 // net.ErrClosed.
 var ErrAborted error = aborted{}
@@ -225,8 +229,22 @@ func (c *Conn) startRead() {
 // upcalls keeps the poller's and the loop's upcalls out of Conn's own methods.
 type upcalls Conn
 
-// Connected is for dialed streams, whose handler is an attempt.
-func (u *upcalls) Connected(error) {}
+// Connected is when an accepted stream can be used. The handler of a dialed one is an
+// attempt.
+func (u *upcalls) Connected(err error) {
+	c := (*Conn)(u)
+	ln := c.share.ln
+	switch {
+	case err != nil:
+		c.abandon(c.fail("accept", err))
+	case ln.OnAccept == nil: // taken away since
+		c.abandon(c.fail("accept", ErrAborted))
+	default:
+		c.enter()
+		c.call(ln.OnAccept)
+		c.begin()
+	}
+}
 
 // Prefetch loads both ends of the connection, and if there is output what it and the
 // stream begin with.

@@ -229,17 +229,7 @@ func (a *acceptor) Accepted(s poller.Stream) poller.StreamHandler {
 	}
 	lp.SetActive(c, true)
 	ln.admitted()
-	c.enter()
-	ln.accept(c)
-	c.begin()
 	return (*upcalls)(c)
-}
-
-func (ln *Listener) accept(c *Conn) {
-	if lp := ln.Loop(); lp.Guarded() {
-		defer lp.Recover(c)
-	}
-	ln.OnAccept(c)
 }
 
 func (a *acceptor) Closed() { a.Loop().EndClose((*Listener)(a), a) }

@@ -21,6 +21,7 @@ type conn struct {
 		closed    func()
 	}
 	dialed    bool
+	told      bool // Connected was called
 	connected bool
 	dialErr   error
 
@@ -58,15 +59,15 @@ func (c *conn) identify() {
 func (c *conn) Connected(err error) {
 	c.upcall("Connected")
 	switch {
-	case !c.dialed:
-		c.broken(2, "Connected, but it was not dialed")
-	case c.connected || c.dialErr != nil:
-		c.broken(2, "Connected twice")
+	case c.told:
+		c.broken(11, "Connected twice")
+	case !c.dialed && err != nil:
+		c.broken(11, "Connected(%v) of what was accepted", err)
 	case c.closing:
 		c.broken(4, "Connected after Close")
 	}
-	c.connected, c.dialErr = err == nil, err
-	if err == nil {
+	c.told, c.connected, c.dialErr = true, err == nil, err
+	if err == nil && c.dialed {
 		c.identify()
 	}
 	if c.on.connected != nil {
@@ -79,7 +80,7 @@ func (c *conn) Received(p []byte, err error) {
 	switch {
 	case c.end != nil:
 		c.broken(3, "Received(%d bytes, %v) after %v", len(p), err, c.end)
-	case !c.connected:
+	case !c.connected, !c.told:
 		c.broken(3, "Received(%d bytes, %v) on what is not connected", len(p), err)
 	case (len(p) > 0) == (err != nil):
 		c.broken(3, "Received(%d bytes, %v)", len(p), err)
@@ -102,6 +103,8 @@ func (c *conn) Sent(err error) {
 	switch {
 	case !c.sending:
 		c.broken(2, "Sent(%v) without a Send", err)
+	case !c.told && !c.closing:
+		c.broken(11, "Sent(%v) before Connected", err)
 	case closed && !c.closing:
 		c.broken(2, "Sent(%v) without Close", err)
 	case err != nil && !closed && c.closing:

@@ -231,6 +231,9 @@ func (l *listener) accept(s *stream) {
 	if s.handler = l.a.Accepted(s); s.handler == nil {
 		s.Close()
 	}
+	if !s.closed {
+		s.handler.Connected(nil)
+	}
 }
 
 func (l *listener) end() {
