@@ -137,6 +137,9 @@ func (l *listener) accepted(fd int32) {
 	if !s.is(closed) {
 		s.h.Connected(nil)
 	}
+	if s.mask() == 0 && !s.is(started) {
+		s.arm(0) // or nobody would tell of a reset, whoever has not started it
+	}
 }
 
 // fail says that Start could not watch.

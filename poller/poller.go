@@ -19,13 +19,15 @@
 //     Close ([net.ErrClosed]). The buffers are the poller's until then and the
 //     caller's after. Errors of I/O are reported only by upcall.
 //  3. Received data is the poller's memory and dies when the upcall returns. On
-//     a stream EOF or an error comes once, last, after every byte that arrived;
-//     the sending side stays usable (half-close) until Close.
+//     a stream EOF comes once, after every byte that arrived; the sending side
+//     stays usable (half-close) until Close. An error comes once and last: instead
+//     of EOF, or after it (rule 12).
 //  4. Every socket ends in exactly one Closed, its last upcall; by then nothing
 //     of it is with the system.
 //  5. Stop works at once, also inside an upcall; Start after Stop loses nothing.
-//     Stopped with nothing to send means no interest at all: a peer that hung up
-//     does not make Poll return.
+//     A stream that is stopped with nothing to send is told no more than rule 12
+//     says, and an end that waits for Start does not make Poll return again and
+//     again.
 //  6. A Poll delivers at most a budget for each socket, then moves on; sockets
 //     that are still ready are not forgotten.
 //  7. One Poll returns for any number of Wakes before it.
@@ -36,6 +38,11 @@
 //  11. The first upcall of a stream that was accepted or dialed is Connected. A
 //     handler that panics out of Poll leaves every socket with its owner, and what
 //     was still to be told for the next Poll.
+//  12. That a connection is gone, reset or given up by the system, is told once, by
+//     Sent or by Received: of a stream that receives, of one that has had EOF, and
+//     of one that is stopped as soon as nothing that arrived is before it. What has
+//     arrived comes first, and waits for Start. Where both sides had ended there is
+//     no connection to lose.
 //
 // Errors are [os.SyscallError] values that name the call that failed; the
 // packages above add the operation and the address. [Open] opens a backend.
@@ -210,9 +217,10 @@ type StreamHandler interface {
 	// ended. After an error the stream is only to be closed.
 	Connected(err error)
 
-	// Received hands over what arrived. p is valid until it returns. An error,
-	// io.EOF for an orderly end, is the last thing received and comes with no
-	// data.
+	// Received hands over what arrived. p is valid until it returns. An error comes
+	// with no data and last; io.EOF is an orderly end, which one that tells of the
+	// loss of the connection may follow. The latter comes also while the stream is
+	// stopped (rule 12).
 	Received(p []byte, err error)
 
 	// Sent completes the Send that was not done.

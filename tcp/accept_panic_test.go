@@ -26,7 +26,7 @@ func TestPanicOutOfOnAccept(t *testing.T) {
 		})
 		for seed := range uint64(20) {
 			t.Run(fmt.Sprint(name, " in world ", seed), func(t *testing.T) {
-				host := sim.New(seed, sim.Config{Faults: sim.Light()}).Host("host")
+				host := sim.New(seed, sim.Config{Faults: sim.Light().Without(sim.Refuse, sim.Reset, sim.Timeout)}).Host("host")
 				panicInAccept(newRig(t, loop.Options{Poller: host}), guilty)
 			})
 		}

@@ -28,6 +28,8 @@ type conn struct {
 	theirs pattern
 	in     int64 // bytes received
 	end    error // how receiving ended
+	lost   bool  // with an error, be it after EOF
+	awaits bool  // WatchEnd was called
 
 	ours    pattern
 	out     int64    // bytes given to Send and taken by TrySend
@@ -76,8 +78,14 @@ func (c *conn) Connected(err error) {
 }
 
 func (c *conn) Received(p []byte, err error) {
-	c.receiving("Received", len(p))
+	c.upcall("Received")
+	c.delivers(len(p))
+	if !c.started && !c.closing && (err == nil || err == io.EOF && !c.awaits) {
+		c.broken(5, "Received(%d bytes, %v) while stopped", len(p), err)
+	}
 	switch {
+	case c.end == io.EOF && len(p) == 0 && err != nil && err != io.EOF:
+		c.lost = true // an end that was in order, and then the connection was gone
 	case c.end != nil:
 		c.broken(3, "Received(%d bytes, %v) after %v", len(p), err, c.end)
 	case !c.connected, !c.told:
@@ -91,7 +99,10 @@ func (c *conn) Received(p []byte, err error) {
 		c.Fatalf("%s: byte %d of what was received is wrong", c.name, c.in+int64(i))
 	}
 	c.in += int64(len(p))
-	c.end = err
+	if c.end = err; err != nil {
+		c.started = false
+		c.lost = c.lost || err != io.EOF
+	}
 	if c.on.received != nil {
 		c.on.received(p, err)
 	}
@@ -208,13 +219,24 @@ func (c *conn) fill() {
 	c.Fatalf("%s: the system took %d bytes that nobody reads", c.name, c.out)
 }
 
+// watchEnd calls WatchEnd, if the stream has it.
+func (c *conn) watchEnd() (ok bool) {
+	w, ok := c.s.(poller.EndWatcher)
+	if ok {
+		c.awaits = true
+		c.call("WatchEnd", w.WatchEnd)
+	}
+	return ok
+}
+
 func (c *conn) start() {
+	c.awaits = false
 	c.started = c.end == nil && !c.closing
 	c.call("Start", c.s.Start)
 }
 
 func (c *conn) stop() {
-	c.started = false
+	c.started, c.awaits = false, false
 	c.call("Stop", c.s.Stop)
 }
 

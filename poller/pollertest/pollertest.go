@@ -37,7 +37,7 @@ var chapters = [][]clause{
 	familyClauses, dialClauses, addressClauses,
 	upcallClauses, sendClauses, bufferClauses, trySendClauses,
 	receiveClauses, halfCloseClauses, closedClauses, stopClauses, hangUpClauses,
-	budgetClauses, staleClauses, churnClauses, connectedClauses,
+	budgetClauses, staleClauses, churnClauses, connectedClauses, lostClauses,
 	packetClauses, packetErrorClauses, segmentClauses, controlClauses, connectClauses, multicastClauses,
 	optionClauses, inheritClauses, adoptClauses, capabilityClauses, endClauses,
 }
