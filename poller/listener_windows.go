@@ -207,6 +207,7 @@ func (l *listener) handOver(s *stream) {
 	if !s.closed {
 		s.handler.Connected(nil)
 	}
+	s.arm() // also if nobody has started it, for the loss of the connection
 }
 
 // connection makes a stream of h, which a has accepted; none, and no error, if the

@@ -20,6 +20,9 @@ type stream struct {
 	dialing  bool
 	reset    bool // Close drops what is unsent; or the peer did
 	shutting bool // Shutdown waits for the Send in flight
+	spoken   bool // and is done: there is no more to send
+	awaits   bool // WatchEnd was called
+	halved   bool // is in the poller's list of those whose peer has ended
 	keep     keepAlive
 	peer     sockaddrIn6 // last: a message touches what is before it only
 }
@@ -28,7 +31,20 @@ func (s *stream) Start() {
 	if s.started || s.ended || s.closed {
 		return
 	}
-	s.started = true
+	s.started, s.awaits = true, false
+	s.await()
+}
+
+// WatchEnd has EOF told too while s is stopped.
+func (s *stream) WatchEnd() {
+	if !s.started && !s.ended && !s.closed {
+		s.awaits = true
+		s.await()
+	}
+}
+
+// await has what there is told, or else what comes.
+func (s *stream) await() {
 	if s.readable {
 		s.later(s)
 	} else {
@@ -36,10 +52,11 @@ func (s *stream) Start() {
 	}
 }
 
-// arm begins the receive that tells when there is something. It stays with the
-// system when the stream is stopped: what it announces then waits for Start.
+// arm begins the receive that tells when there is something. A stream that is stopped
+// has it too, for the loss of its connection; data that it announces then waits for
+// Start.
 func (s *stream) arm() {
-	if s.recv.out || !s.started || s.dialing { // a dial uses the operation
+	if s.recv.out || s.readable || s.ended || s.closed || s.dialing { // a dial uses the operation
 		return
 	}
 	s.prepare(&s.recv, s)
@@ -52,7 +69,7 @@ func (s *stream) arm() {
 	s.later(s)
 }
 
-func (s *stream) Stop() { s.started = false }
+func (s *stream) Stop() { s.started, s.awaits = false, false }
 
 func (s *stream) Peer() Addr { return AddrOf(s.peer.addrPort()) }
 
@@ -77,6 +94,7 @@ func (s *stream) Shutdown() {
 	case s.dialing, s.out != nil && s.out.busy:
 		s.shutting = true
 	default:
+		s.spoken = true
 		windows.Shutdown(s.h, windows.SHUT_WR) // fails only when the connection is gone
 	}
 }
@@ -107,6 +125,7 @@ func (s *stream) proceed() {
 func (s *stream) receive() {
 	for range recvsPerPoll {
 		if !s.started {
+			s.seek()
 			return
 		}
 		buf := s.p.buf
@@ -154,7 +173,11 @@ func (s *stream) rearm() {
 // finish ends the receiving side.
 func (s *stream) finish(err error) {
 	s.ended, s.readable = true, false
-	s.Stop()
+	if s.Stop(); err == io.EOF {
+		s.halve()
+	} else {
+		s.reset = true
+	}
 	s.handler.Received(nil, err)
 }
 
