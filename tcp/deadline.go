@@ -183,7 +183,7 @@ func (m *rarely) review() {
 	}
 	p := &c.share.policy
 	reads := !c.is(readEnded)
-	if p.read > 0 && reads && !c.is(paused|held|heldByLoop) {
+	if p.read > 0 && reads && !c.is(paused|held|heldByLoop|silent) {
 		bound("read", max(m.read, m.reading).Add(p.read))
 	}
 	if m.deadline != 0 && reads {

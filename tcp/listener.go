@@ -191,7 +191,7 @@ func (ln *Listener) SyscallConn() (syscall.RawConn, error) {
 	if ln.Closing() {
 		return nil, ln.closed("raw")
 	}
-	return rawConn(ln.s)
+	return rawConn(ln.s, ln)
 }
 
 // Close stops listening. Connections it accepted live on; those that wait in
@@ -245,18 +245,24 @@ func (a *acceptor) Finished() {
 }
 
 // rawConn is the access to a socket that package syscall defines.
-func rawConn(s poller.Socket) (syscall.RawConn, error) {
+func rawConn(s poller.Socket, h loop.Handle) (syscall.RawConn, error) {
 	d, ok := s.(poller.Descriptor)
 	if !ok {
 		return nil, errors.ErrUnsupported
 	}
-	return rawSocket{d}, nil
+	return rawSocket{d, h}, nil
 }
 
-type rawSocket struct{ d poller.Descriptor }
+type rawSocket struct {
+	d poller.Descriptor
+	h loop.Handle // whose it is
+}
 
 // Control runs f with the descriptor, at once.
 func (r rawSocket) Control(f func(fd uintptr)) error {
+	if r.h.Closing() {
+		return net.ErrClosed
+	}
 	fd := r.d.Fd()
 	if fd == ^uintptr(0) {
 		return net.ErrClosed

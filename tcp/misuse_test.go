@@ -107,7 +107,6 @@ func TestUseWhileItDrains(t *testing.T) {
 		}
 	}
 	r.no(c.SetDrainTimeout(time.Hour))
-	r.no(c.SetNoDelay(true))
 	r.equal("Buffered", c.Buffered() > 0, true)
 	r.no(c.Abort())
 	peer.Close()

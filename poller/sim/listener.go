@@ -234,6 +234,9 @@ func (l *listener) accept(s *stream) {
 	if !s.closed {
 		s.handler.Connected(nil)
 	}
+	if !s.closed {
+		s.wake() // what came before it had an owner
+	}
 }
 
 func (l *listener) end() {

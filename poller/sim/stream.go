@@ -125,7 +125,7 @@ func (s *stream) Shutdown() {
 func (s *stream) readable() bool {
 	in := s.in()
 	switch {
-	case !s.connected || s.lost:
+	case !s.connected || s.lost || s.handler == nil: // nobody has accepted it
 		return false
 	case s.ended: // and whoever has sent may have been told
 		return s.dead && s.err != eOK
