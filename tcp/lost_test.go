@@ -230,7 +230,7 @@ func TestPausedDataAndWriteError(t *testing.T) {
 		c.OnRead = func(_ *tcp.Conn, p []byte) { r.no(got.check(p)) }
 		c.OnClose = func(_ *tcp.Conn, err error) { ended, reason = true, err }
 		r.no(c.PauseRead())
-		peer.Write(sent.next(30_000))
+		peer.Write(sent.next(3000)) // what the smallest buffer takes
 		r.until("it is sent", func() bool { return peer.Buffered() == 0 })
 		if _, simulated := r.lp.Poller().(*sim.Host); simulated {
 			r.rest(10 * time.Second) // what is lost on the way is sent again
