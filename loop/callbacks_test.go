@@ -212,6 +212,7 @@ var socketCallbacks = map[string]func(t *testing.T, lp *loop.Loop, boom boom){
 func inQueue(begin func(*tcp.Conn, boom) error) func(*testing.T, *loop.Loop, boom) {
 	return func(t *testing.T, lp *loop.Loop, boom boom) {
 		pair(t, lp, func(c *tcp.Conn) {
+			c.OnRead = tcp.Discard
 			c.PauseRead()
 			_, err := timer.After(lp, 2*time.Millisecond, func() { c.ResumeRead() })
 			no(t, err)

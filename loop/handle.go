@@ -3,6 +3,7 @@ package loop
 import (
 	"net"
 	"runtime/debug"
+	"slices"
 
 	"example.com/pike/poller"
 )
@@ -200,6 +201,17 @@ func (l *Loop) Release() {
 func (l *Loop) Defer(f Flusher) {
 	l.Check("loop.Loop.Defer")
 	l.deferred.add(f)
+}
+
+// EachTurn has f flushed in every turn before the loop waits, also by whoever waits on its
+// descriptor, until it is called with false: for what can only be looked at. What f does
+// must not need a flush itself.
+func (l *Loop) EachTurn(f Flusher, on bool) {
+	l.Check("loop.Loop.EachTurn")
+	l.eachTurn = slices.DeleteFunc(l.eachTurn, func(o Flusher) bool { return o == f })
+	if on && f != nil {
+		l.eachTurn = append(l.eachTurn, f)
+	}
 }
 
 // SetTimeout arms t for due, or moves it there.

@@ -138,6 +138,7 @@ type Loop struct {
 	slow     bool        // the last yield took long
 	owed     bool        // other goroutines may wait for what this turn has done
 	timers   timeouts
+	eachTurn []Flusher
 	mail     mailbox
 	deferred backlog[Flusher]
 	fetched  byte // keeps the compiler from dropping loads

@@ -177,6 +177,9 @@ func (l *Loop) enter() error {
 // descriptor now, and a Post must make that readable. So must what is left over
 // from this turn, a Post that came too late for it say.
 func (l *Loop) leave() {
+	if !l.closed {
+		l.lookAround()
+	}
 	l.owner.leave()
 	l.sleeping.Store(true)
 	if l.busy() || l.pending() {
@@ -223,6 +226,7 @@ func (l *Loop) rest(limit poller.Time) error {
 	l.idle.run(l)
 	l.prepare.run(l)
 	l.flush()
+	l.lookAround()
 	if limit != atOnce {
 		limit = l.deadline()
 	}
@@ -357,6 +361,13 @@ func (l *Loop) prefetch() {
 		}
 	}
 	l.fetched = sum
+}
+
+// lookAround flushes what is to be in every turn.
+func (l *Loop) lookAround() {
+	for i := len(l.eachTurn) - 1; i >= 0; i-- { // one may take itself out
+		l.eachTurn[i].Flush()
+	}
 }
 
 func (l *Loop) runCloses() {

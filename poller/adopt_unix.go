@@ -43,6 +43,7 @@ func (p *readiness) AdoptStream(fd uintptr, h StreamHandler) (Stream, error) {
 	s.open(dup, family)
 	s.setPeer(&p.sa)
 	p.add(s, &s.source)
+	s.arm(0)
 	return s, nil
 }
 

@@ -157,7 +157,7 @@ func (s *stream) dialed(e errno) {
 func (s *stream) connected(e errno) {
 	s.dialing = false
 	if e != 0 {
-		s.started, s.ended = false, true
+		s.started, s.ended, s.reset = false, true, true
 		s.handler.Connected(callError("connectex", e))
 		return
 	}

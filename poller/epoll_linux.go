@@ -47,12 +47,18 @@ const (
 
 	seesErrorQueue = true // a queue of errors (IP_RECVERR) is an event
 
-	// receiving is what an edged stream is watched for while it only receives, and
-	// the one thing that is watched for by edges; Hangup, which is told in any case,
-	// keeps it apart from what a Watch may ask for. The other two say that a short
-	// read is not the end of it: what is left may be an end, or wait behind an
-	// urgent byte (tcp(7)).
+	// receiving is what an edged stream is watched for while it only receives.
+	// Hangup, which is told in any case, keeps it apart from what a Watch may ask for.
+	// The other two say that a short read is not the end of it: what is left may be an
+	// end, or wait behind an urgent byte (tcp(7)).
 	receiving = Readable | Priority | PeerClosed | Hangup
+
+	// losing is what a stream is watched for that neither receives nor sends: that the
+	// connection is gone. ending is that and the peer's end; Failed, which is told in
+	// any case too, says so also while it sends. With receiving they are
+	// what is watched for by edges, so that each comes once.
+	losing = Hangup
+	ending = Hangup | PeerClosed | Failed
 
 	watchesEdges = true
 )
@@ -234,7 +240,7 @@ func (q *queue) arm(fd int32, slot, gen uint32, old, now Events) errno {
 		op = unix.EPOLL_CTL_DEL
 	}
 	ev := unix.EpollEvent{Events: uint32(now), Fd: int32(slot), Pad: int32(gen)}
-	if now == receiving {
+	if now&Hangup != 0 { // receiving, losing or ending
 		ev.Events |= unix.EPOLLET
 	}
 	if q.foreign > 0 {

@@ -48,6 +48,7 @@ type iocp struct {
 	buf      []byte            // what streams receive into
 	sa       sockaddr
 	spare    *sending // list of unused ones
+	halves   halves
 	spareOps *packetOps
 	packets  *packetBuffers
 }
@@ -110,10 +111,16 @@ func (p *iocp) Poll(deadline Time) error {
 	if p.Pending() {
 		deadline = 0
 	}
+	if p.halves.next != 0 {
+		deadline = min(deadline, p.halves.next)
+	}
 	// What becomes ready in this Poll has its turn in the next.
 	ready := p.ready.len()
 	if err := p.wait(deadline); err != nil {
 		return err
+	}
+	if p.halves.next != 0 {
+		p.lookAtHalves()
 	}
 	if p.n > 0 && p.woken.Load() {
 		// Before any handler: see there in the readiness core. A wake-up that is

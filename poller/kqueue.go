@@ -34,6 +34,13 @@ const (
 
 	receiving    = Readable // what a stream is watched for while it only receives
 	watchesEdges = false
+
+	// losing is what a stream is watched for that neither receives nor sends: that the
+	// connection is gone. ending is that and the peer's end; Failed, for which there is
+	// no filter, says so also while it sends. Either is one note with
+	// EV_CLEAR, so that each comes once.
+	losing = Hangup
+	ending = Hangup | PeerClosed | Failed
 )
 
 // A queue is a kqueue, what wakes it, and the clock.

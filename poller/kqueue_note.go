@@ -22,12 +22,13 @@ const (
 	readBit  uint8 = 1 << iota // EVFILT_READ
 	endBit                     // EVFILT_READ, but only for the end
 	writeBit                   // EVFILT_WRITE
+	onceBit                    // endBit, but each end is told once (EV_CLEAR)
 )
 
 // filterBits are the bits of a filter.
 func filterBits(read bool) uint8 {
 	if read {
-		return readBit | endBit
+		return readBit | endBit | onceBit
 	}
 	return writeBit
 }
@@ -38,6 +39,11 @@ func bitsOf(ev Events) (b uint8) {
 	switch {
 	case ev&Readable != 0:
 		b = readBit
+	case ev&Hangup != 0: // losing, ending: not the same, so that the one after the other tells again
+		b = onceBit
+		if ev&PeerClosed != 0 {
+			b |= endBit
+		}
 	case ev&PeerClosed != 0:
 		b = endBit
 	}
@@ -162,6 +168,11 @@ func (q *queue) diff(fd int32) {
 		want, have := n.want&bits, n.have&bits
 		switch {
 		case want != 0 && want != have:
+			if (want|have)&onceBit != 0 && have|n.stale&bits != 0 {
+				// EV_CLEAR is looked at when a note is made, and not again
+				// (kqueue_register in kern/kern_event.c).
+				q.change(fd, read, kq.Delete)
+			}
 			q.change(fd, read, kq.Add)
 		case want == 0 && (have|n.stale&bits) != 0:
 			q.change(fd, read, kq.Delete)
@@ -176,19 +187,23 @@ func (q *queue) change(fd int32, read bool, flags int) {
 	if read {
 		filter = kq.Read
 	}
+	want := q.notes[fd].want
+	if read && flags == kq.Add && want&onceBit != 0 {
+		flags |= kq.Clear
+	}
 	kq.Set(&ev, int(fd), filter, flags)
-	if read && flags == kq.Add && q.notes[fd].want&endBit != 0 {
+	if read && flags&kq.Add != 0 && want&(endBit|onceBit) != 0 {
 		// More bytes than there can be: only the end is an event.
 		ev.Fflags, ev.Data = kq.NoteLowat, 1<<31-1
 	}
 	q.changes = append(q.changes, ev)
 }
 
-// refuse takes the error of a change. To delete what is gone already fails, and
-// nothing is lost by it.
+// refuse takes the error of a change. To delete what is gone already fails, with an
+// error that to add never has, and nothing is lost by it.
 func (q *queue) refuse(fd int32, read bool, e errno) (r report, lost bool) {
 	n, bits := q.note(fd), filterBits(read)
-	if n.want&bits == 0 || e == 0 {
+	if n.want&bits == 0 || e == 0 || e == unix.ENOENT {
 		return report{}, false
 	}
 	n.want &^= bits

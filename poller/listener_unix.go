@@ -186,6 +186,12 @@ func (l *listener) accepted(fd int32) {
 	if s.h = l.a.Accepted(s); s.h == nil {
 		s.Close()
 	}
+	if !s.is(closed) {
+		s.h.Connected(nil)
+	}
+	if s.mask() == 0 && !s.is(started) {
+		s.arm(0) // or nobody would tell of a reset, whoever has not started it
+	}
 }
 
 // fail says that Start could not watch.

@@ -194,15 +194,24 @@ func (l *listener) proceed() {
 		if err == nil {
 			err = l.begin(a)
 		}
-		if s != nil {
-			if s.handler = l.a.Accepted(s); s.handler == nil {
-				s.Close()
-			}
+		if err != nil { // told later: a handler's panic would leave it untold
+			l.failure = err
+			l.failLater(l)
 		}
-		if err != nil && l.started {
-			l.fails(err)
+		if s != nil {
+			l.handOver(s)
 		}
 	}
+}
+
+func (l *listener) handOver(s *stream) {
+	if s.handler = l.a.Accepted(s); s.handler == nil {
+		s.Close()
+	}
+	if !s.closed {
+		s.handler.Connected(nil)
+	}
+	s.arm() // also if nobody has started it, for the loss of the connection
 }
 
 // connection makes a stream of h, which a has accepted; none, and no error, if the

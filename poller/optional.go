@@ -77,6 +77,20 @@ type Meter interface {
 	Events() uint64
 }
 
+// An EndWatcher is a stream that can tell EOF while it is stopped.
+type EndWatcher interface {
+	// WatchEnd has a stopped stream tell EOF too, if it has received all that arrived
+	// before. Start and Stop end that.
+	WatchEnd()
+}
+
+// A Duplicator is a Releaser whose descriptor can be had without giving it up.
+type Duplicator interface {
+	// Duplicate is another descriptor of the same socket, and the caller's. It fails
+	// where Release would.
+	Duplicate() (fd uintptr, err error)
+}
+
 // A Prefetcher can load what it begins its work with, so that the memory of several
 // that are due is waited for once: a handler its upcalls, a stream its Send. It returns
 // anything of what it has loaded and changes nothing; it may be called, or not.

@@ -19,13 +19,15 @@
 //     Close ([net.ErrClosed]). The buffers are the poller's until then and the
 //     caller's after. Errors of I/O are reported only by upcall.
 //  3. Received data is the poller's memory and dies when the upcall returns. On
-//     a stream EOF or an error comes once, last, after every byte that arrived;
-//     the sending side stays usable (half-close) until Close.
+//     a stream EOF comes once, after every byte that arrived; the sending side
+//     stays usable (half-close) until Close. An error comes once and last: instead
+//     of EOF, or after it (rule 12).
 //  4. Every socket ends in exactly one Closed, its last upcall; by then nothing
 //     of it is with the system.
 //  5. Stop works at once, also inside an upcall; Start after Stop loses nothing.
-//     Stopped with nothing to send means no interest at all: a peer that hung up
-//     does not make Poll return.
+//     A stream that is stopped with nothing to send is told no more than rule 12
+//     says, and an end that waits for Start does not make Poll return again and
+//     again.
 //  6. A Poll delivers at most a budget for each socket, then moves on; sockets
 //     that are still ready are not forgotten.
 //  7. One Poll returns for any number of Wakes before it.
@@ -33,7 +35,15 @@
 //  9. An event never reaches a socket that it was not meant for, though the
 //     system uses descriptor numbers again at once.
 //  10. Within one Poll the order is the system's; in a simulator, the seed's.
-//  11. Nothing sleeps but a Poll that has nothing to report: no call, whatever others
+//  11. The first upcall of a stream that was accepted or dialed is Connected. A
+//     handler that panics out of Poll leaves every socket with its owner, and what
+//     was still to be told for the next Poll.
+//  12. That a connection is gone, reset or given up by the system, is told once, by
+//     Sent or by Received: of a stream that receives, of one that has had EOF, and
+//     of one that is stopped as soon as nothing that arrived is before it. What has
+//     arrived comes first, and waits for Start. Where both sides had ended there is
+//     no connection to lose.
+//  13. Nothing sleeps but a Poll that has nothing to report: no call, whatever others
 //     who have a descriptor do to it (make it blocking, give it a time to linger), as
 //     far as the system has a means against that.
 //
@@ -193,7 +203,9 @@ type Watch interface {
 
 // An Acceptor owns a listening socket.
 type Acceptor interface {
-	// Accepted hands over a connection and returns who owns it; nil closes it.
+	// Accepted hands over a connection and returns who owns it; nil closes it. It runs
+	// no code of users: Connected of the one that owns it follows, unless s was closed,
+	// so that whatever goes wrong there goes wrong on a stream that has an owner.
 	Accepted(s Stream) StreamHandler
 
 	// Failed says that the system could not give out a connection, for want of
@@ -205,13 +217,15 @@ type Acceptor interface {
 
 // A StreamHandler owns a stream.
 type StreamHandler interface {
-	// Connected is called once, for a stream that was dialed and not closed
-	// before. After an error the stream is only to be closed.
+	// Connected is called once, as the first upcall, for a stream that was accepted or
+	// dialed and not closed before: with nil right after Accepted, or when a dial has
+	// ended. After an error the stream is only to be closed.
 	Connected(err error)
 
-	// Received hands over what arrived. p is valid until it returns. An error,
-	// io.EOF for an orderly end, is the last thing received and comes with no
-	// data.
+	// Received hands over what arrived. p is valid until it returns. An error comes
+	// with no data and last; io.EOF is an orderly end, which one that tells of the
+	// loss of the connection may follow. The latter comes also while the stream is
+	// stopped (rule 12).
 	Received(p []byte, err error)
 
 	// Sent completes the Send that was not done.

@@ -92,9 +92,11 @@ func (s *source) lose(lost Events) { s.marks &^= marks(lost) & watched }
 
 // harmless reports whether s may stay watched although nobody wants its events: by
 // edges each comes once, and a slot that is another's by then ignores it. A duplicate of
-// the descriptor would keep it watched for good, so that one who may have made one is
-// not watched by edges, see stream.Fd.
-func (s *source) harmless() bool { return watchesEdges && s.mask() == receiving }
+// the descriptor would keep it watched for good, so that it must not be one of whose
+// descriptor there may be another, see stream.Fd.
+func (s *source) harmless() bool {
+	return watchesEdges && s.mask()&Hangup != 0 && s.is(edged)
+}
 
 // shut stops the events of s and queues it to end after the batch. To close the only
 // descriptor stops them too, so that harmless ones cost no system call.

@@ -31,6 +31,14 @@ func (s *stream) Start() {
 	}
 }
 
+// WatchEnd has EOF told too while s is stopped.
+func (s *stream) WatchEnd() {
+	if !s.is(started | ended | closed | dialing) {
+		s.mark(marks(Failed)) // which the system tells in any case
+		s.arm(s.directions())
+	}
+}
+
 // directions is what s is watched for, of Readable and Writable. After the end the
 // first is a leftover, see finish.
 func (s *stream) directions() Events {
@@ -45,13 +53,27 @@ func (s *stream) directions() Events {
 // event, to find that there is nothing left, which is a thirtieth of an echo. That
 // asks for a socket where a short read says that nothing is left: one of TCP that is
 // our own. On a unix-domain one a read ends where descriptors were passed (unix(7)),
-// and what an adopted socket does nobody knows.
+// and what an adopted socket does nobody knows. One that does neither is watched for the
+// loss of its connection, as long as that has not been told.
 func (s *stream) arm(mask Events) errno {
-	if mask == Readable && s.is(edged) {
+	switch {
+	case mask == Readable && s.is(edged):
 		mask = receiving
+	case mask == 0 && s.awaits():
+		mask = ending
+	case mask == 0 && !s.lost():
+		mask = losing
+	case mask == Writable && s.awaits():
+		mask |= Failed
 	}
 	return s.source.arm(mask)
 }
+
+// awaits reports whether WatchEnd was called, and it has not ended or started since.
+func (s *stream) awaits() bool { return s.mask()&Failed != 0 && !s.is(started|ended|closed) }
+
+// lost reports whether it has been told, or is to be, that the connection is gone.
+func (s *stream) lost() bool { return s.is(closed) || s.is(ended) && s.is(reset) }
 
 // watch arms; a refusal is an error of receiving.
 func (s *stream) watch(mask Events) { s.unreceivable(s.arm(mask)) }
@@ -79,10 +101,9 @@ func (s *stream) lend() {
 	if s.is(edged) {
 		s.unmark(edged)
 		switch {
-		case s.mask() != receiving:
 		case s.is(closed):
 			s.arm(0)
-		default:
+		case s.mask() == receiving:
 			s.watch(s.directions())
 		}
 	}
@@ -119,7 +140,7 @@ func (s *stream) abandon() {
 }
 
 func (s *stream) Stop() {
-	s.unmark(started)
+	s.unmark(started | marks(Failed))
 	s.arm(s.directions() &^ Readable)
 }
 
@@ -146,9 +167,11 @@ func (s *stream) Peer() Addr {
 	return AddrOf(in.addrPort())
 }
 
-// noteReset keeps that a send has met the peer's reset.
+// noteReset keeps that a send has met the loss of the connection, which leaves that
+// looking like an end to who receives.
 func (s *stream) noteReset(e errno) {
-	if e == unix.ECONNRESET {
+	switch e {
+	case unix.ECONNRESET, unix.EPIPE, unix.ETIMEDOUT:
 		s.mark(reset)
 	}
 }
@@ -187,13 +210,32 @@ func (s *stream) shutdown() {
 
 // Release gives the descriptor back, open and non-blocking.
 func (s *stream) Release() (uintptr, error) {
-	if s.is(closed | dialing) {
-		return 0, net.ErrClosed
-	}
-	if s.out != nil {
-		return 0, os.NewSyscallError("release", unix.EBUSY)
+	if err := s.releasable(); err != nil {
+		return 0, err
 	}
 	return s.give(s), nil
+}
+
+func (s *stream) releasable() error {
+	if s.is(closed | dialing) {
+		return net.ErrClosed
+	}
+	if s.out != nil {
+		return os.NewSyscallError("release", unix.EBUSY)
+	}
+	return nil
+}
+
+// Duplicate makes another descriptor of the socket.
+func (s *stream) Duplicate() (uintptr, error) {
+	if err := s.releasable(); err != nil {
+		return 0, err
+	}
+	fd, err := unix.FcntlInt(uintptr(s.fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return 0, os.NewSyscallError("fcntl", err)
+	}
+	return uintptr(fd), nil
 }
 
 // ready receives before it sends: what arrived before a reset comes first, and
@@ -212,6 +254,56 @@ func (s *stream) ready(ev Events) {
 	if ev&(Writable|Failed|Hangup) != 0 && s.out != nil && s.out.busy && !s.is(failing|closed) {
 		s.proceed()
 	}
+	if ev&(Failed|Hangup|PeerClosed) != 0 && !s.is(started) && !s.lost() {
+		s.seek(ev)
+	}
+}
+
+// seek looks for the end of a stream that does not receive: it has had EOF, or is
+// stopped. Whatever has arrived comes first, so that as long as there is some of it
+// nothing is told: who receives it will find the end behind it.
+func (s *stream) seek(ev Events) {
+	e := errno(0)
+	if !s.is(ended) {
+		n, peeked := peek(s.fd, s.p.buf[:1])
+		switch {
+		case n > 0:
+			return
+		case peeked != unix.EAGAIN:
+			e = peeked
+		}
+	}
+	if e == 0 {
+		e = s.failure()
+	}
+	switch {
+	case e == 0 && !s.is(ended) && s.is(reset): // a send has had the error
+		e = unix.ECONNRESET
+	case e == 0 && !s.is(ended) && ev&PeerClosed != 0 && s.awaits():
+		s.finish(io.EOF)
+		return
+	case e == 0: // an end that is told another time, or was
+		return
+	case e == unix.EPIPE: // so Linux calls a reset that follows the peer's end (tcp_reset in net/ipv4/tcp_input.c)
+		e = unix.ECONNRESET
+	}
+	s.finish(os.NewSyscallError("recv", e))
+}
+
+// peek is recv that leaves where they are the bytes it returns.
+func peek(fd int32, b []byte) (int, errno) {
+	n, _, err := unix.Recvfrom(int(fd), b, unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	e, _ := err.(unix.Errno)
+	return n, e
+}
+
+// failure is the error that the socket has, and takes it.
+func (s *stream) failure() errno {
+	v, err := unix.GetsockoptInt(int(s.fd), unix.SOL_SOCKET, unix.SO_ERROR)
+	if err != nil {
+		return unix.EBADF
+	}
+	return errno(v)
 }
 
 // receive goes on after a short read where the event said that there is more than
@@ -262,9 +354,12 @@ func (s *stream) again() errno {
 }
 
 // finish ends the receiving side. What is watched by edges stays so: nothing new comes
-// after an end but a reset, and most streams are closed next.
+// after EOF but the loss of the connection, and most streams are closed next. After that
+// loss nothing comes.
 func (s *stream) finish(err error) {
-	s.mark(ended)
+	if s.mark(ended); err != io.EOF {
+		s.mark(reset)
+	}
 	s.unmark(started)
 	if !s.harmless() {
 		s.arm(s.directions())
@@ -274,16 +369,13 @@ func (s *stream) finish(err error) {
 
 // dialed looks at how a connect ended (connect(2), EINPROGRESS).
 func (s *stream) dialed(ev Events) {
-	v, err := unix.GetsockoptInt(int(s.fd), unix.SOL_SOCKET, unix.SO_ERROR)
-	if err != nil {
-		v = int(unix.EBADF)
-	}
+	v := s.failure()
 	if v == 0 && getpeername(s.fd, &s.p.sa) == unix.ENOTCONN && ev&(Failed|Hangup) == 0 {
 		return // not yet: the event was none
 	}
 	if v != 0 {
-		s.arm(0)
-		s.connected(unix.Errno(v))
+		s.source.arm(0)
+		s.connected(v)
 		return
 	}
 	// What was asked for meanwhile begins.
@@ -303,7 +395,7 @@ func (s *stream) connected(e errno) {
 	s.unmark(dialing)
 	if e != 0 {
 		s.unmark(started)
-		s.mark(ended)
+		s.mark(ended | reset)
 		s.h.Connected(os.NewSyscallError("connect", e))
 		return
 	}

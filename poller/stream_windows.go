@@ -21,6 +21,9 @@ type stream struct {
 	reset    bool // Close drops what is unsent; or the peer did
 	shutting bool // Shutdown waits for the Send in flight
 	lent     bool // may have a time to linger; see quicken
+	spoken   bool // and is done: there is no more to send
+	awaits   bool // WatchEnd was called
+	halved   bool // is in the poller's list of those whose peer has ended
 	keep     keepAlive
 	peer     sockaddrIn6 // last: a message touches what is before it only
 }
@@ -29,7 +32,20 @@ func (s *stream) Start() {
 	if s.started || s.ended || s.closed {
 		return
 	}
-	s.started = true
+	s.started, s.awaits = true, false
+	s.await()
+}
+
+// WatchEnd has EOF told too while s is stopped.
+func (s *stream) WatchEnd() {
+	if !s.started && !s.ended && !s.closed {
+		s.awaits = true
+		s.await()
+	}
+}
+
+// await has what there is told, or else what comes.
+func (s *stream) await() {
 	if s.readable {
 		s.later(s)
 	} else {
@@ -37,10 +53,11 @@ func (s *stream) Start() {
 	}
 }
 
-// arm begins the receive that tells when there is something. It stays with the
-// system when the stream is stopped: what it announces then waits for Start.
+// arm begins the receive that tells when there is something. A stream that is stopped
+// has it too, for the loss of its connection; data that it announces then waits for
+// Start.
 func (s *stream) arm() {
-	if s.recv.out || !s.started || s.dialing { // a dial uses the operation
+	if s.recv.out || s.readable || s.ended || s.closed || s.dialing { // a dial uses the operation
 		return
 	}
 	s.prepare(&s.recv, s)
@@ -53,7 +70,7 @@ func (s *stream) arm() {
 	s.later(s)
 }
 
-func (s *stream) Stop() { s.started = false }
+func (s *stream) Stop() { s.started, s.awaits = false, false }
 
 func (s *stream) Peer() Addr { return AddrOf(s.peer.addrPort()) }
 
@@ -78,6 +95,7 @@ func (s *stream) Shutdown() {
 	case s.dialing, s.out != nil && s.out.busy:
 		s.shutting = true
 	default:
+		s.spoken = true
 		windows.Shutdown(s.h, windows.SHUT_WR) // fails only when the connection is gone
 	}
 }
@@ -108,6 +126,7 @@ func (s *stream) proceed() {
 func (s *stream) receive() {
 	for range recvsPerPoll {
 		if !s.started {
+			s.seek()
 			return
 		}
 		buf := s.p.buf
@@ -155,7 +174,11 @@ func (s *stream) rearm() {
 // finish ends the receiving side.
 func (s *stream) finish(err error) {
 	s.ended, s.readable = true, false
-	s.Stop()
+	if s.Stop(); err == io.EOF {
+		s.halve()
+	} else {
+		s.reset = true
+	}
 	s.handler.Received(nil, err)
 }
 

@@ -122,6 +122,12 @@ func recv(h windows.Handle, b []byte) (int, errno) {
 	return count(r, e)
 }
 
+// peek is recv that leaves where they are the bytes it returns.
+func peek(h windows.Handle, b []byte) (int, errno) {
+	r, _, e := syscall.SyscallN(calls.recv, uintptr(h), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), windows.MSG_PEEK)
+	return count(r, e)
+}
+
 func recvfrom(h windows.Handle, b []byte, from *sockaddrIn6, n *int32) (int, errno) {
 	*n = int32(unsafe.Sizeof(*from))
 	r, _, e := syscall.SyscallN(calls.recvfrom, uintptr(h), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), 0,

@@ -177,10 +177,14 @@ func TestWatchHangup(t *testing.T) {
 func TestWatchPriority(t *testing.T) {
 	each(t, func(t *testing.T, p poller.Poller) {
 		a, b := pair(t, p, local)
-		fd := int(b.Stream.(poller.Descriptor).Fd())
+		dup, err := b.Stream.(poller.Duplicator).Duplicate() // the stream has a watch of its own
+		if err != nil {
+			t.Fatal(err)
+		}
+		fd := int(dup)
+		defer unix.Close(fd)
 		w := new(watched)
 		w.ready = func(ev poller.Events) { w.events = append(w.events, ev) }
-		var err error
 		if w.Watch, err = p.Watch(uintptr(fd), poller.Readable|poller.Priority, w); errors.Is(err, errors.ErrUnsupported) {
 			t.Skip("kqueue has no event for out-of-band data that all systems share")
 		} else if err != nil {

@@ -3,7 +3,6 @@ package tcp
 import (
 	"errors"
 	"net"
-	"net/netip"
 	"os"
 	"reflect"
 	"syscall"
@@ -193,32 +192,108 @@ func adopt(lp *loop.Loop, from any, take func(poller.Adopter, uintptr) error) er
 }
 
 // NetConn hands the connection over to package net, for code that blocks; this
-// connection closes without a word to the peer, and OnClose follows. What was
-// written must have been sent, or it is syscall.EBUSY.
+// connection closes without a word to the peer, and OnClose follows. What was written, and
+// an end after it, is sent first as far as the system takes it at once: what it does not is
+// syscall.EBUSY, and so is what was read when there was no OnRead any more. A NetConn that
+// fails, for want of descriptors say, leaves the connection as it was.
 func (c *Conn) NetConn() (net.Conn, error) {
 	c.Loop().Check("tcp.Conn.NetConn")
 	if c.Closing() || c.is(connecting) {
 		return nil, c.fail("release", net.ErrClosed)
 	}
-	r, ok := c.s.(poller.Releaser)
+	r, ok := c.s.(releaser)
 	if !ok {
 		return nil, c.fail("release", errors.ErrUnsupported)
 	}
-	if c.out != nil || c.is(writeEnded) && !c.is(finSent) {
+	if c.more != nil && c.more.unread != nil || !c.sendNow() {
 		return nil, c.fail("release", syscall.EBUSY)
 	}
-	local := c.LocalAddr()
-	fd, err := r.Release()
+	nc, err := duplicate(r)
 	if err != nil {
 		return nil, c.fail("release", err)
 	}
+	fd, err := r.Release()
+	if err != nil {
+		nc.Close()
+		return nil, c.fail("release", err)
+	}
+	os.NewFile(fd, "tcp").Close() // nc has its own
 	c.state |= finished
 	c.Loop().BeginClose(c)
+	return nc, nil
+}
+
+// A releaser is a stream that can be handed over.
+type releaser interface {
+	poller.Releaser
+	poller.Duplicator
+}
+
+// duplicate is what package net makes of the socket, whose descriptor stays where it is: to
+// make it may fail.
+func duplicate(r releaser) (net.Conn, error) {
+	fd, err := r.Duplicate()
+	if err != nil {
+		return nil, err
+	}
 	f := os.NewFile(fd, "tcp")
 	defer f.Close() // FileConn has its own duplicate
-	nc, err := net.FileConn(f)
-	if err != nil {
-		return nil, opError("release", local, netip.AddrPort{}, err)
+	return net.FileConn(f)
+}
+
+// sendNow gives the system what it takes at once of what is queued, and an end that was to
+// follow, and reports whether that is all. Nobody is called back for it yet.
+func (c *Conn) sendNow() bool {
+	if o := c.out; o != nil {
+		if o.flight > 0 || !o.sendNow(c) {
+			return false
+		}
+		if o.empty() {
+			c.out = nil
+			c.share.put(o)
+			c.state |= wrote
+		}
 	}
-	return nc, nil
+	if c.is(writeEnded) && !c.is(finSent) {
+		c.state |= finSent
+		c.s.Shutdown()
+	}
+	return true
+}
+
+// sendNow sends what is queued as far as the system takes it. What is sent stays in the
+// queue without bytes, for those who are to be told.
+func (o *output) sendNow(c *Conn) bool {
+	if o.only > 0 {
+		n := c.s.TrySend(o.small[:o.only])
+		o.only = int32(copy(o.small[:], o.small[n:o.only]))
+		o.took(c, n)
+		return o.only == 0
+	}
+	for i := o.head; i < len(o.bufs); i++ {
+		b := o.bufs[i]
+		if len(b) == 0 {
+			continue
+		}
+		n := c.s.TrySend(b)
+		if o.ends[i].own == callers {
+			o.bufs[i] = b[n:]
+		} else { // memory of our own is used again, and keeps its beginning
+			o.bufs[i] = b[:copy(b, b[n:])]
+		}
+		if o.took(c, n); n < len(b) {
+			return false
+		}
+	}
+	o.taken = len(o.bufs) - o.head // what dropped says of them
+	return true
+}
+
+// took notes that the system has n bytes that were queued.
+func (o *output) took(c *Conn, n int) {
+	o.queued -= n
+	c.uncount(o, n)
+	if n > 0 {
+		c.progressed()
+	}
 }

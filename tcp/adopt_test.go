@@ -140,25 +140,79 @@ func TestNetConnInOnRead(t *testing.T) {
 	r.equal("bytes", got.at, p.at)
 }
 
-// What is written must be sent first.
+// What is written goes first, as far as the system takes it at once, and so does an end.
+func TestNetConnSendsFirst(t *testing.T) {
+	for name, write := range map[string]func(r *rig, c *tcp.Conn) (want int){
+		"a word": func(_ *rig, c *tcp.Conn) int { c.WriteString("+OK"); return 3 },
+		"more than small": func(_ *rig, c *tcp.Conn) int {
+			for range 10 {
+				c.Write(make([]byte, 1000))
+			}
+			return 10_000
+		},
+		"buffers": func(r *rig, c *tcp.Conn) int {
+			c.WriteString("abc")
+			for range 100 {
+				r.no(c.WriteBuffers([][]byte{make([]byte, 50), nil, make([]byte, 50)}, func(err error) { r.no(err) }))
+			}
+			c.WriteString("def")
+			return 10_006
+		},
+		"an end": func(r *rig, c *tcp.Conn) int { c.WriteString("bye"); r.no(c.CloseWrite()); return 3 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			var nc net.Conn
+			want, got, closed, eof := 0, 0, 0, false
+			ln := r.listen(nil, func(c *tcp.Conn) {
+				c.OnClose = func(_ *tcp.Conn, err error) { r.no(err); closed++ }
+				want = write(r, c)
+				var err error
+				if nc, err = c.NetConn(); errors.Is(err, errors.ErrUnsupported) {
+					t.Skip("this backend gives no descriptor away: ", err)
+				}
+				r.no(err)
+			})
+			peer := r.dial(ln, nil)
+			peer.OnRead = func(_ *tcp.Conn, p []byte) { got += len(p) }
+			peer.OnEOF = func(p *tcp.Conn) { eof = true; p.Close() }
+			r.until("all is received", func() bool { return got > 0 && got == want && closed == 1 })
+			r.no(nc.Close())
+			r.until("the end is received", func() bool { return eof })
+			r.no(ln.Close())
+			r.run()
+			r.equal("queued", tcp.Queued(r.lp), 0)
+		})
+	}
+}
+
+// What the system does not take is EBUSY, and the connection goes on as if nobody had asked.
 func TestNetConnBusy(t *testing.T) {
 	r := newRig(t)
 	peer, c := r.pair()
-	eof := false
-	peer.OnEOF = func(p *tcp.Conn) { eof = true; p.Close() }
-	c.OnEOF = func(*tcp.Conn) {}
-	c.WriteString("queued")
-	_, err := c.NetConn()
-	if errors.Is(err, errors.ErrUnsupported) {
-		t.Skip("this backend gives no descriptor away: ", err)
+	var sent, got pattern
+	r.no(peer.PauseRead())
+	peer.OnRead = func(_ *tcp.Conn, p []byte) { r.no(got.check(p)) }
+	done := 0
+	for range 32 {
+		c.Write(sent.next(1000))
+		r.no(c.WriteBuffers([][]byte{sent.next(mebibyte)}, func(err error) { r.no(err); done++ }))
 	}
-	r.is(err, syscall.EBUSY)
-	r.until("it is sent", func() bool { return c.Buffered() == 0 })
-	r.turns(1)
-	r.no(c.CloseWrite())
-	_, err = c.NetConn()
-	r.is(err, syscall.EBUSY)
-	r.until("the end is sent", func() bool { return eof })
+	for range 3 {
+		_, err := c.NetConn()
+		if errors.Is(err, errors.ErrUnsupported) {
+			t.Skip("this backend gives no descriptor away: ", err)
+		}
+		r.is(err, syscall.EBUSY)
+		r.equal("done inside NetConn", done, 0)
+		r.equal("Buffered is what is queued", c.Buffered() < sent.at && c.Buffered() > 0, true)
+		r.equal("Queued", tcp.Queued(r.lp), c.Buffered())
+	}
+	r.no(peer.ResumeRead())
+	r.until("all is received", func() bool { return got.at == sent.at })
+	r.until("all is told", func() bool { return done == 32 })
+	r.equal("Queued", tcp.Queued(r.lp), 0)
+	r.no(c.Close())
 	r.run()
 }
 

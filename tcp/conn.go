@@ -1,11 +1,9 @@
 package tcp
 
 import (
-	"errors"
 	"io"
 	"net"
 	"net/netip"
-	"syscall"
 	"time"
 
 	"example.com/pike/loop"
@@ -25,8 +23,11 @@ type Conn struct {
 	more    *rarely // nil for most connections
 
 	// OnRead is called with what has arrived. p belongs to the loop and is
-	// overwritten when OnRead returns. Without OnRead it is dropped, so that the end of the
-	// connection is still seen; PauseRead leaves it with the system.
+	// overwritten when OnRead returns. Without OnRead nothing is read: what arrives stays
+	// with the system, and the peer's end is seen only if nothing is before it. It may be set
+	// at any time, which is noticed at the end of the loop's turn; where more than 64
+	// connections of a loop have none, the older of them are looked at every 250 ms, and
+	// ResumeRead says it at once. [Discard] drops what arrives.
 	OnRead func(c *Conn, p []byte)
 
 	// OnEOF is called once when the peer has ended its side: nothing more will
@@ -52,6 +53,10 @@ type Conn struct {
 	// Context is the user's own.
 	Context any
 }
+
+// Discard is an OnRead that drops what arrives: for a connection that only writes and
+// yet wants to see the peer's end.
+func Discard(*Conn, []byte) {}
 
 // ErrAborted is the reason of a connection that Abort has closed; it is a
 // net.ErrClosed.
@@ -89,6 +94,7 @@ const (
 	owedByLoop        // OnExceeded of the loop's limit is to be called
 	timed             // there are timeouts; more is there
 	piped             // Pipe has the callbacks
+	silent            // is in shared.unheard
 )
 
 // rarely is what most connections do without.
@@ -110,6 +116,9 @@ type rarely struct {
 	written  int         // bytes so far
 	acked    int         // what acknowledged was when it was looked at last
 	late     uint64      // the turn in which a timeout was found to have passed, plus one
+
+	unread []byte // was received when there was no OnRead any more
+	end    error  // came behind that
 }
 
 func newConn(share *origin, drain time.Duration, s poller.Stream) *Conn {
@@ -160,7 +169,10 @@ func (c *Conn) Readable() bool {
 func (c *Conn) Writable() bool { return c.writable() == nil }
 
 // PauseRead stops OnRead, at once: what arrives stays with the system, whose
-// flow control then slows the peer down. EOF waits too.
+// flow control then slows the peer down. EOF waits too. That the connection is gone is
+// told as soon as the system says so, if nothing that arrived is before it; else it waits
+// until that has been read, and Write is syscall.EPIPE once it has found out. On Windows,
+// where the peer had ended before, it may take a fifth of a second and more.
 func (c *Conn) PauseRead() error {
 	c.Loop().Check("tcp.Conn.PauseRead")
 	if c.Closing() {
@@ -173,7 +185,8 @@ func (c *Conn) PauseRead() error {
 	return nil
 }
 
-// ResumeRead undoes PauseRead. OnRead follows from the loop.
+// ResumeRead undoes PauseRead. OnRead follows from the loop. On a connection that is not
+// paused it says that OnRead was set.
 func (c *Conn) ResumeRead() error {
 	c.Loop().Check("tcp.Conn.ResumeRead")
 	if c.Closing() {
@@ -181,6 +194,8 @@ func (c *Conn) ResumeRead() error {
 	}
 	if c.is(paused) {
 		c.state &^= paused
+		c.startRead()
+	} else if c.is(silent) {
 		c.startRead()
 	}
 	return nil
@@ -216,8 +231,19 @@ func (c *Conn) startRead() {
 	if c.Closing() || c.is(connecting|paused|readEnded|held|heldByLoop) {
 		return
 	}
+	if c.OnRead == nil {
+		c.await()
+		return
+	}
 	if c.is(timed) {
 		c.more.resumed()
+	}
+	if c.more != nil && c.more.unread != nil { // first
+		if !c.is(deferred) {
+			c.state |= deferred
+			c.Loop().Defer((*upcalls)(c))
+		}
+		return
 	}
 	c.s.Start()
 }
@@ -225,8 +251,22 @@ func (c *Conn) startRead() {
 // upcalls keeps the poller's and the loop's upcalls out of Conn's own methods.
 type upcalls Conn
 
-// Connected is for dialed streams, whose handler is an attempt.
-func (u *upcalls) Connected(error) {}
+// Connected is when an accepted stream can be used. The handler of a dialed one is an
+// attempt.
+func (u *upcalls) Connected(err error) {
+	c := (*Conn)(u)
+	ln := c.share.ln
+	switch {
+	case err != nil:
+		c.abandon(c.fail("accept", err))
+	case ln.OnAccept == nil: // taken away since
+		c.abandon(c.fail("accept", ErrAborted))
+	default:
+		c.enter()
+		c.call(ln.OnAccept)
+		c.begin()
+	}
+}
 
 // Prefetch loads both ends of the connection, and if there is output what it and the
 // stream begin with.
@@ -247,14 +287,24 @@ func (u *upcalls) Prefetch() byte {
 func (u *upcalls) Received(p []byte, err error) {
 	c := (*Conn)(u)
 	if err != nil {
+		if c.more != nil && c.more.unread != nil && !c.Closing() { // that comes first
+			if c.more.end = err; err != io.EOF {
+				c.leaveAlone()
+			}
+			return
+		}
 		c.endRead(err)
 		return
 	}
 	if c.is(timed) {
 		c.more.read = c.now()
 	}
-	if c.OnRead == nil || c.Closing() {
+	if c.Closing() {
 		c.heard()
+		return
+	}
+	if c.OnRead == nil {
+		c.keepUnread(p)
 		return
 	}
 	c.enter()
@@ -264,6 +314,9 @@ func (u *upcalls) Received(p []byte, err error) {
 		c.OnRead(c, p)
 	}
 	c.exit()
+	if c.OnRead == nil {
+		c.startRead()
+	}
 }
 
 // guard runs a callback where the loop handles panics.
@@ -289,36 +342,6 @@ func (c *Conn) done(fn func(error), err error) {
 	fn(err)
 }
 
-// endRead is the end of the receiving side.
-func (c *Conn) endRead(err error) {
-	c.state |= readEnded
-	switch {
-	case c.is(finished):
-	case c.is(lingering):
-		c.endLinger(err)
-	case err != io.EOF:
-		c.abandon(c.fail("read", err))
-	case c.is(sendFailed):
-		c.finish()
-	case c.is(draining):
-	case c.OnEOF == nil:
-		c.state |= endedByPeer
-		c.close()
-	default:
-		c.enter()
-		c.call(c.OnEOF)
-		c.exit()
-		c.settle()
-	}
-}
-
-// settle closes a connection that both sides have ended.
-func (c *Conn) settle() {
-	if c.is(readEnded) && c.is(finSent) && !c.Closing() {
-		c.close()
-	}
-}
-
 func (u *upcalls) Sent(err error) {
 	c := (*Conn)(u)
 	if err != nil {
@@ -330,37 +353,6 @@ func (u *upcalls) Sent(err error) {
 	c.out.landed(nil, c)
 	c.state = c.state&^inUpcall | wrote
 	c.flush()
-}
-
-// sendFailed is the end of the sending side. What has arrived before the
-// failure, a server's reason for hanging up say, is still to be read; the
-// receiving side will then tell that it ended too.
-func (c *Conn) sendFailed(err error) {
-	if c.is(finished) { // told by Finished, with the reason
-		return
-	}
-	c.out.recall()
-	gone := errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
-	err = c.fail("write", err)
-	if !gone || c.is(paused|held|heldByLoop|readEnded|draining) {
-		c.abandon(err)
-		return
-	}
-	c.state |= sendFailed | writeEnded | finSent
-	c.rare().err = c.losing(err)
-	c.drop(err)
-	c.level()
-}
-
-// drop lets go of all output.
-func (c *Conn) drop(err error) {
-	c.state &^= wrote
-	if o := c.out; o != nil {
-		o.dropped(err, c) // nothing can be written any more
-		c.out = nil
-		c.share.put(o)
-	}
-	c.unhold()
 }
 
 func (u *upcalls) Closed() {

@@ -31,8 +31,8 @@ func (c *Conn) SetIdleTimeout(d time.Duration) error {
 }
 
 // SetReadTimeout sets Options.ReadTimeout for this connection: it ends when it
-// has received nothing for d. Time in which reading is paused does not count: it
-// begins anew when reading goes on, and ends for good with the peer's end. 0, or
+// has received nothing for d. Time in which reading is paused, or there is no OnRead, does
+// not count: it begins anew when reading goes on, and ends for good with the peer's end. 0, or
 // less, is no bound.
 //
 // It is no help against a peer that sends a byte now and then: see
@@ -183,7 +183,7 @@ func (m *rarely) review() {
 	}
 	p := &c.share.policy
 	reads := !c.is(readEnded)
-	if p.read > 0 && reads && !c.is(paused|held|heldByLoop) {
+	if p.read > 0 && reads && !c.is(paused|held|heldByLoop|silent) {
 		bound("read", max(m.read, m.reading).Add(p.read))
 	}
 	if m.deadline != 0 && reads {

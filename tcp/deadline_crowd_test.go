@@ -88,6 +88,7 @@ func TestTimeoutsOfACrowd(t *testing.T) {
 			m := &members[i]
 			m.p = p
 			m.h = p.acceptor.Accepted(m)
+			m.h.Connected(nil)
 		}
 	}
 	r.after(0, join)

@@ -219,6 +219,7 @@ func TestReadTimeout(t *testing.T) {
 		between(t, "it took", r.dialName(&tcp.Options{ReadTimeout: 100 * ms}), 250*ms, 255*ms)
 		r.no(r.log.err)
 		w := r.watch(r.log.conn)
+		r.log.conn.OnRead = tcp.Discard
 		r.forever(func() bool { return w.ended })
 		w.timedOut(r.rig, "read", 100*ms-ms, 5*ms)
 	})

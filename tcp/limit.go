@@ -19,7 +19,8 @@ var ErrQueueLimit = errors.New("queue limit exceeded")
 // while the connection lives.
 //
 // What counts is [Conn.Buffered]: what one callback writes to its own connection
-// counts until the callback ends. Connections may share one QueueLimit; it must
+// counts until the callback ends. Under Disconnect all of a Write counts before any of it
+// is sent, so that one of more than Bytes is always refused. Connections may share one QueueLimit; it must
 // not be changed while it is in use.
 type QueueLimit struct {
 	// Bytes are how many may be queued; more than 0.
@@ -101,13 +102,29 @@ func Queued(lp *loop.Loop) int {
 	return sharedOf(lp).queued
 }
 
-// admit says whether n more bytes may be queued.
-func (c *Conn) admit(n int) error {
+// refuse is why n more bytes may not be written, where a limit disconnects, or nil. All of
+// them count, also what the system might take at once: how much that is shows only when it
+// has, and then the peer may have a part of what was refused.
+func (c *Conn) refuse(n int) error {
 	s := c.share
-	if l := s.limit; l != nil && n > 0 && c.Buffered()+n > l.Bytes {
-		if l.Policy == Disconnect {
-			return c.disconnect()
+	if l := s.limit; l != nil && l.Policy == Disconnect && n > 0 && c.Buffered()+n > l.Bytes {
+		return c.disconnect()
+	}
+	if l := s.loopLimit; l != nil && l.Policy == Disconnect && n > 0 {
+		for s.queued+n > l.Bytes {
+			most := s.most(c, n)
+			if err := most.disconnect(); most == c {
+				return err
+			}
 		}
+	}
+	return nil
+}
+
+// admit does what a limit that does not disconnect does about n more bytes.
+func (c *Conn) admit(n int) {
+	s := c.share
+	if l := s.limit; l != nil && l.Policy != Disconnect && n > 0 && c.Buffered()+n > l.Bytes {
 		if !c.is(over) {
 			c.state |= over
 			if l.OnExceeded != nil {
@@ -119,23 +136,13 @@ func (c *Conn) admit(n int) error {
 			c.hush()
 		}
 	}
-	if l := s.loopLimit; l != nil && n > 0 && s.queued+n > l.Bytes {
-		return c.exceedLoop(l, n)
+	if l := s.loopLimit; l != nil && l.Policy != Disconnect && n > 0 && s.queued+n > l.Bytes {
+		c.exceedLoop(l)
 	}
-	return nil
 }
 
-func (c *Conn) exceedLoop(l *QueueLimit, n int) error {
+func (c *Conn) exceedLoop(l *QueueLimit) {
 	s := c.share.shared
-	if l.Policy == Disconnect {
-		for s.queued+n > l.Bytes {
-			most := s.most(c, n)
-			if err := most.disconnect(); most == c {
-				return err
-			}
-		}
-		return nil
-	}
 	if !s.over {
 		s.over = true
 		if l.OnExceeded != nil {
@@ -147,7 +154,6 @@ func (c *Conn) exceedLoop(l *QueueLimit, n int) error {
 		s.held = append(s.held, c)
 		c.hush()
 	}
-	return nil
 }
 
 // most is the connection with the most queued, once c has n more.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -315,4 +316,60 @@ func TestLimitsThatMakeNoSense(t *testing.T) {
 	r.no(err)
 	r.no(a.Close())
 	r.is(a.SetQueueLimit(nil), net.ErrClosed)
+}
+
+// A Write that a limit refuses has sent nothing, whichever method it is and whichever limit:
+// how much the system would have taken is no excuse.
+func TestRefusedWriteSendsNothing(t *testing.T) {
+	writes := map[string]func(c *tcp.Conn) error{
+		"Write":        func(c *tcp.Conn) error { _, err := c.Write(make([]byte, mebibyte)); return err },
+		"WriteString":  func(c *tcp.Conn) error { _, err := c.WriteString(strings.Repeat("x", mebibyte)); return err },
+		"WriteBuffers": func(c *tcp.Conn) error { return c.WriteBuffers([][]byte{make([]byte, mebibyte)}, nil) },
+	}
+	limit := &tcp.QueueLimit{Bytes: 1000}
+	limits := map[string]func(r *rig, c *tcp.Conn){
+		"of the connection": func(r *rig, c *tcp.Conn) { r.no(c.SetQueueLimit(limit)) },
+		"of the loop":       func(r *rig, _ *tcp.Conn) { r.no(tcp.SetLoopLimit(r.lp, limit)) },
+	}
+	for method, write := range writes {
+		for whose, set := range limits {
+			t.Run(method+" "+whose, func(t *testing.T) {
+				everywhere(t, func(t *testing.T, r *rig) {
+					peer, c := r.pair()
+					got, ended := 0, false
+					peer.OnRead = func(_ *tcp.Conn, p []byte) { got += len(p) }
+					peer.OnClose = func(*tcp.Conn, error) { ended = true }
+					var reason error
+					c.OnClose = func(_ *tcp.Conn, err error) { reason = err }
+					set(r, c)
+					r.is(write(c), tcp.ErrQueueLimit)
+					r.until("the peer is told", func() bool { return ended })
+					r.run()
+					r.equal("received of what was refused", got, 0)
+					r.is(reason, tcp.ErrQueueLimit)
+				})
+			})
+		}
+	}
+}
+
+// Under the policies that do not disconnect all of a Write is taken, at once or later.
+func TestWritesBeyondALimitAreWhole(t *testing.T) {
+	for _, l := range []*tcp.QueueLimit{
+		{Bytes: 1000, Policy: tcp.PauseReads},
+		{Bytes: 1000, Policy: tcp.Notify, OnExceeded: func(*tcp.Conn) {}},
+	} {
+		everywhere(t, func(t *testing.T, r *rig) {
+			peer, c := r.pair()
+			var sent, got pattern
+			peer.OnRead = func(_ *tcp.Conn, p []byte) { r.no(got.check(p)) }
+			r.no(c.SetQueueLimit(l))
+			for range 4 {
+				n, err := c.Write(sent.next(mebibyte))
+				r.no(err)
+				r.equal("taken", n, mebibyte)
+			}
+			r.until("all is received", func() bool { return got.at == sent.at })
+		})
+	}
 }

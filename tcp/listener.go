@@ -195,7 +195,7 @@ func (ln *Listener) SyscallConn() (syscall.RawConn, error) {
 	if ln.Closing() {
 		return nil, ln.closed("raw")
 	}
-	return rawConn(ln.s)
+	return rawConn(ln.s, ln)
 }
 
 // Close stops listening. Connections it accepted live on; those that wait in
@@ -233,17 +233,7 @@ func (a *acceptor) Accepted(s poller.Stream) poller.StreamHandler {
 	}
 	lp.SetActive(c, true)
 	ln.admitted()
-	c.enter()
-	ln.accept(c)
-	c.begin()
 	return (*upcalls)(c)
-}
-
-func (ln *Listener) accept(c *Conn) {
-	if lp := ln.Loop(); lp.Guarded() {
-		defer lp.Recover(c)
-	}
-	ln.OnAccept(c)
 }
 
 func (a *acceptor) Closed() { a.Loop().EndClose((*Listener)(a), a) }
@@ -259,18 +249,24 @@ func (a *acceptor) Finished() {
 }
 
 // rawConn is the access to a socket that package syscall defines.
-func rawConn(s poller.Socket) (syscall.RawConn, error) {
+func rawConn(s poller.Socket, h loop.Handle) (syscall.RawConn, error) {
 	d, ok := s.(poller.Descriptor)
 	if !ok {
 		return nil, errors.ErrUnsupported
 	}
-	return rawSocket{d}, nil
+	return rawSocket{d, h}, nil
 }
 
-type rawSocket struct{ d poller.Descriptor }
+type rawSocket struct {
+	d poller.Descriptor
+	h loop.Handle // whose it is
+}
 
 // Control runs f with the descriptor, at once.
 func (r rawSocket) Control(f func(fd uintptr)) error {
+	if r.h.Closing() {
+		return net.ErrClosed
+	}
 	fd := r.d.Fd()
 	if fd == ^uintptr(0) {
 		return net.ErrClosed

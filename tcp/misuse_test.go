@@ -23,7 +23,14 @@ var connMethods = map[string]func(c *tcp.Conn) error{
 	"WriteBuffers":       func(c *tcp.Conn) error { return c.WriteBuffers([][]byte{{1}}, nil) },
 	"CloseWrite":         (*tcp.Conn).CloseWrite,
 	"Close":              (*tcp.Conn).Close,
+	"CloseNow":           (*tcp.Conn).CloseNow,
 	"Abort":              (*tcp.Conn).Abort,
+	"SetIdleTimeout":     func(c *tcp.Conn) error { return c.SetIdleTimeout(time.Second) },
+	"SetReadTimeout":     func(c *tcp.Conn) error { return c.SetReadTimeout(time.Second) },
+	"SetWriteTimeout":    func(c *tcp.Conn) error { return c.SetWriteTimeout(time.Second) },
+	"SetReadDeadline":    func(c *tcp.Conn) error { return c.SetReadDeadline(time.Second) },
+	"SetQueueLimit":      func(c *tcp.Conn) error { return c.SetQueueLimit(nil) },
+	"SetWatermarks":      func(c *tcp.Conn) error { return c.SetWatermarks(nil) },
 	"SetDrainTimeout":    func(c *tcp.Conn) error { return c.SetDrainTimeout(time.Second) },
 	"NetConn":            func(c *tcp.Conn) error { _, err := c.NetConn(); return err },
 	"SyscallConn":        func(c *tcp.Conn) error { _, err := c.SyscallConn(); return err },
@@ -92,26 +99,77 @@ func TestUseAfterClose(t *testing.T) {
 	}
 }
 
-// A connection that drains can still be told how long, and to give up; the rest
-// is closed.
-func TestUseWhileItDrains(t *testing.T) {
-	r := newRig(t)
-	peer, c := r.pair()
-	r.no(peer.PauseRead())
-	c.Write(make([]byte, 64*mebibyte))
-	r.no(c.Close())
-	r.turns(2)
-	for _, name := range []string{"Write", "WriteBuffers", "CloseWrite", "PauseRead", "ResumeRead", "Close", "NetConn"} {
-		if err := connMethods[name](c); !errors.Is(err, net.ErrClosed) {
-			t.Errorf("%s: %v", name, err)
-		}
+// From Close on a connection is closed to its user, whatever it still has to do: every
+// method says so in every stage of it, but for those that end it sooner, and how long it
+// may take.
+func TestUseInEachStageOfClosing(t *testing.T) {
+	may := map[string]bool{"SetDrainTimeout": true, "CloseNow": true, "Abort": true}
+	stages := map[string]func(r *rig, peer, c *tcp.Conn){
+		"draining": func(r *rig, peer, c *tcp.Conn) {
+			r.no(peer.PauseRead())
+			c.Write(make([]byte, 64*mebibyte))
+			r.no(c.Close())
+			r.equal("Buffered", c.Buffered() > 0, true)
+		},
+		"lingering": func(r *rig, peer, c *tcp.Conn) {
+			r.no(peer.PauseRead())
+			c.Write(make([]byte, 64*mebibyte)) // more than its peer's system acknowledges unread
+			r.no(c.Close())
+			r.no(peer.ResumeRead())
+			r.until("all is with the system", func() bool { return c.Buffered() == 0 })
+			r.no(peer.PauseRead())
+		},
+		"half-closed": func(r *rig, peer, c *tcp.Conn) {
+			peer.OnEOF = func(*tcp.Conn) {}
+			r.no(c.CloseWrite())
+			r.turns(2)
+			r.no(c.Close())
+		},
+		"dialing": nil,
 	}
-	r.no(c.SetDrainTimeout(time.Hour))
-	r.no(c.SetNoDelay(true))
-	r.equal("Buffered", c.Buffered() > 0, true)
-	r.no(c.Abort())
-	peer.Close()
-	r.run()
+	for stage, reach := range stages {
+		t.Run(stage, func(t *testing.T) {
+			r := newRig(t)
+			var peer, c *tcp.Conn
+			var kept syscall.RawConn
+			if reach == nil {
+				ln := r.listen(nil, nil)
+				var err error
+				c, err = tcp.Dial(r.lp, ln.Addr().String(), nil, func(*tcp.Conn, error) {})
+				r.no(err)
+				r.no(c.Close())
+				r.no(ln.Close())
+			} else {
+				peer, c = r.pair()
+				var err error
+				kept, err = c.SyscallConn()
+				r.no(err)
+				reach(r, peer, c)
+			}
+			for name, call := range connMethods {
+				if may[name] {
+					continue
+				}
+				err := call(c)
+				var op *net.OpError
+				if !errors.Is(err, net.ErrClosed) || !errors.As(err, &op) {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+			if kept != nil {
+				r.is(kept.Control(func(uintptr) { t.Error("a descriptor was given out") }), net.ErrClosed)
+			}
+			r.equal("Readable", c.Readable(), false)
+			r.equal("Writable", c.Writable(), false)
+			if c.CloseNow() == nil && peer != nil {
+				peer.Close()
+			}
+			if peer != nil {
+				peer.Abort()
+			}
+			r.run()
+		})
+	}
 }
 
 func TestArgumentsThatCannotBe(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 // name is resolved there is none yet, and each address tried has its own.
 func (c *Conn) optionable() error {
 	switch {
-	case c.is(finished):
+	case c.Closing():
 		return net.ErrClosed
 	case c.is(connecting):
 		return syscall.ENOTCONN
@@ -86,7 +86,7 @@ func (c *Conn) KeepAlive() (bool, error) {
 // and the time between probes; seconds, rounded up.
 func (c *Conn) SetKeepAlivePeriod(d time.Duration) error {
 	c.Loop().Check("tcp.Conn.SetKeepAlivePeriod")
-	if d <= 0 && !c.is(finished) {
+	if d <= 0 && !c.Closing() {
 		return c.fail("set", errInvalid)
 	}
 	s := int(min((d-1)/time.Second+1, math.MaxInt32)) // not (d+time.Second-1)/time.Second, which may be too much
@@ -126,7 +126,7 @@ func (c *Conn) WriteBufferSize() (int, error) {
 // see Options.DrainTimeout.
 func (c *Conn) SetLinger(seconds int) error {
 	c.Loop().Check("tcp.Conn.SetLinger")
-	if seconds > 0 && !c.is(finished) {
+	if seconds > 0 && !c.Closing() {
 		return c.fail("set", errInvalid)
 	}
 	return c.set("tcp.Conn.SetLinger", poller.Linger, max(seconds, -1))
@@ -141,11 +141,11 @@ func (c *Conn) SetTrafficClass(class int) error {
 }
 
 // SyscallConn gives access to the descriptor, for options that have no method.
-// Only its Control works; reading and writing are the loop's.
+// Only its Control works, until Close; reading and writing are the loop's.
 func (c *Conn) SyscallConn() (syscall.RawConn, error) {
 	c.Loop().Check("tcp.Conn.SyscallConn")
 	if err := c.optionable(); err != nil {
 		return nil, c.fail("raw", err)
 	}
-	return rawConn(c.s)
+	return rawConn(c.s, c)
 }

@@ -42,8 +42,8 @@ type Piped struct {
 // may be nil, is called once, when both have closed.
 //
 // There is no bound on time. A peer that reads nothing holds the other up for
-// ever, whose own end or reset is not seen while it is paused: WriteTimeout or
-// IdleTimeout on both is the cure.
+// ever, whose own end, and whose reset if something is before it, is not seen while it is
+// paused: WriteTimeout or IdleTimeout on both is the cure.
 //
 // It belongs to the loop's goroutine. The error is os.ErrInvalid for connections that are
 // nil, the same, of two loops or piped already, and net.ErrClosed for closed

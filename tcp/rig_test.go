@@ -140,24 +140,25 @@ func (r *rig) listen(o *tcp.Options, fn func(*tcp.Conn)) *tcp.Listener {
 	return ln
 }
 
-// dial connects, or fails the test; the connection is made when it returns.
+// dial connects, or fails the test; the connection is made when it returns, and reads into
+// nothing.
 func (r *rig) dial(ln *tcp.Listener, o *tcp.Options) *tcp.Conn {
 	r.Helper()
 	made := false
-	c, err := tcp.Dial(r.lp, ln.Addr().String(), o, func(_ *tcp.Conn, err error) {
+	c, err := tcp.Dial(r.lp, ln.Addr().String(), o, func(c *tcp.Conn, err error) {
 		r.no(err)
-		made = true
+		made, c.OnRead = true, tcp.Discard
 	})
 	r.no(err)
 	r.until("the dial is done", func() bool { return made })
 	return c
 }
 
-// pairOf is both ends of a connection on the rig's loop, which read and have no
-// callbacks.
+// pairOf is both ends of a connection on the rig's loop, which read into nothing and have
+// no other callbacks.
 func (r *rig) pairOf(listens, dials *tcp.Options) (dialed, accepted *tcp.Conn) {
 	r.Helper()
-	ln := r.listen(listens, func(c *tcp.Conn) { accepted = c })
+	ln := r.listen(listens, func(c *tcp.Conn) { accepted, c.OnRead = c, tcp.Discard })
 	dialed = r.dial(ln, dials)
 	r.until("a connection is accepted", func() bool { return accepted != nil })
 	r.no(ln.Close())
@@ -172,7 +173,7 @@ func (r *rig) pair() (dialed, accepted *tcp.Conn) {
 // peer is a connection whose other end is package net's, in blocking code.
 func (r *rig) peer(o *tcp.Options) (c *tcp.Conn, nc *net.TCPConn) {
 	r.Helper()
-	ln := r.listen(o, func(a *tcp.Conn) { c = a })
+	ln := r.listen(o, func(a *tcp.Conn) { c, a.OnRead = a, tcp.Discard })
 	d, err := net.DialTimeout("tcp", ln.Addr().String(), patience)
 	r.no(err)
 	r.Cleanup(func() { d.Close() })

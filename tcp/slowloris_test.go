@@ -141,6 +141,7 @@ func TestTimeoutsUnderFaults(t *testing.T) {
 			for range 5 {
 				_, err := tcp.Dial(lp, fmt.Sprint("srv:", dialPort), &tcp.Options{Timeout: 30 * second}, func(c *tcp.Conn, err error) {
 					if err == nil {
+						c.OnRead = tcp.Discard
 						fidget(w, lp, c)
 					}
 				})

@@ -245,6 +245,7 @@ type shared struct {
 	loopLimit *QueueLimit // of all of them
 	over      bool        // more is queued than that
 	held      []*Conn     // do not read, as that is so
+	unheard   unheard
 }
 
 type sharedKey struct{}

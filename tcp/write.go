@@ -32,14 +32,15 @@ func (c *Conn) Write(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
+	if err := c.refuse(len(p)); err != nil { // before any of it is sent
+		return 0, err
+	}
 	rest := p
 	if len(p) >= directWrite && c.out == nil && !c.is(connecting) {
 		rest = p[c.s.TrySend(p):]
 		c.progressed()
 	}
-	if err := c.admit(len(rest)); err != nil {
-		return 0, err
-	}
+	c.admit(len(rest))
 	c.hold()
 	if len(rest) > 0 {
 		c.output().copy(rest, c.share.shared)
@@ -74,9 +75,10 @@ func (c *Conn) WriteBuffers(bufs [][]byte, done func(error)) error {
 	for _, b := range bufs {
 		n += len(b)
 	}
-	if err := c.admit(n); err != nil {
+	if err := c.refuse(n); err != nil {
 		return err
 	}
+	c.admit(n)
 	c.hold()
 	c.output().keep(bufs, done)
 	c.count(n)
@@ -147,7 +149,11 @@ func (c *Conn) schedule() {
 
 func (u *upcalls) Flush() {
 	u.state &^= deferred
-	(*Conn)(u).flush()
+	c := (*Conn)(u)
+	c.flush()
+	if c.more != nil {
+		c.readUnread()
+	}
 }
 
 // flush sends what is queued, does what was to follow that, and looks at how

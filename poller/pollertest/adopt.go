@@ -56,7 +56,7 @@ func (r *rig) drop(fd uintptr) {
 // adopted continues c with a stream made of its descriptor.
 func (c *conn) adopted(p poller.Adopter, fd uintptr) *conn {
 	c.Helper()
-	d := &conn{connected: true, ours: c.ours, theirs: c.theirs, in: c.in, out: c.out}
+	d := &conn{connected: true, told: true, ours: c.ours, theirs: c.theirs, in: c.in, out: c.out}
 	d.life = life{rig: c.rig, name: c.name + ", adopted"}
 	var err error
 	c.call("AdoptStream", func() { d.s, err = p.AdoptStream(fd, d) })

@@ -21,12 +21,15 @@ type conn struct {
 		closed    func()
 	}
 	dialed    bool
+	told      bool // Connected was called
 	connected bool
 	dialErr   error
 
 	theirs pattern
 	in     int64 // bytes received
 	end    error // how receiving ended
+	lost   bool  // with an error, be it after EOF
+	awaits bool  // WatchEnd was called
 
 	ours    pattern
 	out     int64    // bytes given to Send and taken by TrySend
@@ -58,15 +61,15 @@ func (c *conn) identify() {
 func (c *conn) Connected(err error) {
 	c.upcall("Connected")
 	switch {
-	case !c.dialed:
-		c.broken(2, "Connected, but it was not dialed")
-	case c.connected || c.dialErr != nil:
-		c.broken(2, "Connected twice")
+	case c.told:
+		c.broken(11, "Connected twice")
+	case !c.dialed && err != nil:
+		c.broken(11, "Connected(%v) of what was accepted", err)
 	case c.closing:
 		c.broken(4, "Connected after Close")
 	}
-	c.connected, c.dialErr = err == nil, err
-	if err == nil {
+	c.told, c.connected, c.dialErr = true, err == nil, err
+	if err == nil && c.dialed {
 		c.identify()
 	}
 	if c.on.connected != nil {
@@ -75,11 +78,17 @@ func (c *conn) Connected(err error) {
 }
 
 func (c *conn) Received(p []byte, err error) {
-	c.receiving("Received", len(p))
+	c.upcall("Received")
+	c.delivers(len(p))
+	if !c.started && !c.closing && (err == nil || err == io.EOF && !c.awaits) {
+		c.broken(5, "Received(%d bytes, %v) while stopped", len(p), err)
+	}
 	switch {
+	case c.end == io.EOF && len(p) == 0 && err != nil && err != io.EOF:
+		c.lost = true // an end that was in order, and then the connection was gone
 	case c.end != nil:
 		c.broken(3, "Received(%d bytes, %v) after %v", len(p), err, c.end)
-	case !c.connected:
+	case !c.connected, !c.told:
 		c.broken(3, "Received(%d bytes, %v) on what is not connected", len(p), err)
 	case (len(p) > 0) == (err != nil):
 		c.broken(3, "Received(%d bytes, %v)", len(p), err)
@@ -90,7 +99,10 @@ func (c *conn) Received(p []byte, err error) {
 		c.Fatalf("%s: byte %d of what was received is wrong", c.name, c.in+int64(i))
 	}
 	c.in += int64(len(p))
-	c.end = err
+	if c.end = err; err != nil {
+		c.started = false
+		c.lost = c.lost || err != io.EOF
+	}
 	if c.on.received != nil {
 		c.on.received(p, err)
 	}
@@ -102,6 +114,8 @@ func (c *conn) Sent(err error) {
 	switch {
 	case !c.sending:
 		c.broken(2, "Sent(%v) without a Send", err)
+	case !c.told && !c.closing:
+		c.broken(11, "Sent(%v) before Connected", err)
 	case closed && !c.closing:
 		c.broken(2, "Sent(%v) without Close", err)
 	case err != nil && !closed && c.closing:
@@ -205,13 +219,24 @@ func (c *conn) fill() {
 	c.Fatalf("%s: the system took %d bytes that nobody reads", c.name, c.out)
 }
 
+// watchEnd calls WatchEnd, if the stream has it.
+func (c *conn) watchEnd() (ok bool) {
+	w, ok := c.s.(poller.EndWatcher)
+	if ok {
+		c.awaits = true
+		c.call("WatchEnd", w.WatchEnd)
+	}
+	return ok
+}
+
 func (c *conn) start() {
+	c.awaits = false
 	c.started = c.end == nil && !c.closing
 	c.call("Start", c.s.Start)
 }
 
 func (c *conn) stop() {
-	c.started = false
+	c.started, c.awaits = false, false
 	c.call("Stop", c.s.Stop)
 }
 

@@ -61,11 +61,16 @@ func (l *life) upcall(what string) {
 func (l *life) receiving(what string, bytes int) {
 	l.Helper()
 	l.upcall(what)
-	switch {
-	case l.closing:
-		l.broken(4, "%s after Close", what)
-	case !l.started:
+	l.delivers(bytes)
+	if !l.started && !l.closing {
 		l.broken(5, "%s while stopped", what)
+	}
+}
+
+func (l *life) delivers(bytes int) {
+	l.Helper()
+	if l.closing {
+		l.broken(4, "something is delivered after Close")
 	}
 	if l.burst += bytes; l.burst > burstMost {
 		l.Fatalf("rule 6: %s: %d bytes in one Poll", l.name, l.burst)

@@ -1,7 +1,7 @@
 // Package pollertest is the contract of package poller as a suite of tests that
 // every backend must pass, as nettest is for net.Conn.
 //
-// A test is named after the rule it holds, C1 to C11, or after the method it is
+// A test is named after the rule it holds, C1 to C14, or after the method it is
 // about. The tests know nothing but [poller.Poller] and its optional interfaces,
 // so that the suite runs on systems and on a simulated network alike: sockets of
 // one poller talk to each other over 127.0.0.1 and ::1; time is the poller's; no
@@ -37,7 +37,7 @@ var chapters = [][]clause{
 	familyClauses, dialClauses, addressClauses,
 	upcallClauses, sendClauses, bufferClauses, trySendClauses,
 	receiveClauses, halfCloseClauses, closedClauses, stopClauses, hangUpClauses,
-	budgetClauses, staleClauses, churnClauses,
+	budgetClauses, staleClauses, churnClauses, connectedClauses, lostClauses,
 	packetClauses, packetErrorClauses, segmentClauses, controlClauses, connectClauses, multicastClauses,
 	optionClauses, inheritClauses, hookClauses, adoptClauses, capabilityClauses, endClauses,
 }

@@ -257,32 +257,60 @@ func (h *Host) happen(k kind, arg int64) {
 // cause waits for the next Poll.
 func (h *Host) deliver() {
 	h.polling = true
-	defer func() { h.polling = false }()
+	var cut endpoint // whose upcall is being made
+	defer func() {
+		h.polling = false
+		if cut != nil {
+			h.putOff(cut)
+		}
+	}()
 	h.woken.Store(false)
 	h.deliverSignals()
 	h.ready, h.told = h.told[:0], h.ready
 	h.shuffle(h.told)
-	for _, e := range h.told {
+	for i, e := range h.told {
+		h.told[i] = nil
 		s := e.common()
 		s.queued = false
 		if s.closed {
 			continue
 		}
 		h.events++
+		cut = e
 		if e.tell() {
 			h.tellSoon(e)
 		}
+		cut = nil
 	}
-	clear(h.told)
 	if len(h.closing) > 0 {
 		h.closing, h.ended = h.ended[:0], h.closing
-		for _, e := range h.ended {
+		for i, e := range h.ended {
+			h.ended[i] = nil
 			if !h.closed {
+				cut = e
 				e.end()
+				cut = nil
 			}
 		}
-		clear(h.ended)
 	}
+}
+
+// putOff leaves to the next Poll what a handler's panic has cut short.
+func (h *Host) putOff(cut endpoint) {
+	if !h.closed {
+		h.tellSoon(cut)
+	}
+	for i, e := range h.told {
+		if h.told[i] = nil; e != nil && !h.closed {
+			h.ready = append(h.ready, e) // and is queued still
+		}
+	}
+	for i, e := range h.ended {
+		if h.ended[i] = nil; e != nil && !h.closed {
+			h.closing = append(h.closing, e)
+		}
+	}
+	h.rouse()
 }
 
 func (h *Host) shuffle(e []endpoint) {

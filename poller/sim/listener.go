@@ -235,6 +235,12 @@ func (l *listener) accept(s *stream) {
 	if s.handler = l.a.Accepted(s); s.handler == nil {
 		s.Close()
 	}
+	if !s.closed {
+		s.handler.Connected(nil)
+	}
+	if !s.closed {
+		s.wake() // what came before it had an owner
+	}
 }
 
 func (l *listener) end() {

@@ -21,6 +21,8 @@ type stream struct {
 	answered  bool // the system knows how the dial ended
 	connected bool
 	ended     bool  // EOF or an error was received
+	lost      bool  // an error was: nothing more will be
+	awaits    bool  // EOF is told also while it is stopped
 	dead      bool  // the system has given the connection up, for err
 	gone      bool  // the process has no part in it any more
 	aborted   bool  // nor has the system: it was reset, or the machine lost power
@@ -66,13 +68,22 @@ func (s *stream) Start() {
 	if s.started || s.ended || s.closed {
 		return
 	}
-	s.started = true
+	s.started, s.awaits = true, false
 	s.h.note(vStart, s.id, &s.peer, 0, eOK)
 	s.wake()
 }
 
+// WatchEnd has EOF told too while s is stopped.
+func (s *stream) WatchEnd() {
+	if !s.started && !s.ended && !s.closed {
+		s.awaits = true
+		s.wake()
+	}
+}
+
 // Stop suspends delivery.
 func (s *stream) Stop() {
+	s.awaits = false
 	if s.started {
 		s.started = false
 		s.h.note(vStop, s.id, &s.peer, 0, eOK)
@@ -109,9 +120,19 @@ func (s *stream) Shutdown() {
 	}
 }
 
-// readable reports whether there is something to receive.
+// readable reports whether there is something to receive: that the connection is gone
+// also after EOF, and while it is stopped if nothing that arrived is before that.
 func (s *stream) readable() bool {
-	return s.started && s.connected && !s.ended && (s.in().arrived > 0 || s.in().fin == finArrived || s.dead)
+	in := s.in()
+	switch {
+	case !s.connected || s.lost || s.handler == nil: // nobody has accepted it
+		return false
+	case s.ended: // and whoever has sent may have been told
+		return s.dead && s.err != eOK
+	case s.started:
+		return in.arrived > 0 || in.fin == finArrived || s.dead
+	}
+	return in.arrived == 0 && (s.dead || s.awaits && in.fin == finArrived && !in.forgot)
 }
 
 // writable reports whether the Send in flight can go on.
@@ -191,15 +212,22 @@ func (s *stream) receive() {
 }
 
 func (s *stream) receiveEnd(in *pipe) {
-	s.ended, s.started = true, false
-	if in.fin == finArrived && !in.forgot {
+	if orderly := in.fin == finArrived && !in.forgot; orderly && !s.ended && (s.started || !s.dead) {
+		s.ended, s.started = true, false
 		s.h.note(vEnded, s.id, &s.peer, 0, eOK)
 		s.handler.Received(nil, io.EOF)
 		return
 	}
-	s.err = eOK
-	s.h.note(vReceived, s.id, &s.peer, 0, s.cause)
-	s.handler.Received(nil, s.cause.of("recv"))
+	if s.started || !s.busy { // or else it is the Send that asks first
+		s.err = eOK
+	}
+	s.ended, s.started, s.lost = true, false, true
+	e := s.cause
+	if e == ePIPE { // a reset that follows the peer's end
+		e = eCONNRESET
+	}
+	s.h.note(vReceived, s.id, &s.peer, 0, e)
+	s.handler.Received(nil, e.of("recv"))
 }
 
 // lend is memory for an upcall.
@@ -253,6 +281,9 @@ func (s *stream) happen(k kind, arg int64) {
 // other systems do not.
 func (s *stream) resetByPeer() {
 	in := s.in()
+	if in.fin == finArrived && s.out().fin == finArrived { // both ways have ended: there is no connection any more
+		return
+	}
 	if in.arrived > 0 && !s.dead && !s.gone && s.h.strikes(DropUnread, s.other().h.m, s.h.m, s.conn.port, &s.peer) {
 		in.forget()
 	}

@@ -1,0 +1,113 @@
+package pollertest
+
+var connectedClauses = []clause{
+	{name: "C11_accepted_and_then_connected", test: acceptedConnected, both: true},
+	{name: "C11_closed_by_the_acceptor", test: closedByAcceptor},
+	{name: "C11_closed_when_connected", test: closedWhenConnected},
+	{name: "C11_panic_of_the_owner", test: panicOfOwner},
+}
+
+// acceptedConnected has owners start and send as soon as they are told, and not before.
+func acceptedConnected(r *rig) {
+	const n = 20
+	v := r.listen(nil)
+	told := 0
+	v.on.accepted = func(c *conn) bool {
+		c.on.connected = func(error) {
+			if c.s == nil || v.last() != c {
+				r.Errorf("%s: Connected, and Accepted of the next was called", c.name)
+			}
+			told++
+			c.start()
+			c.send(100)
+		}
+		return true
+	}
+	for range n {
+		c := r.dial(v.addr(), nil)
+		c.start()
+		c.on.connected = func(error) { c.send(100) }
+	}
+	r.until("all are told", func() bool { return told == n })
+	r.until("all is received", func() bool {
+		for _, s := range r.sockets {
+			if c, ok := s.(*conn); ok && c.in != 100 {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// closedByAcceptor closes what it accepts, by itself or by taking nothing: nobody is told
+// Connected, which the recorder holds.
+func closedByAcceptor(r *rig) {
+	v := r.listen(nil)
+	n := 0
+	v.on.accepted = func(c *conn) bool {
+		n++
+		switch n % 3 {
+		case 0:
+			return false
+		case 1:
+			c.close()
+		default:
+			c.reset()
+		}
+		return true
+	}
+	for range 6 {
+		r.dial(v.addr(), nil)
+	}
+	r.until("all are accepted", func() bool { return n == 6 })
+	r.settle()
+	for _, c := range v.conns {
+		if c.told {
+			r.Errorf("%s: Connected although it was closed", c.name)
+		}
+	}
+}
+
+func closedWhenConnected(r *rig) {
+	v := r.listen(nil)
+	v.on.accepted = func(c *conn) bool {
+		c.on.connected = func(error) { c.start(); c.close() }
+		return true
+	}
+	r.dial(v.addr(), nil)
+	r.until("it is closed", func() bool { return len(v.conns) == 1 && v.last().closed })
+}
+
+// panicOfOwner has the owner of an accepted stream panic out of Poll. The stream has an
+// owner all the same, who is told Closed, and others are accepted.
+func panicOfOwner(r *rig) {
+	v := r.listen(nil)
+	v.on.accepted = func(c *conn) bool {
+		first := len(v.conns) == 0
+		c.on.connected = func(error) {
+			if first {
+				panic("owner")
+			}
+		}
+		return true
+	}
+	a, b := r.dial(v.addr(), nil), r.dial(v.addr(), nil)
+	r.settleThrough()
+	r.until("both are accepted", func() bool { return len(v.conns) == 2 && a.connected && b.connected })
+	v.conns[0].reset()
+	r.until("it is closed", v.conns[0].over)
+}
+
+// settleThrough lets what is on its way arrive, whatever panics.
+func (r *rig) settleThrough() {
+	for end := r.p.Now().Add(settling); r.p.Now() < end; {
+		func() {
+			defer func() {
+				if recover() != nil {
+					r.polling = false
+				}
+			}()
+			r.poll(end)
+		}()
+	}
+}
