@@ -33,6 +33,8 @@
 //  9. An event never reaches a socket that it was not meant for, though the
 //     system uses descriptor numbers again at once.
 //  10. Within one Poll the order is the system's; in a simulator, the seed's.
+//  11. What has happened and is still to be told a stream says when it is asked
+//     ([Foreteller]), however late the loop is: time that passes is the peer's.
 //
 // Errors are [os.SyscallError] values that name the call that failed; the
 // packages above add the operation and the address. [Open] opens a backend.

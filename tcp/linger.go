@@ -33,6 +33,27 @@ func (c *Conn) unacked() int {
 	return 0
 }
 
+// untold is what Polls have still to tell of c, if that is known; see poller.Foreteller.
+func (c *Conn) untold() (n int, ev poller.Events, known bool) {
+	f, known := c.s.(poller.Foreteller)
+	if known {
+		n, ev = f.Untold()
+	}
+	return n, ev, known
+}
+
+// foretells reports whether the backend can tell what is still to be told.
+func (c *Conn) foretells() bool {
+	_, ok := c.s.(poller.Foreteller)
+	return ok
+}
+
+// endsSoon reports whether the next that is told of the peer is that it has ended.
+func (c *Conn) endsSoon() bool {
+	n, ev, _ := c.untold()
+	return n == 0 && ev&poller.Readable != 0
+}
+
 // linger ends our side and reads into nothing until the peer has acknowledged
 // that, or ended too.
 func (c *Conn) linger() {
@@ -71,10 +92,8 @@ func (m *rarely) Expired(*loop.Timeout) {
 		m.look()
 	case c.is(lingering):
 		m.listen()
-	case c.Buffered() < m.unsent:
-		c.watchDrain()
 	default:
-		c.abandon(c.fail("close", os.ErrDeadlineExceeded))
+		m.stalls()
 	}
 }
 
@@ -88,7 +107,12 @@ func (m *rarely) look() {
 	if left < m.unsent {
 		m.unsent, m.moved = left, now
 	}
-	if over := m.drain > 0 && now.Sub(m.moved) >= m.drain; over || left == 0 {
+	over := m.drain > 0 && now.Sub(m.moved) >= m.drain
+	if over && c.endsSoon() {
+		lp.SetTimeout(&m.linger, now.Add(lookAgain))
+		return
+	}
+	if over || left == 0 {
 		if c.unackedBytes() > 0 {
 			m.err = c.losing(c.fail("close", os.ErrDeadlineExceeded))
 		}

@@ -148,13 +148,13 @@ type Options struct {
 	Timeout time.Duration
 
 	// DrainTimeout bounds how long Close waits for a peer that takes nothing of
-	// what is queued. It is looked at once in that time, so that it may be up to
-	// twice as long after the last byte that the peer took. 0 is 30 s, negative
-	// is no bound.
+	// what is left: acknowledges nothing, as far as the backend can tell, or else lets the
+	// system take nothing. It is looked at four times within that time, so that it may
+	// be a quarter longer. 0 is 30 s, negative is no bound.
 	DrainTimeout time.Duration
 
-	// IdleTimeout ends a connection on which nothing has been received and nothing
-	// sent for so long; see [Conn.SetIdleTimeout]. 0 is no bound, and so it is
+	// IdleTimeout ends a connection on which nothing has been received, and the peer
+	// has taken nothing, for so long; see [Conn.SetIdleTimeout]. 0 is no bound, and so it is
 	// below.
 	IdleTimeout time.Duration
 
@@ -162,8 +162,8 @@ type Options struct {
 	// long; see [Conn.SetReadTimeout].
 	ReadTimeout time.Duration
 
-	// WriteTimeout ends a connection whose peer has taken nothing of what is
-	// queued for so long; see [Conn.SetWriteTimeout].
+	// WriteTimeout ends a connection whose peer has taken nothing of what it has
+	// to take for so long; see [Conn.SetWriteTimeout].
 	WriteTimeout time.Duration
 
 	// Watermarks tell when a connection has much queued; see there.

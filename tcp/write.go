@@ -35,7 +35,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 	rest := p
 	if len(p) >= directWrite && c.out == nil && !c.is(connecting) {
 		rest = p[c.s.TrySend(p):]
-		c.progressed()
+		c.took(len(p) - len(rest))
 	}
 	if err := c.admit(len(rest)); err != nil {
 		return 0, err
