@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"math"
 	"net/netip"
 	"time"
 )
@@ -34,6 +35,12 @@ type Options struct {
 	// KeepAlive is how long a connection is idle before the system probes the
 	// peer, and between probes. 0 is 15 s, a negative value is no probing.
 	KeepAlive time.Duration
+
+	// UserTimeout is how long what was sent may stay unacknowledged, or wait for a
+	// peer that has no room, before the system ends the connection with ETIMEDOUT
+	// (RFC 5482; TCP_USER_TIMEOUT). 0 leaves it to the system, and so does a negative
+	// value. errors.ErrUnsupported where there is no such thing.
+	UserTimeout time.Duration
 
 	// RecvBuffer and SendBuffer are SO_RCVBUF and SO_SNDBUF in bytes; 0 leaves
 	// the system's own sizing on.
@@ -81,6 +88,14 @@ func (o *Options) keepAlive() time.Duration {
 	return o.KeepAlive
 }
 
+// userTimeout is the value of the option of that name, or 0.
+func (o *Options) userTimeout() int {
+	if o.UserTimeout <= 0 {
+		return 0
+	}
+	return int(min((o.UserTimeout-1)/time.Millisecond+1, math.MaxInt32))
+}
+
 // An Option is a setting of an open socket. Flags are 0 or 1.
 type Option uint8
 
@@ -101,6 +116,7 @@ const (
 	MulticastLoop                        // see one's own multicast packets
 	MulticastInterface                   // index of the interface to send from, 0 is the system's choice
 	V6Only                               // read only
+	UserTimeout                          // milliseconds that sent data may stay unacknowledged; 0 is the system's choice
 	BacklogSize                          // of a listener; set only
 )
 

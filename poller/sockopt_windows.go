@@ -30,6 +30,8 @@ func sockoptOf(o Option, family int) (sockopt, bool) {
 		return sockopt{windows.IPPROTO_TCP, windows.TCP_KEEPINTVL}, true
 	case KeepAliveCount:
 		return sockopt{windows.IPPROTO_TCP, windows.TCP_KEEPCNT}, true
+	case UserTimeout:
+		return sockopt{windows.IPPROTO_TCP, windows.TCP_MAXRTMS}, true
 	case RecvBuffer:
 		return sockopt{windows.SOL_SOCKET, windows.SO_RCVBUF}, true
 	case SendBuffer:
@@ -158,7 +160,7 @@ func applyStream(h windows.Handle, family int, o *Options, s setter) error {
 		v int
 	}{
 		{RecvBuffer, o.RecvBuffer}, {SendBuffer, o.SendBuffer}, {NoDelay, flag(!o.Delay)},
-		{KeepAlive, 0}, {KeepAliveIdle, 0}, {KeepAliveInterval, 0},
+		{KeepAlive, 0}, {KeepAliveIdle, 0}, {KeepAliveInterval, 0}, {UserTimeout, o.userTimeout()},
 	}
 	if d := o.keepAlive(); d > 0 {
 		seconds := int(min((d+time.Second-1)/time.Second, maxKeepAlive))

@@ -135,6 +135,11 @@ type Options struct {
 	// peer, and between probes; 0 is 15 s as in package net, negative is never.
 	KeepAlive time.Duration
 
+	// UserTimeout is how long what was sent may stay unacknowledged, or wait for a
+	// peer that has no room, before the system ends the connection; see
+	// [Conn.SetUserTimeout]. 0 leaves it to the system.
+	UserTimeout time.Duration
+
 	// ReadBuffer and WriteBuffer are the sizes of the system's buffers, in bytes; 0 leaves them to
 	// the system.
 	ReadBuffer  int
@@ -203,7 +208,7 @@ func (o *Options) socket() *poller.Options {
 	}
 	return &poller.Options{
 		Backlog: o.Backlog, NoReuseAddr: o.NoReuseAddr, ReusePort: o.ReusePort, V6Only: o.V6Only,
-		Delay: o.Delay, KeepAlive: o.KeepAlive, RecvBuffer: o.ReadBuffer, SendBuffer: o.WriteBuffer,
+		Delay: o.Delay, KeepAlive: o.KeepAlive, UserTimeout: o.UserTimeout, RecvBuffer: o.ReadBuffer, SendBuffer: o.WriteBuffer,
 		Local: poller.AddrOf(o.LocalAddr),
 	}
 }
