@@ -4,8 +4,6 @@ import (
 	"net"
 	"os"
 	"time"
-
-	"example.com/pike/poller"
 )
 
 // Close sends what is queued and then closes the connection; OnClose follows.
@@ -160,6 +158,7 @@ func (c *Conn) watchDrain() {
 	lp := c.Loop()
 	lp.StopTimeout(&m.linger)
 	if m.drain > 0 {
+		m.late = 0
 		m.unsent, m.moved = c.outstanding(), lp.Poller().Now()
 		lp.SetTimeout(&m.linger, m.moved.Add(m.drain/looks))
 	}
@@ -171,16 +170,14 @@ func (m *rarely) stalls() {
 	lp := c.Loop()
 	now, left := lp.Poller().Now(), c.outstanding()
 	if left < m.unsent {
-		m.unsent, m.moved = left, now
+		m.unsent, m.moved, m.late = left, now, 0
 	}
 	due := m.moved.Add(m.drain)
 	if now < due {
 		lp.SetTimeout(&m.linger, min(due, now.Add(m.drain/looks)))
 		return
 	}
-	if _, ev, _ := c.untold(); ev&poller.Writable != 0 || c.endsSoon() {
-		lp.SetTimeout(&m.linger, now.Add(lookAgain)) // it has moved, or ended, and we are late
-		return
+	if !m.postpones(now) {
+		c.abandon(c.fail("close", os.ErrDeadlineExceeded))
 	}
-	c.abandon(c.fail("close", os.ErrDeadlineExceeded))
 }

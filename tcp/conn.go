@@ -113,6 +113,7 @@ type rarely struct {
 	left     int         // what the peer had to take then; at least 1 if something was written since
 	late     uint64      // the turn in which a timeout was found to have passed, plus one
 	awaited  int         // bytes that had arrived by then and were not received
+	counts   bool        // awaited does
 	slow     bool        // left is more than 0 since the last look but one
 }
 

@@ -70,7 +70,7 @@ func (c *Conn) SetReadDeadline(d time.Duration) error {
 		return nil
 	}
 	m := c.rare()
-	m.late = 0
+	m.late, m.counts = 0, false
 	if m.deadline = 0; d > 0 {
 		m.deadline = c.now().Add(d)
 	}
@@ -264,14 +264,15 @@ func (m *rarely) review() {
 			waits = true
 		}
 	}
-	switch p := &c.share.policy; {
-	case waits && !c.foretells():
+	p := &c.share.policy
+	switch {
+	case waits && !m.polled():
 		m.wakeAt(now)
 		return
 	case waits:
 		next = min(next, now.Add(lookAgain))
 	default:
-		m.late = 0
+		m.late, m.counts = 0, false
 		if m.left > 0 && (p.write > 0 || p.idle > 0) {
 			next = min(next, now.Add(p.lookEvery()))
 		}
@@ -281,30 +282,33 @@ func (m *rarely) review() {
 	}
 }
 
-// awaits reports whether a Poll has still to tell of something that came in time and
-// may move b, which has passed: a process that was stopped, or a callback that took long,
-// must not make a timeout of what waits to be read, be there so much of it that many
-// Polls are needed. Where the stream cannot say so one more Poll has to do.
+// polled reports whether there was a Poll since a bound was found to have passed. A
+// process that was stopped, or a callback that took long, makes us late, and perhaps those
+// whom the peer waits for.
+func (m *rarely) polled() bool {
+	turn := m.c.Loop().Metrics().Turns + 1
+	if m.late == 0 {
+		m.late = turn
+	}
+	return m.late != turn
+}
+
+// awaits reports whether b, which has passed, is to wait for a Poll: for one in any
+// case, and then until all is told that had come in time and may move it, be there so
+// much that many Polls are needed.
 func (m *rarely) awaits(b bound) bool {
-	n, ev, known := m.c.untold()
-	first := m.late == 0
+	n, ev := m.c.untold()
+	if b.once && !m.counts {
+		m.counts, m.awaited = true, n
+	}
 	switch {
-	case !known:
-		turn := m.c.Loop().Metrics().Turns + 1
-		if first {
-			m.late = turn
-		}
-		return m.late == turn
+	case !m.polled():
+		return true
 	case ev&b.lifts == 0:
 		return false
-	case !b.once:
-		return true
-	case first:
-		m.late, m.awaited = 1, n
-		return true
 	}
 	// Of a peer that sends on and on only what was there: and what has no bytes, an end.
-	return n == 0 || m.awaited > 0
+	return !b.once || n == 0 || m.awaited > 0
 }
 
 // expire ends a connection that a timeout is over for. What the system has it

@@ -33,25 +33,28 @@ func (c *Conn) unacked() int {
 	return 0
 }
 
-// untold is what Polls have still to tell of c, if that is known; see poller.Foreteller.
-func (c *Conn) untold() (n int, ev poller.Events, known bool) {
-	f, known := c.s.(poller.Foreteller)
-	if known {
-		n, ev = f.Untold()
+// untold is what Polls have still to tell of c, as far as that is known; see
+// poller.Foreteller.
+func (c *Conn) untold() (n int, ev poller.Events) {
+	if f, ok := c.s.(poller.Foreteller); ok {
+		return f.Untold()
 	}
-	return n, ev, known
+	return 0, 0
 }
 
-// foretells reports whether the backend can tell what is still to be told.
-func (c *Conn) foretells() bool {
-	_, ok := c.s.(poller.Foreteller)
-	return ok
-}
-
-// endsSoon reports whether the next that is told of the peer is that it has ended.
-func (c *Conn) endsSoon() bool {
-	n, ev, _ := c.untold()
-	return n == 0 && ev&poller.Readable != 0
+// postpones reports whether the end of a drain, which is due, is to wait: for one
+// Poll in any case, as in review, and then until it is told that the system has room, or
+// that the peer has ended.
+func (m *rarely) postpones(now poller.Time) bool {
+	n, ev := m.c.untold()
+	at := now
+	if m.polled() {
+		if at = now.Add(lookAgain); ev&poller.Writable == 0 && (n > 0 || ev == 0) {
+			return false
+		}
+	}
+	m.c.Loop().SetTimeout(&m.linger, at)
+	return true
 }
 
 // linger ends our side and reads into nothing until the peer has acknowledged
@@ -65,6 +68,7 @@ func (c *Conn) linger() {
 	c.s.Start()
 	m := c.rare()
 	lp := c.Loop()
+	m.late = 0
 	m.unsent, m.moved, m.wait = c.unacked(), lp.Poller().Now(), firstLook
 	m.until = m.moved.Add(m.drain)
 	lp.SetTimeout(&m.linger, m.moved.Add(m.wait))
@@ -105,11 +109,10 @@ func (m *rarely) look() {
 	lp := c.Loop()
 	now, left := lp.Poller().Now(), c.unacked()
 	if left < m.unsent {
-		m.unsent, m.moved = left, now
+		m.unsent, m.moved, m.late = left, now, 0
 	}
 	over := m.drain > 0 && now.Sub(m.moved) >= m.drain
-	if over && c.endsSoon() {
-		lp.SetTimeout(&m.linger, now.Add(lookAgain))
+	if over && left > 0 && m.postpones(now) {
 		return
 	}
 	if over || left == 0 {

@@ -40,7 +40,7 @@ func (m *rarely) listen() {
 		next = min(next, m.until)
 	}
 	if now >= next {
-		if _, ev, _ := c.untold(); ev&poller.Readable == 0 || m.drain > 0 && now >= m.until {
+		if _, ev := c.untold(); ev&poller.Readable == 0 || m.drain > 0 && now >= m.until {
 			c.leave()
 			return
 		}

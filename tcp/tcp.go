@@ -215,21 +215,24 @@ func (o *Options) socket() *poller.Options {
 
 // shared is what the connections of a loop share.
 type shared struct {
-	latest    *origin
-	busy      []*output // those that connections have
-	spare     []*output // unused ones
-	chunks    [][]byte
-	queued    int         // bytes in those
-	loopLimit *QueueLimit // of all of them
-	over      bool        // more is queued than that
-	held      []*Conn     // do not read, as that is so
+	latest     *origin
+	busy       []*output // those that connections have
+	lp         *loop.Loop
+	spare      []*output // unused ones
+	leastSpare int       // how few of them there were since the last look
+	chunks     chunks
+	look       loop.Timeout // when there was quiet; see keepLess
+	queued     int          // bytes in those
+	loopLimit  *QueueLimit  // of all of them
+	over       bool         // more is queued than that
+	held       []*Conn      // do not read, as that is so
 }
 
 type sharedKey struct{}
 
 func sharedOf(lp *loop.Loop) *shared {
 	return lp.Local(sharedKey{}, func() any {
-		return new(shared)
+		return &shared{lp: lp}
 	}).(*shared)
 }
 

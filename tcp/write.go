@@ -56,7 +56,7 @@ func (c *Conn) WriteString(s string) (int, error) {
 	return c.Write(unsafe.Slice(unsafe.StringData(s), len(s)))
 }
 
-// WriteBuffers queues bufs without copying them: they, not the slice that holds them, must not
+// WriteBuffers queues bufs without copying them, but for small ones: they, not the slice that holds them, must not
 // change until done is called, which is once, from the loop, and in the order of
 // the writes: with nil when the system has taken all of them, or else with the reason why not,
 // which does not say that none were taken. A nil done is allowed. Errors are those
@@ -78,7 +78,7 @@ func (c *Conn) WriteBuffers(bufs [][]byte, done func(error)) error {
 		return err
 	}
 	c.hold()
-	c.output().keep(bufs, done)
+	c.output().keep(bufs, done, c.share.shared)
 	c.count(n)
 	c.schedule()
 	return nil
