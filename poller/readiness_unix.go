@@ -40,6 +40,7 @@ type readiness struct {
 	msg     unix.Msghdr
 	sa      sockaddr
 	spare   *sending // list of unused ones
+	spares  int      // how many those are
 	packets *packetBuffers
 	seen    uint64
 	at, n   int  // the event that is being handled, and how many there are

@@ -75,7 +75,8 @@ func TestTimeoutsOfAServerOfHeartbeats(t *testing.T) {
 				what := fmt.Sprintf("%s, %d bytes, seed %d", op, size, seed)
 				vanishes := time.Duration(100+seed) * second
 				after, reason := heartbeats(t, o, size, seed, vanishes)
-				if since := after - vanishes; since < bound-2*second || since > bound+bound/4+2*second || !errors.Is(reason, os.ErrDeadlineExceeded) {
+				since := after - vanishes
+				if since < bound-2*second || since > bound+bound/4+2*second || !errors.Is(reason, os.ErrDeadlineExceeded) {
 					t.Errorf("%s: ended %v after the peer had vanished, %v", what, since, reason)
 				}
 			}
@@ -123,7 +124,8 @@ func heartbeats(t *testing.T, o *tcp.Options, size int, seed uint64, vanishes ti
 // Where nobody tells what was acknowledged, what the system takes counts.
 func TestTimeoutsWhereNobodyTellsWhatArrived(t *testing.T) {
 	r := newBlindRig(t)
-	client, server := r.pairOf(&tcp.Options{IdleTimeout: 10 * second, WriteTimeout: 10 * second, WriteBuffer: 8 << 10}, &tcp.Options{ReadBuffer: 8 << 10})
+	listens := &tcp.Options{IdleTimeout: 10 * second, WriteTimeout: 10 * second, WriteBuffer: 8 << 10}
+	client, server := r.pairOf(listens, &tcp.Options{ReadBuffer: 8 << 10})
 	w := r.watch(server)
 	for range 12 {
 		r.sleep(9 * second)
