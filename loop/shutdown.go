@@ -105,6 +105,7 @@ type shutdown struct {
 	bound  Timeout
 	left   int // handles that are waited for
 	turns  int // since what is left was cut off
+	looks  int // that were made after the grace
 	report ShutdownReport
 	done   []func(ShutdownReport)
 	forget []func() bool // the contexts
@@ -189,8 +190,21 @@ func (s *shutdown) detached(b *Base) {
 	}
 }
 
-// Expired is the end of the grace, and afterwards the time to look again.
-func (s *shutdown) Expired(*Timeout) { s.expire(os.ErrDeadlineExceeded) }
+// Expired is the end of the grace, and afterwards the time to look again. A loop that
+// was late looks first at what has arrived meanwhile, by which some may end in time.
+func (s *shutdown) Expired(*Timeout) {
+	l := s.l
+	if s.phase == shutdownWaits && s.bound.Due() > s.began && s.looks <= int(l.handles.n)/pollBrings+1 {
+		s.looks++
+		l.SetTimeout(&s.bound, l.poller.Now())
+		return
+	}
+	s.expire(os.ErrDeadlineExceeded)
+}
+
+// pollBrings is how many sockets a Poll tells of at least if there are more; those that
+// have waited longest come first.
+const pollBrings = 256
 
 // expire cuts off what is left.
 func (s *shutdown) expire(err error) {

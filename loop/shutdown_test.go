@@ -350,3 +350,33 @@ func TestShutdownOfOwnHandles(t *testing.T) {
 		equal(t, fmt.Sprint("close callbacks of task ", i), k.closes, 1)
 	}
 }
+
+// A loop that was late looks at what has arrived before the grace ends: connections whose
+// peers have ended in time have ended in time, be they more than a Poll tells of.
+func TestShutdownAfterAStall(t *testing.T) {
+	const clients = 600
+	s := newService(t, loop.Options{}, 0)
+	var peers []net.Conn
+	for range clients {
+		nc, err := net.Dial("tcp", s.ln.Addr().String())
+		no(t, err)
+		defer nc.Close()
+		peers = append(peers, nc)
+		for turns := 0; len(s.served) < len(peers); turns++ {
+			if _, err := s.lp.RunOnce(); err != nil || turns > 10_000 {
+				t.Fatal("clients do not get through: ", err)
+			}
+		}
+	}
+	no(t, s.lp.Post(func() {
+		s.begin(50 * time.Millisecond)
+		for _, nc := range peers {
+			nc.Close()
+		}
+		time.Sleep(100 * time.Millisecond)
+	}))
+	no(t, s.lp.Run())
+	if r := s.reports[0]; r.Finished != clients || r.Cut != 0 || r.Err != nil {
+		t.Errorf("%+v, want %d finished", r, clients)
+	}
+}

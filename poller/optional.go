@@ -72,6 +72,18 @@ type Acker interface {
 	Unacked() int
 }
 
+// A Foreteller is a stream that knows what the next Polls have to tell of it. A loop that
+// was late, for a callback took long or the process was stopped, has much to look at, more
+// perhaps than one Poll tells: who asks first does not take for a peer's silence what
+// waits to be read.
+type Foreteller interface {
+	// Untold is what has happened by now and was not told yet: Readable if something
+	// has arrived, n bytes of data, or with none an end or an error alone; Writable if
+	// the Send in flight can go on or has failed, or if a dial has ended. It does not count
+	// what a stream that is stopped would not tell. Whatever it says, the next Polls tell.
+	Untold() (n int, ev Events)
+}
+
 // A Meter counts the events that a poller has taken from the system.
 type Meter interface {
 	Events() uint64

@@ -2,6 +2,7 @@ package poller
 
 import (
 	"net"
+	"math"
 	"net/netip"
 	"time"
 )
@@ -49,6 +50,11 @@ type Options struct {
 	// the call. From there on the socket is one whose descriptor others may have, which
 	// costs speed. errors.ErrUnsupported where there are no descriptors.
 	Control func(fd uintptr) error
+	// UserTimeout is how long what was sent may stay unacknowledged, or wait for a
+	// peer that has no room, before the system ends the connection with ETIMEDOUT
+	// (RFC 5482; TCP_USER_TIMEOUT). 0 leaves it to the system, and so does a negative
+	// value. errors.ErrUnsupported where there is no such thing.
+	UserTimeout time.Duration
 
 	// RecvBuffer and SendBuffer are SO_RCVBUF and SO_SNDBUF in bytes; 0 leaves
 	// the system's own sizing on.
@@ -83,6 +89,14 @@ type Options struct {
 	NoOffload bool
 }
 
+// userTimeout is the value of the option of that name, or 0.
+func (o *Options) userTimeout() int {
+	if o.UserTimeout <= 0 {
+		return 0
+	}
+	return int(min((o.UserTimeout-1)/time.Millisecond+1, math.MaxInt32))
+}
+
 // An Option is a setting of an open socket. Flags are 0 or 1.
 type Option uint8
 
@@ -103,6 +117,7 @@ const (
 	MulticastLoop                        // see one's own multicast packets
 	MulticastInterface                   // index of the interface to send from, 0 is the system's choice
 	V6Only                               // read only
+	UserTimeout                          // milliseconds that sent data may stay unacknowledged; 0 is the system's choice
 	BacklogSize                          // of a listener; set only
 )
 

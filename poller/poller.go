@@ -46,6 +46,8 @@
 //  13. Nothing sleeps but a Poll that has nothing to report: no call, whatever others
 //     who have a descriptor do to it (make it blocking, give it a time to linger), as
 //     far as the system has a means against that.
+//  14. What has happened and is still to be told a stream says when it is asked
+//     ([Foreteller]), however late the loop is: time that passes is the peer's.
 //
 // Errors are [os.SyscallError] values that name the call that failed; the
 // packages above add the operation and the address. [Open] opens a backend.

@@ -40,6 +40,7 @@ type readiness struct {
 	msg     unix.Msghdr
 	sa      sockaddr
 	spare   *sending // list of unused ones
+	spares  int      // how many those are
 	packets *packetBuffers
 	watches map[int32]*watch // who watches a descriptor of others
 	adrift  bool             // one of them was lost, and the system may watch for it still

@@ -7,6 +7,8 @@ const (
 	tcpKeepIdle     = unix.TCP_KEEPALIVE
 	tcpKeepInterval = unix.TCP_KEEPINTVL
 	tcpKeepCount    = unix.TCP_KEEPCNT
+	tcpUserTimeout  = unix.TCP_RXT_CONNDROPTIME // seconds of retransmitting (netinet/tcp.h)
+	userTimeoutUnit = 1000
 	soLinger        = unix.SO_LINGER_SEC // SO_LINGER is in ticks
 	soReusePort     = 0                  // SO_REUSEPORT does not spread
 )
@@ -26,5 +28,8 @@ type sourceReq struct {
 func inherit(fd, listener int32, family int) {
 	if family != unix.AF_UNIX {
 		copyOptions(fd, listener, family, KeepAliveIdle, KeepAliveInterval, KeepAliveCount)
+		if v, err := getOption(listener, family, UserTimeout); err == nil && v > 0 {
+			setOption(fd, family, UserTimeout, v)
+		}
 	}
 }

@@ -7,6 +7,8 @@ const (
 	tcpKeepIdle     = unix.TCP_KEEPIDLE
 	tcpKeepInterval = unix.TCP_KEEPINTVL
 	tcpKeepCount    = unix.TCP_KEEPCNT
+	tcpUserTimeout  = 0 // there is no such option
+	userTimeoutUnit = 1
 	soLinger        = unix.SO_LINGER
 	soReusePort     = unix.SO_REUSEPORT
 )

@@ -7,6 +7,8 @@ const (
 	tcpKeepIdle     = unix.TCP_KEEPIDLE
 	tcpKeepInterval = unix.TCP_KEEPINTVL
 	tcpKeepCount    = unix.TCP_KEEPCNT
+	tcpUserTimeout  = 0x44 // TCP_MAXUNACKTIME, seconds; older kernels do not have it (netinet/tcp.h)
+	userTimeoutUnit = 1000
 	soLinger        = unix.SO_LINGER
 	soReusePort     = unix.SO_REUSEPORT_LB // FreeBSD 12; SO_REUSEPORT does not spread
 )

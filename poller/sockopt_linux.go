@@ -14,6 +14,8 @@ const (
 	tcpKeepIdle     = unix.TCP_KEEPIDLE
 	tcpKeepInterval = unix.TCP_KEEPINTVL
 	tcpKeepCount    = unix.TCP_KEEPCNT
+	tcpUserTimeout  = unix.TCP_USER_TIMEOUT
+	userTimeoutUnit = 1 // milliseconds
 	soLinger        = unix.SO_LINGER
 	soReusePort     = unix.SO_REUSEPORT
 )

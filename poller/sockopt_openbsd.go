@@ -7,6 +7,8 @@ const (
 	tcpKeepIdle     = 0 // the times are those of sysctl net.inet.tcp
 	tcpKeepInterval = 0
 	tcpKeepCount    = 0
+	tcpUserTimeout  = 0 // there is no such option
+	userTimeoutUnit = 1
 	soLinger        = unix.SO_LINGER
 	soReusePort     = 0 // SO_REUSEPORT does not spread
 )

@@ -4,6 +4,7 @@ package poller
 
 import (
 	"errors"
+	"math"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -26,6 +27,8 @@ func sockoptOf(o Option, family int) (sockopt, bool) {
 		return sockopt{unix.IPPROTO_TCP, tcpKeepInterval}, tcpKeepInterval != 0
 	case KeepAliveCount:
 		return sockopt{unix.IPPROTO_TCP, tcpKeepCount}, tcpKeepCount != 0
+	case UserTimeout:
+		return sockopt{unix.IPPROTO_TCP, tcpUserTimeout}, tcpUserTimeout != 0
 	case RecvBuffer:
 		return sockopt{unix.SOL_SOCKET, unix.SO_RCVBUF}, true
 	case SendBuffer:
@@ -68,7 +71,7 @@ func checkOption(o Option, v int) bool {
 	case Linger:
 		return v >= -1
 	}
-	return v >= 0
+	return v >= 0 && v <= math.MaxInt32
 }
 
 func setOption(fd int32, family int, o Option, v int) error {
@@ -93,6 +96,9 @@ func setOption(fd int32, family int, o Option, v int) error {
 		so, ok := sockoptOf(o, family)
 		if !ok {
 			return errors.ErrUnsupported
+		}
+		if o == UserTimeout {
+			v = (v + userTimeoutUnit - 1) / userTimeoutUnit
 		}
 		err = setsockopt(fd, so, v)
 	}
@@ -119,6 +125,9 @@ func getOption(fd int32, family int, o Option) (int, error) {
 	case NoDelay, KeepAlive, Broadcast, MulticastLoop, V6Only:
 		v = flag(v != 0) // the BSDs answer with the bit that it is in the kernel
 	}
+	if o == UserTimeout {
+		v *= userTimeoutUnit
+	}
 	return v, optionError("getsockopt", fd, family, o, err)
 }
 
@@ -133,6 +142,11 @@ func applyStream(fd int32, family int, o *Options) error {
 	}
 	if !o.Delay {
 		if err := setOption(fd, family, NoDelay, 1); err != nil {
+			return err
+		}
+	}
+	if ms := o.userTimeout(); ms > 0 {
+		if err := setOption(fd, family, UserTimeout, ms); err != nil {
 			return err
 		}
 	}

@@ -29,6 +29,8 @@ func sockoptOf(o Option, family int) (sockopt, bool) {
 		return sockopt{windows.IPPROTO_TCP, windows.TCP_KEEPINTVL}, true
 	case KeepAliveCount:
 		return sockopt{windows.IPPROTO_TCP, windows.TCP_KEEPCNT}, true
+	case UserTimeout:
+		return sockopt{windows.IPPROTO_TCP, windows.TCP_MAXRTMS}, true
 	case RecvBuffer:
 		return sockopt{windows.SOL_SOCKET, windows.SO_RCVBUF}, true
 	case SendBuffer:
@@ -156,7 +158,7 @@ func applyStream(h windows.Handle, family int, o *Options, s setter) error {
 		return err
 	}
 	settings := []optionValue{
-		{RecvBuffer, o.RecvBuffer}, {SendBuffer, o.SendBuffer}, {NoDelay, flag(!o.Delay)},
+		{RecvBuffer, o.RecvBuffer}, {SendBuffer, o.SendBuffer}, {NoDelay, flag(!o.Delay)}, {UserTimeout, o.userTimeout()},
 	}
 	on, times := o.probing()
 	if on {

@@ -10,6 +10,9 @@ func (s *stream) Unacked() int {
 	return outq(s.fd)
 }
 
+// fionread is how many bytes can be received (tcp(7), SIOCINQ).
+const fionread = unix.TIOCINQ
+
 // discard drops what has arrived on a stream that is about to be closed. The
 // system answers a close that leaves bytes unread with a reset, which may destroy
 // what we sent before the peer has read it (RFC 1122, 4.2.2.13).

@@ -223,6 +223,16 @@ func setNonblock(h windows.Handle, s *scratch) errno {
 	return failed(r, e)
 }
 
+// arrived is how many bytes can be received (ioctlsocket); 0 where it does not say.
+func arrived(h windows.Handle, s *scratch) int {
+	const fionread = 0x4004667f
+	s.n = 0
+	if r, _, _ := syscall.SyscallN(calls.ioctlsocket, uintptr(h), fionread, uintptr(unsafe.Pointer(&s.n))); int32(r) != 0 {
+		return 0
+	}
+	return int(s.n)
+}
+
 // setCompletionModes has an operation that is over at once post nothing to the
 // port (SetFileCompletionNotificationModes).
 func setCompletionModes(h windows.Handle) errno {

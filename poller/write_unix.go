@@ -25,12 +25,21 @@ func (p *readiness) takeSending() *sending {
 		return new(sending)
 	}
 	p.spare, o.next = o.next, nil
+	p.spares--
 	return o
 }
 
+// sparesMost is how many are kept, so that memory goes back after a burst of them.
+const sparesMost = 1024
+
 func (p *readiness) putSending(o *sending) {
+	if p.spares == sparesMost {
+		*o = sending{}
+		return
+	}
 	*o = sending{next: p.spare}
 	p.spare = o
+	p.spares++
 }
 
 func (s *stream) Send(bufs [][]byte) bool {

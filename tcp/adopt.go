@@ -276,11 +276,7 @@ func (o *output) sendNow(c *Conn) bool {
 			continue
 		}
 		n := c.s.TrySend(b)
-		if o.ends[i].own == callers {
-			o.bufs[i] = b[n:]
-		} else { // memory of our own is used again, and keeps its beginning
-			o.bufs[i] = b[:copy(b, b[n:])]
-		}
+		o.bufs[i] = b[n:]
 		if o.took(c, n); n < len(b) {
 			return false
 		}

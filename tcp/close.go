@@ -2,12 +2,13 @@ package tcp
 
 import (
 	"net"
+	"os"
 	"time"
 )
 
 // Close sends what is queued and then closes the connection; OnClose follows.
-// Until then what arrives is dropped. A peer that takes nothing of what is
-// queued for Options.DrainTimeout is reset, and the reason is
+// Until then what arrives is dropped. A peer that takes nothing, acknowledges
+// nothing that is, for Options.DrainTimeout is reset, and the reason is
 // os.ErrDeadlineExceeded. When all is sent, a connection whose peer is not done
 // stays until the peer has acknowledged everything, or has ended too; if it does
 // neither for as long, the reason is os.ErrDeadlineExceeded too, although the system
@@ -137,7 +138,7 @@ func (c *Conn) abandon(err error) {
 }
 
 // SetDrainTimeout sets Options.DrainTimeout for this connection: how long Close
-// waits for a peer that takes nothing. As there, 0 is the default and a negative
+// waits for a peer that acknowledges nothing. As there, 0 is the default and a negative
 // value no bound.
 func (c *Conn) SetDrainTimeout(d time.Duration) error {
 	c.Loop().Check("tcp.Conn.SetDrainTimeout")
@@ -151,12 +152,32 @@ func (c *Conn) SetDrainTimeout(d time.Duration) error {
 	return nil
 }
 
+// watchDrain begins to look whether the peer takes what is left.
 func (c *Conn) watchDrain() {
 	m := c.rare()
 	lp := c.Loop()
 	lp.StopTimeout(&m.linger)
 	if m.drain > 0 {
-		m.unsent = c.Buffered()
-		lp.SetTimeout(&m.linger, lp.Poller().Now().Add(m.drain))
+		m.late = 0
+		m.unsent, m.moved = c.outstanding(), lp.Poller().Now()
+		lp.SetTimeout(&m.linger, m.moved.Add(m.drain/looks))
+	}
+}
+
+// stalls looks at a draining connection, and resets a peer that takes nothing.
+func (m *rarely) stalls() {
+	c := m.c
+	lp := c.Loop()
+	now, left := lp.Poller().Now(), c.outstanding()
+	if left < m.unsent {
+		m.unsent, m.moved, m.late = left, now, 0
+	}
+	due := m.moved.Add(m.drain)
+	if now < due {
+		lp.SetTimeout(&m.linger, min(due, now.Add(m.drain/looks)))
+		return
+	}
+	if !m.postpones(now) {
+		c.abandon(c.fail("close", os.ErrDeadlineExceeded))
 	}
 }

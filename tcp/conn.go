@@ -102,7 +102,7 @@ type rarely struct {
 	drain   time.Duration // of this connection, instead of the default
 	err     error         // the reason of OnClose, where it is not the peer's end
 	linger  loop.Timeout
-	unsent  int           // when linger was armed last
+	unsent  int           // when linger was armed last, what is not acknowledged included
 	moved   poller.Time   // when the peer last took something, as far as we have looked; see also silence
 	wait    time.Duration // between looks, while lingering
 	until   poller.Time   // the end of lingering that only listens; see silence
@@ -113,9 +113,14 @@ type rarely struct {
 	read     poller.Time // when something arrived last
 	reading  poller.Time // when reading began, or went on, last
 	deadline poller.Time // of SetReadDeadline; 0 is none
+	sent     poller.Time // when the system took something last
 	written  int         // bytes so far
 	acked    int         // what acknowledged was when it was looked at last
+	left     int         // what the peer had to take then; at least 1 if something was written since
 	late     uint64      // the turn in which a timeout was found to have passed, plus one
+	awaited  int         // bytes that had arrived by then and were not received
+	counts   bool        // awaited does
+	slow     bool        // left is more than 0 since the last look but one
 
 	unread []byte // was received when there was no OnRead any more
 	end    error  // came behind that
@@ -298,6 +303,7 @@ func (u *upcalls) Received(p []byte, err error) {
 	}
 	if c.is(timed) {
 		c.more.read = c.now()
+		c.more.awaited -= len(p)
 	}
 	if c.Closing() {
 		c.heard()

@@ -29,7 +29,7 @@ func (o *Options) controlled(p *poller.Options, addr netip.AddrPort) *poller.Opt
 	with.Control = func(fd uintptr) error {
 		b := &borrowed{fd}
 		defer func() { b.fd = ^uintptr(0) }()
-		return o.Control(network, addr.String(), rawSocket{b})
+		return o.Control(network, addr.String(), rawSocket{d: b})
 	}
 	return &with
 }

@@ -15,13 +15,17 @@ import (
 // a timeout each, many of them in one turn of the loop.
 
 // SetIdleTimeout sets Options.IdleTimeout for this connection: it ends when
-// nothing has been received and nothing sent for d, be it paused or not. What the
-// system holds for a peer counts as being sent while the peer acknowledges some of it, as far as the
-// backend can tell; that is looked at four times within d, and so it may be a
-// quarter longer. 0, or less, is no bound.
+// nothing has been received for d, and the peer has taken nothing, be it paused or not.
+// What was sent counts when the peer acknowledges it, as far as the backend can tell, so that a
+// peer which has vanished is idle, however much is written to it; that is looked at four times
+// within d, and so it may be a quarter longer. 0, or less, is no bound.
 //
-// A timeout ends the connection at once, or up to 5 ms after it has passed, so that those of many connections
-// are looked at together. The reason of OnClose is an
+// Windows, OpenBSD and DragonFly do not tell what was acknowledged. There it counts when the
+// system takes it, and a peer that has vanished is found out when the system gives it up.
+//
+// A timeout ends the connection at once, or some milliseconds after it has passed, so that those of many
+// connections are looked at together. It is a word about the peer: when the loop was late itself, all that
+// had arrived by then is looked at first. The reason of OnClose is an
 // os.ErrDeadlineExceeded, whose *net.OpError has the operation "idle", "read" or
 // "write". A peer that has taken everything sees an orderly end, any other a reset.
 // While a connection is being dialed or closed its timeouts rest: there are
@@ -41,11 +45,13 @@ func (c *Conn) SetReadTimeout(d time.Duration) error {
 	return c.setTimeout("tcp.Conn.SetReadTimeout", func(p *policy) { p.read = max(d, 0) })
 }
 
-// SetWriteTimeout sets Options.WriteTimeout for this connection: it ends when
-// output is queued ([Conn.Buffered]) and the peer has taken nothing for d. As far as
-// the backend can tell, it is what the peer acknowledges that counts, so that a slow
-// reader who goes on reading is left alone. That is looked at four times within d,
-// and so it may be a quarter longer. 0, or less, is no bound.
+// SetWriteTimeout sets Options.WriteTimeout for this connection: it ends when the peer
+// has something to take and has taken nothing for d. As far as the backend can tell
+// (see [Conn.SetIdleTimeout]), that is what it has not acknowledged, be it queued
+// ([Conn.Buffered]) or with the system, and what it acknowledges counts: a slow reader who goes on
+// reading is left alone, and one that has vanished is not. So d has to be longer than an acknowledgement
+// takes, a lost packet included. That is looked at four times within d, and so it may
+// be a quarter longer. 0, or less, is no bound.
 func (c *Conn) SetWriteTimeout(d time.Duration) error {
 	return c.setTimeout("tcp.Conn.SetWriteTimeout", func(p *policy) { p.write = max(d, 0) })
 }
@@ -64,6 +70,7 @@ func (c *Conn) SetReadDeadline(d time.Duration) error {
 		return nil
 	}
 	m := c.rare()
+	m.late, m.counts = 0, false
 	if m.deadline = 0; d > 0 {
 		m.deadline = c.now().Add(d)
 	}
@@ -106,24 +113,44 @@ func (c *Conn) keepTime() {
 	m := c.rare()
 	c.state |= timed
 	now := c.now()
-	m.read, m.moved, m.reading = now, now, now
-	m.acked, _ = m.acknowledged()
+	m.read, m.moved, m.reading, m.sent = now, now, now, now
+	m.acked, m.left = m.acknowledged()
 	m.review()
 }
 
 // progressed is when the system has taken some of what was written.
 func (c *Conn) progressed() {
 	if c.is(timed) {
-		c.more.moved = c.now()
+		c.more.sent = c.now()
+		c.more.owes(c.more.sent)
 	}
 }
 
-// queued is when something is queued where nothing was: from here on the peer
-// can be late.
+// took is progressed for n bytes that were never queued.
+func (c *Conn) took(n int) {
+	if c.is(timed) && n > 0 {
+		c.more.written += n
+		c.progressed()
+	}
+}
+
+// queued is when something is queued where nothing was.
 func (m *rarely) queued() {
-	m.moved = m.c.now()
-	if d := m.c.share.write; d > 0 {
-		m.wakeBy(m.moved.Add(d / looks))
+	if m.left == 0 {
+		m.owes(m.c.now())
+	}
+}
+
+// owes is when the peer has been given something to take: if it had taken everything,
+// it can be late from here on. What it is given after that changes nothing, or one that
+// has vanished would never be late for one who goes on writing.
+func (m *rarely) owes(now poller.Time) {
+	if m.left > 0 {
+		return
+	}
+	m.left, m.moved = 1, now // how much it is will be looked at
+	if p := &m.c.share.policy; p.write > 0 || p.idle > 0 {
+		m.wakeBy(now.Add(p.lookEvery()))
 	}
 }
 
@@ -138,6 +165,10 @@ func (m *rarely) resumed() {
 // lookTick is what the times of looks are rounded up to, about 4 ms: a million connections whose timeouts are all due at
 // times of their own would else wake the loop for each.
 const lookTick = 1 << 22
+
+// lookAgain is when a connection is looked at again of which something is still to be told. That
+// it is told moves what was late, so that there is no hurry.
+const lookAgain = 3 * lookTick
 
 // wakeBy has review called then, or earlier. 0 is never, and so is the end of time.
 func (m *rarely) wakeBy(at poller.Time) {
@@ -156,64 +187,128 @@ func (m *rarely) wakeAt(at poller.Time) {
 // take: nobody tells us when it does.
 const looks = 4
 
-// acknowledged grows by what the peer acknowledges, or the system takes where the
-// backend cannot tell. left is what it still has to take.
+// lookEvery is the time between looks.
+func (p *policy) lookEvery() time.Duration {
+	if p.idle == 0 || p.write > 0 && p.write < p.idle {
+		return p.write / looks
+	}
+	return p.idle / looks
+}
+
+// outstanding is what the peer has still to take: what it has not acknowledged, or the
+// system not taken where the backend cannot tell.
+func (c *Conn) outstanding() int { return c.Buffered() + c.unacked() }
+
+// acknowledged grows by what the peer takes; left is what it still has to take.
 func (m *rarely) acknowledged() (acked, left int) {
-	left = m.c.Buffered() + m.c.unacked()
+	left = m.c.outstanding()
 	return m.written - left, left
 }
 
-// review ends a connection of which a timeout has passed, and else sees when to
-// look again. It does so only after another poll: a process that was stopped, or
-// a callback that took long, must not make a timeout of what waits to be read.
-func (m *rarely) review() {
-	c := m.c
-	now, next, late := c.now(), poller.Never, ""
+// follow looks at what the peer has taken since the last look.
+func (m *rarely) follow(now poller.Time) {
 	acked, left := m.acknowledged()
-	if acked != m.acked {
-		if m.acked = acked; left > 0 { // or else that is about as long ago as what was sent last
-			m.moved = now
-		}
+	moves := acked > m.acked
+	switch {
+	case moves && (left > 0 || m.slow):
+		m.moved = now
+	case moves: // all of it, and that is about as long ago as the last of it was sent
+		m.moved = max(m.moved, m.sent)
 	}
-	bound := func(op string, at poller.Time) {
-		if at <= now && late == "" {
-			late = op
-		}
-		next = min(next, at)
-	}
+	m.acked, m.left, m.slow = acked, left, left > 0
+}
+
+// A bound is a timeout of a connection.
+type bound struct {
+	op    string
+	at    poller.Time   // when it passes; 0 is never
+	lifts poller.Events // what would move it, of what can happen to a stream
+	once  bool          // it does not move for what comes later
+}
+
+// bounds are the timeouts that c has now.
+func (m *rarely) bounds() (all [4]bound) {
+	c := m.c
 	p := &c.share.policy
 	reads := !c.is(readEnded)
 	if p.read > 0 && reads && !c.is(paused|held|heldByLoop|silent) {
-		bound("read", max(m.read, m.reading).Add(p.read))
+		all[0] = bound{"read", max(m.read, m.reading).Add(p.read), poller.Readable, false}
 	}
 	if m.deadline != 0 && reads {
-		bound("read", m.deadline)
+		all[1] = bound{"read", m.deadline, poller.Readable, true}
 	}
-	if p.write > 0 && c.Buffered() > 0 {
-		bound("write", m.moved.Add(p.write))
-		next = min(next, now.Add(p.write/looks))
+	if p.write > 0 && m.left > 0 {
+		all[2] = bound{"write", m.moved.Add(p.write), poller.Writable, false}
 	}
 	if p.idle > 0 {
-		bound("idle", max(m.read, m.moved).Add(p.idle))
-		if left > 0 {
-			next = min(next, now.Add(p.idle/looks))
+		all[3] = bound{"idle", max(m.read, m.moved).Add(p.idle), poller.Readable | poller.Writable, false}
+	}
+	return all
+}
+
+// review ends a connection of which a timeout has passed, and else sees when to
+// look again.
+func (m *rarely) review() {
+	c := m.c
+	now, next, waits := c.now(), poller.Never, false
+	m.follow(now)
+	for _, b := range m.bounds() {
+		switch {
+		case b.at == 0:
+		case b.at > now:
+			next = min(next, b.at)
+		case !m.awaits(b):
+			c.expire(b.op)
+			return
+		default:
+			waits = true
 		}
 	}
-	turn := c.Loop().Metrics().Turns + 1
+	p := &c.share.policy
 	switch {
-	case late == "":
-		m.late = 0
-		if next != poller.Never {
-			m.wakeBy(next)
-		}
-	case m.late != 0 && m.late != turn:
-		c.expire(late)
-	default:
-		if m.late == 0 {
-			m.late = turn
-		}
+	case waits && !m.polled():
 		m.wakeAt(now)
+		return
+	case waits:
+		next = min(next, now.Add(lookAgain))
+	default:
+		m.late, m.counts = 0, false
+		if m.left > 0 && (p.write > 0 || p.idle > 0) {
+			next = min(next, now.Add(p.lookEvery()))
+		}
 	}
+	if next != poller.Never {
+		m.wakeBy(next)
+	}
+}
+
+// polled reports whether there was a Poll since a bound was found to have passed. A
+// process that was stopped, or a callback that took long, makes us late, and perhaps those
+// whom the peer waits for.
+func (m *rarely) polled() bool {
+	turn := m.c.Loop().Metrics().Turns + 1
+	if m.late == 0 {
+		m.late = turn
+	}
+	return m.late != turn
+}
+
+// awaits reports whether b, which has passed, is to wait for a Poll: for one in any
+// case, and then until all is told that had come in time and may move it, be there so
+// much that many Polls are needed.
+func (m *rarely) awaits(b bound) bool {
+	n, ev := m.c.untold()
+	if b.once && !m.counts {
+		m.counts, m.awaited = true, n
+	}
+	switch {
+	case !m.polled():
+		return true
+	case ev&b.lifts == 0:
+		return false
+	}
+	// Of a peer that sends on and on only what was there: and what has no bytes, an end.
+	return !b.once || n == 0 || m.awaited > 0
 }
 
 // expire ends a connection that a timeout is over for. What the system has it

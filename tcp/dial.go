@@ -28,6 +28,8 @@ type dialing struct {
 	stop     func() bool   // forgets the context
 	cancel   context.CancelFunc
 	job      *loop.Job // that resolves the name
+	over     error     // the time is, and this says so; but answers are to be looked at first
+	polled   uint64    // the turn, plus one, in which that was found out
 	errs     attemptErrors
 }
 
@@ -102,7 +104,13 @@ func (d *dialing) bound(ctx context.Context, o *Options) {
 	}
 	if ctx.Done() != nil {
 		d.stop = context.AfterFunc(ctx, func() {
-			lp.Post(func() { d.fail(context.Cause(ctx)) })
+			lp.Post(func() {
+				if ctx.Err() == context.DeadlineExceeded {
+					d.late(context.Cause(ctx))
+				} else {
+					d.fail(context.Cause(ctx))
+				}
+			})
 		})
 	}
 }
@@ -128,6 +136,7 @@ func (d *dialing) resolve(ctx context.Context, host string) {
 }
 
 func (d *dialing) resolved(ips []netip.Addr, err error) {
+	d.job = nil
 	if err == nil && len(ips) == 0 {
 		err = &net.DNSError{Err: "no addresses", Name: d.addr, IsNotFound: true}
 	}
@@ -161,7 +170,30 @@ func (d *dialing) Flush() {
 }
 
 // Expired is the end of Options.Timeout.
-func (d *dialing) Expired(*loop.Timeout) { d.fail(os.ErrDeadlineExceeded) }
+func (d *dialing) Expired(*loop.Timeout) {
+	err := d.over
+	if err == nil {
+		err = os.ErrDeadlineExceeded
+	}
+	d.late(err)
+}
+
+// late ends a dial whose time is over, unless an answer has come and we were too
+// late to look: it says how the dial ends.
+func (d *dialing) late(err error) {
+	lp := d.c.Loop()
+	switch {
+	case !d.c.is(connecting) || d.c.Closing():
+	case d.job != nil && d.over == nil: // what was posted before this, the resolver's answer say, comes first
+		d.over = err
+		lp.Post(func() { d.late(err) })
+	case d.answered():
+		d.over = err
+		lp.SetTimeout(&d.timeout, lp.Poller().Now())
+	default:
+		d.fail(err)
+	}
+}
 
 // fail ends the dial with an error, besides those of the attempts.
 func (d *dialing) fail(err error) {

@@ -23,3 +23,19 @@ func HeldByLoop(lp *loop.Loop) int { return len(sharedOf(lp).held) }
 
 // SizeOfOutput is what a connection takes for what it has queued.
 const SizeOfOutput = unsafe.Sizeof(output{})
+
+// Kept is what the connections of lp keep for what they will queue next, in bytes: outputs
+// with the room they have for buffers, chunks, and lists.
+func Kept(lp *loop.Loop) (bytes int) {
+	s := sharedOf(lp)
+	for _, o := range s.spare {
+		bytes += int(SizeOfOutput) + cap(o.bufs)*int(unsafe.Sizeof([]byte(nil))) + cap(o.ends)*int(unsafe.Sizeof(end{}))
+	}
+	for _, free := range s.chunks.free {
+		for _, k := range free {
+			bytes += len(k.buf)
+		}
+		bytes += 8 * cap(free)
+	}
+	return bytes + 8*(cap(s.spare)+cap(s.busy)+cap(s.held))
+}

@@ -163,7 +163,36 @@ func (d *dialing) giveUp(a *attempt, err error) {
 // turn is a dialing when the next address is due.
 type turn dialing
 
-func (t *turn) Expired(*loop.Timeout) { (*dialing)(t).try() }
+// Expired has the next tried, unless an answer has come that a Poll is still to tell.
+func (t *turn) Expired(*loop.Timeout) {
+	d := (*dialing)(t)
+	lp := d.c.Loop()
+	if d.answered() {
+		lp.SetTimeout(&d.delay, lp.Poller().Now())
+		return
+	}
+	d.polled = 0
+	d.try()
+}
+
+// answered reports whether a Poll has still to tell how one of the attempts has ended.
+// Where streams cannot say so one more Poll has to do.
+func (d *dialing) answered() bool {
+	for _, a := range d.attempts {
+		f, ok := a.s.(poller.Foreteller)
+		if !ok {
+			turn := d.c.Loop().Metrics().Turns + 1
+			if d.polled == 0 {
+				d.polled = turn
+			}
+			return d.polled == turn
+		}
+		if _, ev := f.Untold(); ev != 0 {
+			return true
+		}
+	}
+	return false
+}
 
 // Connected is how an attempt has ended.
 func (a *attempt) Connected(err error) {

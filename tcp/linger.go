@@ -33,6 +33,30 @@ func (c *Conn) unacked() int {
 	return 0
 }
 
+// untold is what Polls have still to tell of c, as far as that is known; see
+// poller.Foreteller.
+func (c *Conn) untold() (n int, ev poller.Events) {
+	if f, ok := c.s.(poller.Foreteller); ok {
+		return f.Untold()
+	}
+	return 0, 0
+}
+
+// postpones reports whether the end of a drain, which is due, is to wait: for one
+// Poll in any case, as in review, and then until it is told that the system has room, or
+// that the peer has ended.
+func (m *rarely) postpones(now poller.Time) bool {
+	n, ev := m.c.untold()
+	at := now
+	if m.polled() {
+		if at = now.Add(lookAgain); ev&poller.Writable == 0 && (n > 0 || ev == 0) {
+			return false
+		}
+	}
+	m.c.Loop().SetTimeout(&m.linger, at)
+	return true
+}
+
 // linger ends our side and reads into nothing until the peer has acknowledged
 // that, or ended too.
 func (c *Conn) linger() {
@@ -44,6 +68,7 @@ func (c *Conn) linger() {
 	c.s.Start()
 	m := c.rare()
 	lp := c.Loop()
+	m.late = 0
 	m.unsent, m.moved, m.wait = c.unacked(), lp.Poller().Now(), firstLook
 	m.until = m.moved.Add(m.drain)
 	lp.SetTimeout(&m.linger, m.moved.Add(m.wait))
@@ -71,10 +96,8 @@ func (m *rarely) Expired(*loop.Timeout) {
 		m.look()
 	case c.is(lingering):
 		m.listen()
-	case c.Buffered() < m.unsent:
-		c.watchDrain()
 	default:
-		c.abandon(c.fail("close", os.ErrDeadlineExceeded))
+		m.stalls()
 	}
 }
 
@@ -86,9 +109,13 @@ func (m *rarely) look() {
 	lp := c.Loop()
 	now, left := lp.Poller().Now(), c.unacked()
 	if left < m.unsent {
-		m.unsent, m.moved = left, now
+		m.unsent, m.moved, m.late = left, now, 0
 	}
-	if over := m.drain > 0 && now.Sub(m.moved) >= m.drain; over || left == 0 {
+	over := m.drain > 0 && now.Sub(m.moved) >= m.drain
+	if over && left > 0 && m.postpones(now) {
+		return
+	}
+	if over || left == 0 {
 		if c.unackedBytes() > 0 {
 			m.err = c.losing(c.fail("close", os.ErrDeadlineExceeded))
 		}

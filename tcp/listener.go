@@ -259,12 +259,12 @@ func rawConn(s poller.Socket, h loop.Handle) (syscall.RawConn, error) {
 
 type rawSocket struct {
 	d poller.Descriptor
-	h loop.Handle // whose it is
+	h loop.Handle // whose it is; nil before there is one
 }
 
 // Control runs f with the descriptor, at once.
 func (r rawSocket) Control(f func(fd uintptr)) error {
-	if r.h.Closing() {
+	if r.h != nil && r.h.Closing() {
 		return net.ErrClosed
 	}
 	fd := r.d.Fd()

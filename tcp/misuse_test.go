@@ -39,6 +39,7 @@ var connMethods = map[string]func(c *tcp.Conn) error{
 	"SetKeepAlive":       func(c *tcp.Conn) error { return c.SetKeepAlive(true) },
 	"KeepAlive":          func(c *tcp.Conn) error { _, err := c.KeepAlive(); return err },
 	"SetKeepAlivePeriod": func(c *tcp.Conn) error { return c.SetKeepAlivePeriod(time.Second) },
+	"SetUserTimeout":     func(c *tcp.Conn) error { return c.SetUserTimeout(time.Second) },
 	"SetReadBuffer":      func(c *tcp.Conn) error { return c.SetReadBuffer(10_000) },
 	"ReadBufferSize":     func(c *tcp.Conn) error { _, err := c.ReadBufferSize(); return err },
 	"SetWriteBuffer":     func(c *tcp.Conn) error { return c.SetWriteBuffer(10_000) },
@@ -178,6 +179,8 @@ func TestArgumentsThatCannotBe(t *testing.T) {
 	for name, err := range map[string]error{
 		"SetKeepAlivePeriod(0)":  c.SetKeepAlivePeriod(0),
 		"SetKeepAlivePeriod(-1)": c.SetKeepAlivePeriod(-time.Second),
+		"SetUserTimeout(-1)":     c.SetUserTimeout(-1),
+		"SetUserTimeout(25 d)":   c.SetUserTimeout(25 * 24 * time.Hour),
 		"SetLinger(1)":           c.SetLinger(1),
 		"WriteBuffers(nil)":      c.WriteBuffers(nil, nil),
 	} {

@@ -4,6 +4,7 @@ package tcp
 // Dial on; before that the answer is syscall.ENOTCONN.
 
 import (
+	"fmt"
 	"math"
 	"net"
 	"syscall"
@@ -94,6 +95,35 @@ func (c *Conn) SetKeepAlivePeriod(d time.Duration) error {
 		return err
 	}
 	return c.set("tcp.Conn.SetKeepAlivePeriod", poller.KeepAliveInterval, s)
+}
+
+// SetUserTimeout sets how long what was sent may stay unacknowledged, or wait for a
+// peer that has no room, before the system ends the connection (RFC 5482;
+// TCP_USER_TIMEOUT), in milliseconds, rounded up: OnClose then has
+// syscall.ETIMEDOUT. 0 leaves it to the system, which on Linux tries for a quarter of an hour.
+// A time that is negative or longer than 2^31-1 ms is os.ErrInvalid.
+//
+// It is the system's own [Conn.SetWriteTimeout], goes on when Close has been called, and also
+// decides how long keep-alive probes a silent peer. Linux and the simulator have it; macOS, FreeBSD from
+// 14 on and Windows from 10 on have one that counts in seconds or concerns what is sent again only;
+// elsewhere it is errors.ErrUnsupported.
+func (c *Conn) SetUserTimeout(d time.Duration) error {
+	const method = "tcp.Conn.SetUserTimeout"
+	c.Loop().Check(method)
+	if err := validUserTimeout(d); err != nil && !c.is(finished) {
+		return c.fail("set", err)
+	}
+	return c.set(method, poller.UserTimeout, int((d+time.Millisecond-1)/time.Millisecond))
+}
+
+// userTimeoutMost is what fits the system's 32 bits, 24 days.
+const userTimeoutMost = math.MaxInt32 * time.Millisecond
+
+func validUserTimeout(d time.Duration) error {
+	if d < 0 || d > userTimeoutMost {
+		return fmt.Errorf("UserTimeout of %v: %w", d, errInvalid)
+	}
+	return nil
 }
 
 // SetReadBuffer sets the size of the system's receive buffer, in bytes

@@ -2,19 +2,24 @@ package tcp
 
 // Sizes of what is queued.
 const (
-	chunkSize   = 64 << 10 // of the chunks that the connections of a loop share
 	directWrite = 16 << 10 // from here on a system call costs less than the copy
-	spareMost   = 1024     // outputs that are kept: a message to so many at once allocates nothing
-	chunksMost  = 32       // chunks that are kept
+
+	// copiedMost is the largest of a caller's buffers that is copied: one more in the
+	// queue, and in the system call, costs more, and takes more memory.
+	copiedMost = 128
 
 	// smallChunk is what each output has of its own. It makes an output 2 KiB, so that
 	// each begins with a line of the cache.
-	smallChunk = 2<<10 - 128
+	smallChunk = 2<<10 - 136
 )
 
 // buffersPerSend is what one connection may send before it is the turn of others, and
 // those who wait for a buffer to be sent are told: as many as a system call takes.
-const buffersPerSend = 64
+const (
+	buffersPerSend = 64
+	bytesPerSend   = 1 << 20 // but for a buffer that is larger: what is in flight takes memory until all of it is sent
+	pieceSize      = bytesPerSend / 4
+)
 
 // An output is what a connection has queued. Idle connections have none.
 //
@@ -33,22 +38,15 @@ type output struct {
 	bufs   [][]byte // in order; those before head are gone
 	ends   []end    // what is to be done when the buffer of the same index is sent
 	head   int
-	taken  int // how many of those in flight the system had when they were given up
+	open   *chunk // that has room for what is queued next, or nil
+	taken  int    // how many of those in flight the system had when they were given up
 }
 
 // An end is what follows the sending of a buffer.
 type end struct {
 	done func(error)
-	own  ownership
+	in   *chunk // where the buffer lies; nil is the caller's memory
 }
-
-type ownership uint8
-
-const (
-	callers ownership = iota // the caller's memory
-	ours                     // may be appended to: output.small, or memory of its own
-	pooled                   // one of the shared chunks
-)
 
 func (s *shared) take(c *Conn) *output {
 	var o *output
@@ -57,6 +55,7 @@ func (s *shared) take(c *Conn) *output {
 	} else {
 		o, s.spare[n] = s.spare[n], nil
 		s.spare = s.spare[:n]
+		s.leastSpare = min(s.leastSpare, n)
 	}
 	o.c, o.at = c, int32(len(s.busy))
 	s.busy = append(s.busy, o)
@@ -70,25 +69,14 @@ func (s *shared) put(o *output) {
 	s.busy[n] = nil
 	s.busy = s.busy[:n]
 	o.c, o.held = nil, 0
+	if cap(o.bufs) > slotsKept {
+		o.bufs, o.ends = nil, nil
+	}
 	if len(s.spare) < spareMost {
 		s.spare = append(s.spare, o)
 	}
-}
-
-func (s *shared) takeChunk() []byte {
-	n := len(s.chunks)
-	if n == 0 {
-		return make([]byte, 0, chunkSize)
-	}
-	b := s.chunks[n-1]
-	s.chunks[n-1] = nil
-	s.chunks = s.chunks[:n-1]
-	return b
-}
-
-func (s *shared) putChunk(b []byte) {
-	if len(s.chunks) < chunksMost {
-		s.chunks = append(s.chunks, b[:0])
+	if len(s.spare) > spareRest {
+		s.keepLess()
 	}
 }
 
@@ -100,35 +88,90 @@ func (o *output) copy(p []byte, s *shared) {
 		return
 	}
 	o.line()
-	if last := len(o.bufs) - 1; last >= o.head+o.flight && o.ends[last].own != callers && o.ends[last].done == nil {
-		b := o.bufs[last]
-		n := min(cap(b)-len(b), len(p))
-		o.bufs[last] = append(b, p[:n]...)
-		p = p[n:]
+	if p = p[o.extend(p):]; len(p) > 0 {
+		o.place(p, s)
 	}
-	switch {
-	case len(p) == 0:
-	case len(p) <= chunkSize:
-		o.add(append(s.takeChunk(), p...), end{own: pooled})
-	default:
-		o.add(append([]byte(nil), p...), end{own: ours})
+}
+
+// extend adds to the last buffer as much of p as that has room for, if it is ours and
+// nobody waits for it.
+func (o *output) extend(p []byte) (n int) {
+	last := len(o.bufs) - 1
+	if last < o.head+o.flight || o.ends[last].in == nil || o.ends[last].done != nil {
+		return 0
+	}
+	b := o.bufs[last]
+	n = min(cap(b)-len(b), len(p))
+	o.bufs[last] = append(b, p[:n]...)
+	o.ends[last].in.use(n)
+	return n
+}
+
+// place puts p in a buffer of its own, in the chunk that has room for it or a new
+// one. That is the larger the more is queued, so that memory follows what is queued: large
+// chunks are for those who write much.
+func (o *output) place(p []byte, s *shared) {
+	for len(p) > mostChunk { // pieces, so that memory goes as it is sent
+		piece := append([]byte(nil), p[:min(len(p), pieceSize)]...)
+		o.add(piece, end{in: &chunk{class: unpooled, users: 1}})
+		p = p[len(piece):]
+	}
+	if len(p) == 0 {
+		return
+	}
+	k := o.open
+	if k == nil || len(k.buf)-k.used < len(p) {
+		k = s.chunks.take(max(len(p), min(o.queued/4, mostChunk)))
+		o.open = k
+	}
+	b := k.buf[k.used:]
+	k.users++
+	k.use(copy(b, p))
+	o.add(b[:len(p)], end{in: k})
+}
+
+// use notes that n bytes more are used.
+func (k *chunk) use(n int) {
+	if k != &ownSmall { // which every loop has
+		k.used += n
+	}
+}
+
+// leave notes that a buffer is gone that lay in k.
+func (o *output) leave(k *chunk, s *shared) {
+	if k == &ownSmall {
+		return
+	}
+	if k.users--; k.users > 0 {
+		return
+	}
+	if o.open == k {
+		o.open = nil
+	}
+	s.chunks.put(k)
+	if s.chunks.bytes > chunksRest {
+		s.keepLess()
 	}
 }
 
 // line puts what is in small where other buffers can be put behind it.
 func (o *output) line() {
 	if o.only > 0 {
-		o.add(o.small[:o.only], end{own: ours})
+		o.add(o.small[:o.only], end{in: &ownSmall})
 		o.only = 0
 	}
 }
 
-// keep queues the caller's own buffers; done is for when the last of them is
-// sent.
-func (o *output) keep(bufs [][]byte, done func(error)) {
-	o.line()
+// keep queues the caller's own buffers, and copies of small ones; done is for when the
+// last of them is sent.
+func (o *output) keep(bufs [][]byte, done func(error), s *shared) {
 	for _, b := range bufs {
-		if len(b) > 0 {
+		switch {
+		case len(b) == 0:
+		case len(b) <= copiedMost:
+			o.copy(b, s)
+		default:
+			o.line()
 			o.queued += len(b)
 			o.add(b, end{})
 		}
@@ -136,6 +179,7 @@ func (o *output) keep(bufs [][]byte, done func(error)) {
 	if done == nil {
 		return
 	}
+	o.line()
 	if last := len(o.ends) - 1; last >= o.head+o.flight && o.ends[last].done == nil {
 		o.ends[last].done = done
 	} else {
@@ -155,13 +199,18 @@ func (o *output) launch() [][]byte {
 		copy(o.ends, o.ends[o.head:])
 		clear(o.bufs[n:])
 		clear(o.ends[n:])
-		o.bufs, o.ends, o.head = o.bufs[:n], o.ends[:n], 0
+		o.bufs, o.ends, o.head = fit(o.bufs[:n]), fit(o.ends[:n]), 0
 	}
 	bufs := o.bufs[o.head:min(o.head+buffersPerSend, len(o.bufs))]
-	o.flight = len(bufs)
-	for _, b := range bufs {
-		o.queued -= len(b)
+	n := 0
+	for i, b := range bufs {
+		if n += len(b); n > bytesPerSend && i > 0 {
+			n, bufs = n-len(b), bufs[:i]
+			break
+		}
 	}
+	o.flight = len(bufs)
+	o.queued -= n
 	return bufs
 }
 
@@ -195,8 +244,8 @@ func (o *output) landed(err error, c *Conn) {
 		b, e := o.bufs[i], o.ends[i]
 		o.bufs[i], o.ends[i] = nil, end{}
 		c.uncount(o, len(b))
-		if e.own == pooled {
-			c.share.putChunk(b)
+		if e.in != nil {
+			o.leave(e.in, c.share.shared)
 		}
 		if e.done != nil {
 			c.done(e.done, err)

@@ -26,6 +26,9 @@ func (o *Options) policy() (policy, error) {
 	if !o.Watermarks.valid() || !o.QueueLimit.valid() {
 		return policy{}, errInvalid
 	}
+	if err := validUserTimeout(o.UserTimeout); err != nil {
+		return policy{}, err
+	}
 	return policy{
 		marks: o.Watermarks, limit: o.QueueLimit,
 		idle: max(o.IdleTimeout, 0), read: max(o.ReadTimeout, 0), write: max(o.WriteTimeout, 0),

@@ -40,8 +40,11 @@ func (m *rarely) listen() {
 		next = min(next, m.until)
 	}
 	if now >= next {
-		c.leave()
-		return
+		if _, ev := c.untold(); ev&poller.Readable == 0 || m.drain > 0 && now >= m.until {
+			c.leave()
+			return
+		}
+		next = now.Add(lookAgain) // it has talked, and we are late
 	}
 	lp.SetTimeout(&m.linger, next)
 }

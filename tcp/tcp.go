@@ -30,6 +30,11 @@
 // PauseRead slows down whoever causes the output. [Pipe] does all this between two
 // connections.
 //
+// The memory of what is queued is less than four times that, besides 2 KiB for each
+// connection that has something queued, some 100 bytes for each of the caller's own buffers, and 1 MiB at
+// most that the system is being given. What a loop keeps of it for later use goes back to
+// the heap in quiet times: within some seconds all but about half a MiB.
+//
 // # Timeouts
 //
 // Options.IdleTimeout, ReadTimeout and WriteTimeout end connections on which
@@ -158,6 +163,10 @@ type Options struct {
 	// one whose descriptor SyscallConn has given away. errors.ErrUnsupported in the simulator, which
 	// has no descriptors.
 	Control func(network, address string, c syscall.RawConn) error
+	// UserTimeout is how long what was sent may stay unacknowledged, or wait for a
+	// peer that has no room, before the system ends the connection; see
+	// [Conn.SetUserTimeout]. 0 leaves it to the system.
+	UserTimeout time.Duration
 
 	// ReadBuffer and WriteBuffer are the sizes of the system's buffers, in bytes; 0 leaves them to
 	// the system.
@@ -175,13 +184,13 @@ type Options struct {
 	Timeout time.Duration
 
 	// DrainTimeout bounds how long Close waits for a peer that takes nothing of
-	// what is queued. It is looked at once in that time, so that it may be up to
-	// twice as long after the last byte that the peer took. 0 is 30 s, negative
-	// is no bound.
+	// what is left: acknowledges nothing, as far as the backend can tell, or else lets the
+	// system take nothing. It is looked at four times within that time, so that it may
+	// be a quarter longer. 0 is 30 s, negative is no bound.
 	DrainTimeout time.Duration
 
-	// IdleTimeout ends a connection on which nothing has been received and nothing
-	// sent for so long; see [Conn.SetIdleTimeout]. 0 is no bound, and so it is
+	// IdleTimeout ends a connection on which nothing has been received, and the peer
+	// has taken nothing, for so long; see [Conn.SetIdleTimeout]. 0 is no bound, and so it is
 	// below.
 	IdleTimeout time.Duration
 
@@ -189,8 +198,8 @@ type Options struct {
 	// long; see [Conn.SetReadTimeout].
 	ReadTimeout time.Duration
 
-	// WriteTimeout ends a connection whose peer has taken nothing of what is
-	// queued for so long; see [Conn.SetWriteTimeout].
+	// WriteTimeout ends a connection whose peer has taken nothing of what it has
+	// to take for so long; see [Conn.SetWriteTimeout].
 	WriteTimeout time.Duration
 
 	// Watermarks tell when a connection has much queued; see there.
@@ -230,29 +239,32 @@ func (o *Options) socket() *poller.Options {
 	}
 	return &poller.Options{
 		Backlog: o.Backlog, NoReuseAddr: o.NoReuseAddr, ReusePort: o.ReusePort, V6Only: o.V6Only,
-		Delay: o.Delay, KeepAlive: o.KeepAlive, RecvBuffer: o.ReadBuffer, SendBuffer: o.WriteBuffer,
+		Delay: o.Delay, KeepAlive: o.KeepAlive, UserTimeout: o.UserTimeout, RecvBuffer: o.ReadBuffer, SendBuffer: o.WriteBuffer,
 		Local: poller.AddrOf(o.LocalAddr), ReuseAddr: o.ReuseAddr, KeepAliveConfig: o.KeepAliveConfig,
 	}
 }
 
 // shared is what the connections of a loop share.
 type shared struct {
-	latest    *origin
-	busy      []*output // those that connections have
-	spare     []*output // unused ones
-	chunks    [][]byte
-	queued    int         // bytes in those
-	loopLimit *QueueLimit // of all of them
-	over      bool        // more is queued than that
-	held      []*Conn     // do not read, as that is so
-	unheard   unheard
+	latest     *origin
+	busy       []*output // those that connections have
+	lp         *loop.Loop
+	spare      []*output // unused ones
+	leastSpare int       // how few of them there were since the last look
+	chunks     chunks
+	look       loop.Timeout // when there was quiet; see keepLess
+	queued     int          // bytes in those
+	loopLimit  *QueueLimit  // of all of them
+	over       bool         // more is queued than that
+	held       []*Conn      // do not read, as that is so
+	unheard    unheard
 }
 
 type sharedKey struct{}
 
 func sharedOf(lp *loop.Loop) *shared {
 	return lp.Local(sharedKey{}, func() any {
-		return new(shared)
+		return &shared{lp: lp}
 	}).(*shared)
 }
 

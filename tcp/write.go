@@ -38,7 +38,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 	rest := p
 	if len(p) >= directWrite && c.out == nil && !c.is(connecting) {
 		rest = p[c.s.TrySend(p):]
-		c.progressed()
+		c.took(len(p) - len(rest))
 	}
 	c.admit(len(rest))
 	c.hold()
@@ -57,7 +57,7 @@ func (c *Conn) WriteString(s string) (int, error) {
 	return c.Write(unsafe.Slice(unsafe.StringData(s), len(s)))
 }
 
-// WriteBuffers queues bufs without copying them: they, not the slice that holds them, must not
+// WriteBuffers queues bufs without copying them, but for small ones: they, not the slice that holds them, must not
 // change until done is called, which is once, from the loop, and in the order of
 // the writes: with nil when the system has taken all of them, or else with the reason why not,
 // which does not say that none were taken. A nil done is allowed. Errors are those
@@ -80,7 +80,7 @@ func (c *Conn) WriteBuffers(bufs [][]byte, done func(error)) error {
 	}
 	c.admit(n)
 	c.hold()
-	c.output().keep(bufs, done)
+	c.output().keep(bufs, done, c.share.shared)
 	c.count(n)
 	c.schedule()
 	return nil

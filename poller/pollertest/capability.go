@@ -9,6 +9,11 @@ import (
 // What only some backends can do; the others skip.
 var capabilityClauses = []clause{
 	{name: "Acker_tells_what_has_arrived", test: acked, both: true},
+	{name: "Foreteller_tells_of_data_and_of_the_end", test: foretold, both: true},
+	{name: "Foreteller_tells_of_a_dial", test: foretoldDial, both: true},
+	{name: "Foreteller_tells_of_a_send", test: foretoldSend, both: true},
+	{name: "Foreteller_tells_of_a_reset", test: foretoldReset},
+	{name: "Foreteller_tells_of_more_than_one_Poll_tells", test: foretoldMany},
 	{name: "Pender_tells_what_was_put_off", test: pending},
 	{name: "Meter_counts_events", test: metered},
 }

@@ -33,6 +33,7 @@ var streamOptions = []optionCase{
 	{o: poller.KeepAliveIdle, good: []int{7, 60}, bad: []int{-1, 0}},
 	{o: poller.KeepAliveInterval, good: []int{7, 60}, bad: []int{-1, 0}},
 	{o: poller.KeepAliveCount, good: []int{3, 9}, bad: []int{-1, 0}, perhaps: true},
+	{o: poller.UserTimeout, good: []int{5000, 0, 90_000}, bad: []int{-1}, perhaps: true},
 	{o: poller.Linger, good: []int{5, 0, -1}, bad: []int{-2}},
 	{o: poller.RecvBuffer, good: []int{10_000, 1 << 16}, bad: []int{-1}, atLeast: true},
 	{o: poller.SendBuffer, good: []int{10_000, 1 << 16}, bad: []int{-1}, atLeast: true},
@@ -49,6 +50,7 @@ var packetOptions = []optionCase{
 	{o: poller.MulticastLoop, good: flags, bad: nonFlags},
 	{o: poller.NoDelay},
 	{o: poller.KeepAliveIdle},
+	{o: poller.UserTimeout},
 	{o: poller.BacklogSize},
 }
 

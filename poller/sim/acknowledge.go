@@ -86,7 +86,7 @@ func (p *pipe) acknowledge(n int, fin bool) {
 	p.cover(a)
 	if a.at == poller.Never && p.askWait == 0 {
 		p.askWait, p.askSince = retryFirst, w.now
-		w.queue.push(w.now+p.askWait, evAskAgain, p, 0)
+		w.queue.push(p.again(p.askWait, p.askSince), evAskAgain, p, 0)
 	}
 	p.await()
 }
@@ -115,11 +115,11 @@ func (p *pipe) askAgain() {
 		a.at = back.arrival(0) + back.back.delay()
 		p.cover(a)
 		p.await()
-	case w.now-p.askSince >= giveUp:
+	case w.now-p.askSince >= p.giveUp():
 		p.src.dies(eTIMEDOUT)
 	default:
 		p.askWait = min(2*p.askWait, retryMost)
-		w.queue.push(w.now+p.askWait, evAskAgain, p, 0)
+		w.queue.push(p.again(p.askWait, p.askSince), evAskAgain, p, 0)
 	}
 }
 

@@ -28,6 +28,7 @@ const (
 	evAck      // pipe: the sender learns that bytes have arrived
 	evAskAgain // pipe: it has not learned it
 	evReset    // stream: a reset arrives
+	evPatience // pipe: the user timeout of what the receiver has no room for
 	evProbe    // stream: keep-alive
 	evReady    // stream, packet: what was put off goes on
 

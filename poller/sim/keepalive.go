@@ -13,7 +13,7 @@ func (s *stream) probe(until poller.Time) {
 	if until < first {
 		return
 	}
-	s.probing, s.probes = true, 0
+	s.probing, s.probes, s.quiet = true, 0, s.h.w.now
 	s.h.w.queue.push(first, evProbe, s, 0)
 }
 
@@ -31,7 +31,14 @@ func (s *stream) probed() {
 		}
 		return
 	}
-	if s.probes++; s.probes > s.opt.count {
+	// With a user timeout that decides, and not the count of probes (tcp_keepalive_timer
+	// in net/ipv4/tcp_timer.c).
+	s.probes++
+	over := s.probes > s.opt.count
+	if limit := s.userTimeout(); limit > 0 {
+		over = s.probes > 1 && s.h.w.now-s.quiet >= limit
+	}
+	if over {
 		s.dies(eTIMEDOUT)
 		return
 	}

@@ -18,6 +18,7 @@ type options struct {
 	ttl, multicastTTL, class      uint8
 	linger                        int32 // -1: off
 	idle, interval, count         int32 // of keep-alive, in seconds
+	userTimeout                   int32 // milliseconds; 0: none
 	recvBuffer, sendBuffer        int32 // bytes
 	multicastInterface            int32
 }
@@ -48,6 +49,9 @@ func (t *options) from(o *poller.Options, cfg *Config) {
 		if c.Count > 0 {
 			t.count = int32(c.Count)
 		}
+	}
+	if o.UserTimeout > 0 {
+		t.userTimeout = int32(min((o.UserTimeout-1)/time.Millisecond+1, 1<<31-1))
 	}
 	if o.RecvBuffer > 0 {
 		t.recvBuffer = bufferSize(o.RecvBuffer, recvBufferLeast)
@@ -110,6 +114,8 @@ func (s *socket) SetOption(o poller.Option, v int) error {
 		t.interval = int32(v)
 	case poller.KeepAliveCount:
 		t.count = int32(v)
+	case poller.UserTimeout:
+		t.userTimeout = int32(v)
 	case poller.TTL:
 		t.ttl = uint8(v)
 	case poller.TrafficClass:
@@ -147,6 +153,8 @@ func (s *socket) Option(o poller.Option) (int, error) {
 		return int(t.interval), nil
 	case poller.KeepAliveCount:
 		return int(t.count), nil
+	case poller.UserTimeout:
+		return int(t.userTimeout), nil
 	case poller.Linger:
 		return int(t.linger), nil
 	case poller.RecvBuffer:
@@ -172,7 +180,7 @@ func (s *socket) has(o poller.Option) bool {
 	switch o {
 	case poller.KeepAlive, poller.Linger, poller.RecvBuffer, poller.SendBuffer, poller.Broadcast:
 		return true
-	case poller.NoDelay, poller.KeepAliveIdle, poller.KeepAliveInterval, poller.KeepAliveCount:
+	case poller.NoDelay, poller.KeepAliveIdle, poller.KeepAliveInterval, poller.KeepAliveCount, poller.UserTimeout:
 		return s.kind != packetSocket && s.family != unixDomain
 	case poller.TTL, poller.TrafficClass:
 		return s.family != unixDomain
@@ -203,7 +211,7 @@ func inRange(o poller.Option, v int) bool {
 	case poller.KeepAliveCount:
 		return v >= 1 && v <= 127
 	}
-	return v >= 0
+	return v >= 0 && v <= 1<<31-1
 }
 
 func flag(b bool) int {

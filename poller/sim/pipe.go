@@ -20,6 +20,7 @@ type pipe struct {
 	queued   int
 	fin      finState
 	blocked  bool        // the sender waits for the receiver to read
+	waited   poller.Time // since when, if it has a user timeout
 	retrying bool        // or for a network that works
 	stopped  bool        // nothing more is sent
 	broken   bool        // nor does anything arrive that was
@@ -111,7 +112,7 @@ func (p *pipe) transmit() {
 		n := max(0, min(p.queued, p.window(), segmentMost))
 		fin := p.fin == finWanted && n == p.queued
 		if n == 0 && !fin {
-			p.blocked = p.queued > 0
+			p.block()
 			return
 		}
 		if !p.send(n, fin) {
@@ -175,6 +176,8 @@ func (p *pipe) happen(k kind, arg int64) {
 		p.askAgain()
 	case evRetry:
 		p.retry()
+	case evPatience:
+		p.outOfPatience()
 	}
 }
 
@@ -224,7 +227,7 @@ func (p *pipe) backOff() {
 		p.wait, p.since = retryFirst, w.now
 	}
 	p.retrying = true
-	w.queue.push(w.now+p.wait, evRetry, p, 0)
+	w.queue.push(p.again(p.wait, p.since), evRetry, p, 0)
 	p.wait = min(2*p.wait, retryMost)
 }
 
@@ -232,7 +235,7 @@ func (p *pipe) retry() {
 	p.retrying = false
 	switch {
 	case p.stopped:
-	case p.conn.w.now-p.since < giveUp:
+	case p.conn.w.now-p.since < p.giveUp():
 		p.transmit()
 	case p.src.gone:
 		p.discard()

@@ -34,7 +34,8 @@ type stream struct {
 	shut     bool // Shutdown is done
 	probing  bool
 	probes   int32
-	recvCap  int // bytes of the system's buffers
+	quiet    poller.Time // since when the peer does not answer, while probing
+	recvCap  int         // bytes of the system's buffers
 	sendCap  int
 
 	busy    bool // a Send is in flight

@@ -1,0 +1,34 @@
+package poller
+
+import "golang.org/x/sys/windows"
+
+// Untold looks at the operations: one that is over has not been told until it is out of
+// the port.
+func (s *stream) Untold() (n int, ev Events) {
+	switch {
+	case s.closed:
+		return 0, 0
+	case s.dialing:
+		if s.failing || s.recv.over() {
+			return 0, Writable
+		}
+		return 0, 0
+	}
+	if s.started && !s.ended {
+		n = arrived(s.h, &s.p.scratch)
+		if n > 0 || s.readable || s.recv.over() {
+			ev = Readable
+		}
+	}
+	if o := s.out; o != nil && o.busy && (!o.op.out || o.op.over()) {
+		ev |= Writable
+	}
+	return n, ev
+}
+
+// over reports whether the system has ended an operation that it was given.
+func (o *op) over() bool {
+	return o.out && o.Internal != uintptr(windows.STATUS_PENDING)
+}
+
+var _ Foreteller = (*stream)(nil)
