@@ -83,6 +83,12 @@ import (
 // must not make: Run inside Run, and Close.
 var ErrRunning = errors.New("loop: already running")
 
+// ErrOffLoop is the answer to a call from a goroutine that is not the loop's, where it
+// is found out: while the loop waits for events, and in debug builds always. The error
+// that wraps it begins with the name of the method, which has done nothing. Loop.Post
+// is the way to call it from there.
+var ErrOffLoop = errors.New("called off the loop's goroutine; use Loop.Post")
+
 // Options are what a Loop is made with. The zero value works.
 type Options struct {
 	// Poller is the event queue to own; nil opens the system's best, or what the
@@ -160,12 +166,13 @@ type Loop struct {
 	waited      time.Duration
 	measureIdle bool // here, as the poller cannot
 
-	running  atomic.Bool
-	stop     atomic.Bool
-	sleeping atomic.Bool // nobody looks at mail or stop before Poll returns
-	closed   bool
-	ctx      context.Context // of RunContext, while it runs; nil if it cannot end
-	owner    owner
+	running atomic.Bool
+	stop    atomic.Bool
+	sleep   atomic.Uint32 // awake or not
+	waits   uint32        // what sleep is while we poll
+	closed  bool
+	ctx     context.Context // of RunContext, while it runs; nil if it cannot end
+	owner   owner
 }
 
 // New returns a Loop. The errors are those of opening the poller.
@@ -190,7 +197,8 @@ func New(o Options) (*Loop, error) {
 	l.resolver = resolverOf(o.Resolver, p)
 	l.now = p.Now()
 	l.timers.init(l.now)
-	l.sleeping.Store(true)
+	l.sleep.Store(asleep)
+	l.watchSleep()
 	return l, nil
 }
 
@@ -224,7 +232,9 @@ func (systemResolver) LookupNetIP(ctx context.Context, network, host string) ([]
 // poll calls back, when one of those first asked for it; after the poll, when it is first
 // asked for. UpdateNow reads the clock afresh. It does not follow the wall clock.
 func (l *Loop) Now() poller.Time {
-	l.Check("loop.Loop.Now")
+	if l.Check("loop.Loop.Now") != nil {
+		return 0
+	}
 	if l.stale {
 		return l.UpdateNow()
 	}
@@ -233,7 +243,9 @@ func (l *Loop) Now() poller.Time {
 
 // UpdateNow reads the clock, for callbacks that have run long.
 func (l *Loop) UpdateNow() poller.Time {
-	l.Check("loop.Loop.UpdateNow")
+	if l.Check("loop.Loop.UpdateNow") != nil {
+		return 0
+	}
 	l.updateNow()
 	return l.now
 }
@@ -259,7 +271,9 @@ type Metrics struct {
 
 // Metrics reads the counters.
 func (l *Loop) Metrics() Metrics {
-	l.Check("loop.Loop.Metrics")
+	if l.Check("loop.Loop.Metrics") != nil {
+		return Metrics{}
+	}
 	m := Metrics{Turns: l.turns, Callbacks: l.callbacks, Idle: l.waited}
 	if c, ok := l.poller.(poller.Meter); ok {
 		m.Events = c.Events()
@@ -273,7 +287,9 @@ func (l *Loop) Metrics() Metrics {
 // are the results of jobs. It must not be called while the loop runs
 // (ErrRunning); again, it returns net.ErrClosed.
 func (l *Loop) Close() error {
-	l.Check("loop.Loop.Close")
+	if err := l.Check("loop.Loop.Close"); err != nil {
+		return err
+	}
 	if l.closed {
 		return net.ErrClosed
 	}

@@ -112,18 +112,13 @@ func (l *Loop) Stop() {
 	l.interrupt()
 }
 
-// interrupt wakes the loop if it sleeps.
-func (l *Loop) interrupt() {
-	if l.sleeping.Load() && l.sleeping.CompareAndSwap(true, false) {
-		l.mail.wake(l.poller)
-	}
-}
-
 // Alive reports whether anything is left that could call back: an active
 // handle that is referenced, a handle that is closing, an operation in flight,
 // or a posted function.
 func (l *Loop) Alive() bool {
-	l.Check("loop.Loop.Alive")
+	if l.Check("loop.Loop.Alive") != nil {
+		return false
+	}
 	return l.alive()
 }
 
@@ -136,7 +131,9 @@ func (l *Loop) alive() bool {
 // alive has nothing to wait for: 0. With Fd it lets another event loop wait for
 // this one.
 func (l *Loop) Timeout() time.Duration {
-	l.Check("loop.Loop.Timeout")
+	if l.Check("loop.Loop.Timeout") != nil {
+		return 0
+	}
 	if l.pending() {
 		return 0
 	}
@@ -169,7 +166,7 @@ func (l *Loop) enter() error {
 		return net.ErrClosed
 	}
 	l.owner.enter()
-	l.sleeping.Store(false)
+	l.sleep.Store(awake)
 	return nil
 }
 
@@ -178,7 +175,7 @@ func (l *Loop) enter() error {
 // from this turn, a Post that came too late for it say.
 func (l *Loop) leave() {
 	l.owner.leave()
-	l.sleeping.Store(true)
+	l.sleep.Store(asleep)
 	if l.busy() || l.pending() {
 		l.interrupt()
 	}
@@ -249,7 +246,7 @@ func (l *Loop) wait(deadline poller.Time) error {
 		return l.poller.Poll(atOnce)
 	}
 	l.yield()
-	l.sleeping.Store(true)
+	l.lieDown()
 	// What was posted, stopped or cancelled before we said so woke nobody.
 	if l.stop.Load() || l.mail.any() || l.ctx != nil && l.ctx.Err() != nil {
 		deadline = atOnce
@@ -259,8 +256,8 @@ func (l *Loop) wait(deadline poller.Time) error {
 		began = l.poller.Now()
 	}
 	err := l.poller.Poll(deadline)
-	l.sleeping.Store(false)
-	if l.measureIdle {
+	l.getUp()
+	if l.measureIdle && deadline > began {
 		l.waited += l.poller.Now().Sub(began)
 	}
 	return err

@@ -99,7 +99,7 @@ func TestLastLookBeforeSleep(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l.sleeping.Store(false)
+		l.sleep.Store(awake)
 		late(l)
 		if err := l.wait(poller.Never); err != nil {
 			t.Fatal(err)

@@ -37,7 +37,9 @@ type Watch struct {
 // and should not block.
 func (l *Loop) Watch(fd uintptr, ev Events, fn func(w *Watch, ev Events)) (*Watch, error) {
 	const op = "loop: watch"
-	l.Check("loop.Loop.Watch")
+	if err := l.Check("loop.Loop.Watch"); err != nil {
+		return nil, err
+	}
 	if fn == nil {
 		return nil, invalid(op)
 	}
@@ -57,7 +59,9 @@ func (l *Loop) Watch(fd uintptr, ev Events, fn func(w *Watch, ev Events)) (*Watc
 
 // Set changes what is watched for; 0 pauses, and the Watch is then not active.
 func (w *Watch) Set(ev Events) error {
-	w.lp.Check("loop.Watch.Set")
+	if err := w.lp.Check("loop.Watch.Set"); err != nil {
+		return err
+	}
 	if w.Closing() {
 		return errClosedHandle
 	}
@@ -70,7 +74,9 @@ func (w *Watch) Set(ev Events) error {
 
 // Close stops watching; OnClose follows.
 func (w *Watch) Close() error {
-	w.lp.Check("loop.Watch.Close")
+	if err := w.lp.Check("loop.Watch.Close"); err != nil {
+		return err
+	}
 	if !w.lp.BeginClose(w) {
 		return errClosedHandle
 	}

@@ -50,7 +50,9 @@ var ErrJobExited = errors.New("loop: job ended by runtime.Goexit")
 // will be called.
 func Work[T any](ctx context.Context, lp *Loop, job func(context.Context) (T, error), done func(T, error)) (*Job, error) {
 	const op = "loop: work"
-	lp.Check("loop.Work")
+	if err := lp.Check("loop.Work"); err != nil {
+		return nil, err
+	}
 	if lp == nil || job == nil || done == nil || ctx == nil {
 		return nil, invalid(op)
 	}
@@ -98,7 +100,9 @@ const (
 // context.Canceled, not from inside Cancel. It reports false for a job that has
 // begun or ended, whose result done gets, or got. It belongs to the loop's goroutine.
 func (j *Job) Cancel() bool {
-	j.lp.Check("loop.Job.Cancel")
+	if j.lp.Check("loop.Job.Cancel") != nil {
+		return false
+	}
 	return j.drop(context.Canceled)
 }
 

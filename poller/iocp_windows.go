@@ -38,6 +38,7 @@ const (
 // operations has completed.
 type iocp struct {
 	port
+	sleeper
 	scratch  scratch
 	live     []endpoint
 	inflight int // operations that the system has
@@ -112,7 +113,9 @@ func (p *iocp) Poll(deadline Time) error {
 	}
 	// What becomes ready in this Poll has its turn in the next.
 	ready := p.ready.len()
-	if err := p.wait(deadline); err != nil {
+	err := p.wait(deadline)
+	p.rise()
+	if err != nil {
 		return err
 	}
 	if p.n > 0 && p.woken.Load() {

@@ -112,7 +112,8 @@ func (q *queue) Wake() error {
 	return q.waker.Wake(q.kq)
 }
 
-// MeasureWaits has wait add to d how long it took.
+// MeasureWaits has wait add to d how long it has blocked. It then looks before it does: a
+// wait that finds something at once has not waited, however long the call took.
 func (q *queue) MeasureWaits(d *time.Duration) { q.waits = d }
 
 func (q *queue) recv(fd int32, b []byte) (int, errno) { return recv(fd, b) }
@@ -129,10 +130,13 @@ func (q *queue) wait(deadline Time) (int, error) {
 	if len(q.reports) > 0 {
 		deadline = 0
 	}
-	for {
-		now := q.Now()
-		n, e := q.kevent(now, deadline)
-		if q.waits != nil && deadline > now {
+	for look := q.waits != nil; ; look = false {
+		now, until := q.Now(), deadline
+		if look {
+			until = 0
+		}
+		n, e := q.kevent(now, until)
+		if q.waits != nil && until > now {
 			*q.waits += q.Now().Sub(now)
 		}
 		if e != 0 && e != unix.EINTR {

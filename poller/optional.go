@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"os"
+	"sync/atomic"
 	"time"
 )
 
@@ -59,9 +60,18 @@ type Signaler interface {
 	Signals(notify func(os.Signal), sigs ...os.Signal) (stop func())
 }
 
+// A Sleeper says when it no longer waits, and is on its way to make upcalls: a loop
+// tells by that who calls it from elsewhere meanwhile.
+type Sleeper interface {
+	// MarkAwake has each Poll set state to 0 after it has waited, or looked, before the
+	// first upcall. Until then Poll leaves it alone.
+	MarkAwake(state *atomic.Uint32)
+}
+
 // A Waiter measures how long Polls wait, without the upcalls they make then.
 type Waiter interface {
-	// MeasureWaits has each Poll add to d the time it has waited.
+	// MeasureWaits has each Poll add to d the time it has been blocked: nothing, where
+	// something was ready or the deadline was past.
 	MeasureWaits(d *time.Duration)
 }
 

@@ -32,6 +32,7 @@ const ahead = 16
 // systems is in queue, sys and sockopt.
 type readiness struct {
 	queue
+	sleeper
 	slots   slots
 	failed  backlog[failer]   // whose outcome was known where it must not be told
 	closing backlog[endpoint] // to end when the batch is over
@@ -79,6 +80,7 @@ func (p *readiness) Pending() bool {
 
 func (p *readiness) Poll(deadline Time) error {
 	if p.at < p.n { // a handler's panic has cut the batch short
+		p.rise()
 		p.handle()
 		p.finish()
 		return nil
@@ -87,6 +89,7 @@ func (p *readiness) Poll(deadline Time) error {
 		deadline = 0
 	}
 	n, err := p.wait(deadline)
+	p.rise()
 	if err != nil {
 		return err
 	}

@@ -41,13 +41,17 @@ const queued = 64
 // itself), until Stop or Close. A nil fn or loop, or a signal that does not exist, is
 // os.ErrInvalid.
 func Notify(lp *loop.Loop, fn func(os.Signal), sigs ...os.Signal) (*Watcher, error) {
-	lp.Check("signal.Notify")
+	if err := lp.Check("signal.Notify"); err != nil {
+		return nil, err
+	}
 	return notify(lp, fn, false, sigs)
 }
 
 // Once is Notify for one signal: the Watcher is stopped before fn is called.
 func Once(lp *loop.Loop, fn func(os.Signal), sigs ...os.Signal) (*Watcher, error) {
-	lp.Check("signal.Once")
+	if err := lp.Check("signal.Once"); err != nil {
+		return nil, err
+	}
 	return notify(lp, fn, true, sigs)
 }
 
@@ -78,7 +82,9 @@ func valid(sigs []os.Signal) bool {
 // Start has the watcher call back again after Stop. net.ErrClosed after Close.
 func (w *Watcher) Start() error {
 	lp := w.Loop()
-	lp.Check("signal.Watcher.Start")
+	if err := lp.Check("signal.Watcher.Start"); err != nil {
+		return err
+	}
 	if w.Closing() {
 		return fail("start", net.ErrClosed)
 	}
@@ -143,7 +149,9 @@ func (w *Watcher) deliver(s os.Signal) {
 // other user of os/signal wants it, the signal has its default action again. Start may follow.
 func (w *Watcher) Stop() error {
 	lp := w.Loop()
-	lp.Check("signal.Watcher.Stop")
+	if err := lp.Check("signal.Watcher.Stop"); err != nil {
+		return err
+	}
 	if w.Closing() {
 		return fail("stop", net.ErrClosed)
 	}
@@ -165,7 +173,9 @@ func (w *Watcher) end() bool {
 // Close is Stop for good; OnClose follows.
 func (w *Watcher) Close() error {
 	lp := w.Loop()
-	lp.Check("signal.Watcher.Close")
+	if err := lp.Check("signal.Watcher.Close"); err != nil {
+		return err
+	}
 	if !lp.BeginClose(w) {
 		return fail("close", net.ErrClosed)
 	}

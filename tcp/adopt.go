@@ -17,7 +17,9 @@ import (
 // ResumeRead is called. What nc has read into buffers of its own (crypto/tls,
 // bufio) is not seen.
 func AdoptConn(lp *loop.Loop, nc net.Conn) (*Conn, error) {
-	lp.Check("tcp.AdoptConn")
+	if err := lp.Check("tcp.AdoptConn"); err != nil {
+		return nil, err
+	}
 	if lp == nil || isNil(nc) {
 		return nil, &net.OpError{Op: "adopt", Net: "tcp", Err: errInvalid}
 	}
@@ -43,7 +45,9 @@ func AdoptConn(lp *loop.Loop, nc net.Conn) (*Conn, error) {
 // AdoptListener takes a listener over from package net and closes nl: one that
 // systemd or net.ListenConfig has opened, say.
 func AdoptListener(lp *loop.Loop, nl net.Listener) (*Listener, error) {
-	lp.Check("tcp.AdoptListener")
+	if err := lp.Check("tcp.AdoptListener"); err != nil {
+		return nil, err
+	}
 	if lp == nil || isNil(nl) {
 		return nil, &net.OpError{Op: "adopt", Net: "tcp", Err: errInvalid}
 	}
@@ -103,7 +107,9 @@ func adopt(lp *loop.Loop, from any, take func(poller.Adopter, uintptr) error) er
 // connection closes without a word to the peer, and OnClose follows. What was
 // written must have been sent, or it is syscall.EBUSY.
 func (c *Conn) NetConn() (net.Conn, error) {
-	c.Loop().Check("tcp.Conn.NetConn")
+	if err := c.Loop().Check("tcp.Conn.NetConn"); err != nil {
+		return nil, err
+	}
 	if c.Closing() || c.is(connecting) {
 		return nil, c.fail("release", net.ErrClosed)
 	}

@@ -132,7 +132,9 @@ func (c *Conn) is(s state) bool { return c.state&s != 0 }
 
 // RemoteAddr is the address of the peer, also after OnClose.
 func (c *Conn) RemoteAddr() netip.AddrPort {
-	c.Loop().Check("tcp.Conn.RemoteAddr")
+	if c.Loop().Check("tcp.Conn.RemoteAddr") != nil {
+		return netip.AddrPort{}
+	}
 	if c.s == nil {
 		return netip.AddrPort{}
 	}
@@ -142,7 +144,9 @@ func (c *Conn) RemoteAddr() netip.AddrPort {
 // LocalAddr is the address of this end; the zero AddrPort once the connection
 // is closed.
 func (c *Conn) LocalAddr() netip.AddrPort {
-	c.Loop().Check("tcp.Conn.LocalAddr")
+	if c.Loop().Check("tcp.Conn.LocalAddr") != nil {
+		return netip.AddrPort{}
+	}
 	if c.s == nil {
 		return netip.AddrPort{}
 	}
@@ -162,7 +166,9 @@ func (c *Conn) Writable() bool { return c.writable() == nil }
 // PauseRead stops OnRead, at once: what arrives stays with the system, whose
 // flow control then slows the peer down. EOF waits too.
 func (c *Conn) PauseRead() error {
-	c.Loop().Check("tcp.Conn.PauseRead")
+	if err := c.Loop().Check("tcp.Conn.PauseRead"); err != nil {
+		return err
+	}
 	if c.Closing() {
 		return c.fail("read", net.ErrClosed)
 	}
@@ -175,7 +181,9 @@ func (c *Conn) PauseRead() error {
 
 // ResumeRead undoes PauseRead. OnRead follows from the loop.
 func (c *Conn) ResumeRead() error {
-	c.Loop().Check("tcp.Conn.ResumeRead")
+	if err := c.Loop().Check("tcp.Conn.ResumeRead"); err != nil {
+		return err
+	}
 	if c.Closing() {
 		return c.fail("read", net.ErrClosed)
 	}

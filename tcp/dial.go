@@ -57,7 +57,9 @@ func Dial(lp *loop.Loop, addr string, o *Options, fn func(c *Conn, err error)) (
 // DialContext is Dial, and gives up with ctx's cause when ctx ends. Once the
 // connection is made ctx has no effect on it.
 func DialContext(ctx context.Context, lp *loop.Loop, addr string, o *Options, fn func(c *Conn, err error)) (*Conn, error) {
-	lp.Check("tcp.Dial")
+	if err := lp.Check("tcp.Dial"); err != nil {
+		return nil, err
+	}
 	if lp == nil || ctx == nil || fn == nil {
 		return nil, addrError("dial", addr, errInvalid)
 	}

@@ -84,6 +84,9 @@ func (c *clause) run(t *testing.T, open func(t testing.TB) poller.Poller, host n
 	if host.Is6() {
 		r.needIPv6()
 	}
+	if s, ok := r.p.(poller.Sleeper); ok {
+		s.MarkAwake(&r.asleep)
+	}
 	c.test(r)
 	r.finish()
 }

@@ -36,11 +36,13 @@ type Host struct {
 	roused   bool // a turn is on its way
 	closed   bool // by Close
 	woken    atomic.Bool
-	turns    int64       // so far; tells a turn of this Poll from one of an earlier
-	deadline poller.Time // of the Poll that waits
-	timer    poller.Time // when the earliest evDeadline in the queue happens
-	paused   poller.Time // no turn comes before this, not even for a deadline
-	reads    int         // of the clock since the last Poll
+	awake    *atomic.Uint32 // of MarkAwake
+	waits    *time.Duration // of MeasureWaits
+	turns    int64          // so far; tells a turn of this Poll from one of an earlier
+	deadline poller.Time    // of the Poll that waits
+	timer    poller.Time    // when the earliest evDeadline in the queue happens
+	paused   poller.Time    // no turn comes before this, not even for a deadline
+	reads    int            // of the clock since the last Poll
 	events   uint64
 
 	workers []poller.Time // when each is free
@@ -69,6 +71,8 @@ var (
 	_ poller.Executor = (*Host)(nil)
 	_ poller.Signaler = (*Host)(nil)
 	_ poller.Meter    = (*Host)(nil)
+	_ poller.Sleeper  = (*Host)(nil)
+	_ poller.Waiter   = (*Host)(nil)
 )
 
 // An endpoint is a socket as Poll sees it.
@@ -142,6 +146,13 @@ func (h *Host) Wake() error {
 // Events counts the sockets that were found ready.
 func (h *Host) Events() uint64 { return h.events }
 
+// MarkAwake has each Poll set state to 0 when its turn has come. While the rest of the
+// world runs it stays as it is, as nothing of that is on the host's goroutine.
+func (h *Host) MarkAwake(state *atomic.Uint32) { h.awake = state }
+
+// MeasureWaits has each Poll add to d how long nothing was there to be told.
+func (h *Host) MeasureWaits(d *time.Duration) { h.waits = d }
+
 // Poll lets the world run until it has something for this host, and tells it.
 func (h *Host) Poll(deadline poller.Time) error {
 	switch {
@@ -157,6 +168,9 @@ func (h *Host) Poll(deadline poller.Time) error {
 	h.reads = 0
 	h.note(vPoll, 0, nil, int64(deadline), eOK)
 	h.wait(deadline)
+	if h.awake != nil {
+		h.awake.Store(0)
+	}
 	switch {
 	case h.gone != nil:
 		return h.gone
@@ -175,6 +189,7 @@ func (h *Host) wait(deadline poller.Time) {
 	if busy && w.queue.first() > soon && !w.inbox.full.Load() && w.step(soon) {
 		return // nobody else has anything to do by then
 	}
+	began := w.now
 	h.waiting, h.deadline = true, deadline
 	switch {
 	case busy:
@@ -187,6 +202,9 @@ func (h *Host) wait(deadline poller.Time) {
 	} else if g := w.advance(false); g != h {
 		w.chosen = g
 		h.yield(struct{}{})
+	}
+	if h.waits != nil && !busy {
+		*h.waits += w.now.Sub(began)
 	}
 	h.waiting, h.roused = false, false
 	h.turns++
