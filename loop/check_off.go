@@ -15,7 +15,7 @@ func (*owner) leave() {}
 // another goroutine. It is for packages that make handles, at the beginning of every
 // method: one that is told so does nothing, and returns the error if it returns any.
 func (l *Loop) Check(method string) error {
-	if l == nil || l.sleep.Load() != waiting { // nil is for the method to answer
+	if l == nil || !l.waits() { // nil is for the method to answer
 		return nil
 	}
 	return &misuse{method, ErrOffLoop}

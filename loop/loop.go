@@ -169,7 +169,6 @@ type Loop struct {
 	running atomic.Bool
 	stop    atomic.Bool
 	sleep   atomic.Uint32 // awake or not
-	waits   uint32        // what sleep is while we poll
 	closed  bool
 	ctx     context.Context // of RunContext, while it runs; nil if it cannot end
 	owner   owner
@@ -198,7 +197,9 @@ func New(o Options) (*Loop, error) {
 	l.now = p.Now()
 	l.timers.init(l.now)
 	l.sleep.Store(asleep)
-	l.watchSleep()
+	if s, ok := p.(poller.Sleeper); ok {
+		s.MarkWaits(&l.sleep)
+	}
 	return l, nil
 }
 

@@ -246,7 +246,7 @@ func (l *Loop) wait(deadline poller.Time) error {
 		return l.poller.Poll(atOnce)
 	}
 	l.yield()
-	l.lieDown()
+	l.sleep.Store(asleep)
 	// What was posted, stopped or cancelled before we said so woke nobody.
 	if l.stop.Load() || l.mail.any() || l.ctx != nil && l.ctx.Err() != nil {
 		deadline = atOnce

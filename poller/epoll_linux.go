@@ -18,6 +18,7 @@ const eventsPerWait = 256
 // A queue is an epoll instance, the eventfd that wakes it, and the clock. It is
 // the part of the readiness core that other systems write anew.
 type queue struct {
+	sleeper
 	ep, efd  int
 	base     time.Time
 	woken    atomic.Bool
@@ -125,6 +126,7 @@ func (q *queue) wait(deadline Time) (n int, err error) {
 		q.unasked = unaskedMost
 	}
 	for n == 0 || e == unix.EINTR {
+		q.lieDown()
 		if deadline == Never {
 			n, e = q.waitOn()
 			continue

@@ -38,7 +38,6 @@ const (
 // operations has completed.
 type iocp struct {
 	port
-	sleeper
 	scratch  scratch
 	live     []endpoint
 	inflight int // operations that the system has

@@ -44,6 +44,7 @@ const (
 // Udata stays nil: it is a Go pointer on some systems and a number on others, and
 // every later change would overwrite it.
 type queue struct {
+	sleeper
 	kq       int
 	waker    kq.Waker
 	base     time.Time
@@ -134,6 +135,9 @@ func (q *queue) wait(deadline Time) (int, error) {
 		now, until := q.Now(), deadline
 		if look {
 			until = 0
+		}
+		if until > now {
+			q.lieDown()
 		}
 		n, e := q.kevent(now, until)
 		if q.waits != nil && until > now {

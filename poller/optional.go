@@ -60,13 +60,20 @@ type Signaler interface {
 	Signals(notify func(os.Signal), sigs ...os.Signal) (stop func())
 }
 
-// A Sleeper says when it no longer waits, and is on its way to make upcalls: a loop
-// tells by that who calls it from elsewhere meanwhile.
+// A Sleeper says when it waits: a loop tells by that who calls it from elsewhere
+// meanwhile.
 type Sleeper interface {
-	// MarkAwake has each Poll set state to 0 after it has waited, or looked, before the
-	// first upcall. Until then Poll leaves it alone.
-	MarkAwake(state *atomic.Uint32)
+	// MarkWaits has each Poll turn state from Polling to Waiting before it blocks, and
+	// to Awake when it has, before any upcall. Others may set it Awake at any time.
+	MarkWaits(state *atomic.Uint32)
 }
+
+// The states of a Poll, for a Sleeper.
+const (
+	Awake   uint32 = iota // under way to upcalls, or none is under way
+	Polling               // says the caller, before it calls Poll
+	Waiting               // and makes no upcalls
+)
 
 // A Waiter measures how long Polls wait, without the upcalls they make then.
 type Waiter interface {

@@ -27,6 +27,7 @@ const wakeKey = 1
 
 // A port is a completion port, the wake-ups in it, and the clock.
 type port struct {
+	sleeper
 	h       windows.Handle
 	base    time.Time
 	woken   atomic.Bool
@@ -85,6 +86,7 @@ func (q *port) wait(deadline Time) error {
 		if deadline > 0 && !look {
 			begin = q.Now()
 			ms = milliseconds(deadline, begin)
+			q.lieDown()
 		}
 		e := dequeue(q.h, q.entries[:], &q.n, ms)
 		if q.waits != nil && ms > 0 {

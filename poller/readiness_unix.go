@@ -32,7 +32,6 @@ const ahead = 16
 // systems is in queue, sys and sockopt.
 type readiness struct {
 	queue
-	sleeper
 	slots   slots
 	failed  backlog[failer]   // whose outcome was known where it must not be told
 	closing backlog[endpoint] // to end when the batch is over
@@ -80,7 +79,6 @@ func (p *readiness) Pending() bool {
 
 func (p *readiness) Poll(deadline Time) error {
 	if p.at < p.n { // a handler's panic has cut the batch short
-		p.rise()
 		p.handle()
 		p.finish()
 		return nil

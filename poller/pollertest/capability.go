@@ -99,8 +99,8 @@ func risen(r *rig) {
 	}
 	noUpcallInFailure(r)
 	wakeInUpcall(r)
-	r.poll(r.p.Now())
-	if r.asleep.Load() != 0 {
+	r.poll(r.p.Now().Add(time.Millisecond))
+	if r.waiting() {
 		r.Error("a Poll without an upcall does not say that it no longer waits")
 	}
 }

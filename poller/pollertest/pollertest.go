@@ -85,7 +85,7 @@ func (c *clause) run(t *testing.T, open func(t testing.TB) poller.Poller, host n
 		r.needIPv6()
 	}
 	if s, ok := r.p.(poller.Sleeper); ok {
-		s.MarkAwake(&r.asleep)
+		s.MarkWaits(&r.asleep)
 	}
 	c.test(r)
 	r.finish()

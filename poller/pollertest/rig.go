@@ -45,12 +45,15 @@ func (r *rig) call(name string, f func()) {
 	r.calling = outer
 }
 
+// waiting reports whether the poller says that it waits.
+func (r *rig) waiting() bool { return r.asleep.Load() == poller.Waiting }
+
 func (r *rig) poll(deadline poller.Time) {
 	r.Helper()
 	r.polls++
 	r.polling = true
 	if _, ok := r.p.(poller.Sleeper); ok {
-		r.asleep.Store(1)
+		r.asleep.Store(poller.Polling)
 	}
 	err := r.p.Poll(deadline)
 	r.polling = false

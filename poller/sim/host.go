@@ -36,7 +36,7 @@ type Host struct {
 	roused   bool // a turn is on its way
 	closed   bool // by Close
 	woken    atomic.Bool
-	awake    *atomic.Uint32 // of MarkAwake
+	marks    *atomic.Uint32 // of MarkWaits
 	waits    *time.Duration // of MeasureWaits
 	turns    int64          // so far; tells a turn of this Poll from one of an earlier
 	deadline poller.Time    // of the Poll that waits
@@ -146,9 +146,8 @@ func (h *Host) Wake() error {
 // Events counts the sockets that were found ready.
 func (h *Host) Events() uint64 { return h.events }
 
-// MarkAwake has each Poll set state to 0 when its turn has come. While the rest of the
-// world runs it stays as it is, as nothing of that is on the host's goroutine.
-func (h *Host) MarkAwake(state *atomic.Uint32) { h.awake = state }
+// MarkWaits has each Poll mark in state that it waits, while the rest of the world runs.
+func (h *Host) MarkWaits(state *atomic.Uint32) { h.marks = state }
 
 // MeasureWaits has each Poll add to d how long nothing was there to be told.
 func (h *Host) MeasureWaits(d *time.Duration) { h.waits = d }
@@ -168,8 +167,8 @@ func (h *Host) Poll(deadline poller.Time) error {
 	h.reads = 0
 	h.note(vPoll, 0, nil, int64(deadline), eOK)
 	h.wait(deadline)
-	if h.awake != nil {
-		h.awake.Store(0)
+	if h.marks != nil {
+		h.marks.Store(poller.Awake)
 	}
 	switch {
 	case h.gone != nil:
@@ -188,6 +187,9 @@ func (h *Host) wait(deadline poller.Time) {
 	busy := len(h.ready)+len(h.closing)+len(h.signals) > 0 || h.woken.Load() || deadline <= soon
 	if busy && w.queue.first() > soon && !w.inbox.full.Load() && w.step(soon) {
 		return // nobody else has anything to do by then
+	}
+	if h.marks != nil {
+		h.marks.CompareAndSwap(poller.Polling, poller.Waiting)
 	}
 	began := w.now
 	h.waiting, h.deadline = true, deadline
