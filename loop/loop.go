@@ -55,8 +55,9 @@
 //
 // A callback that panics ends the program, unless [Options.OnPanic] says
 // otherwise: it is then told, the handle that called back is closed (a connection is
-// aborted), and the loop goes on. A job of Work that panics has a [PanicError] as its result.
-// OnPanic itself must not panic.
+// aborted), and the loop goes on. A job of Work that panics has a [PanicError] as its result;
+// if the loop is closed before done could be told, OnPanic is told by Close; after that it is
+// logged or, without a logger, goes on to the Executor. OnPanic itself must not panic.
 //
 // # Shutting down
 //
@@ -121,9 +122,15 @@ type Options struct {
 	MeasureIdle bool
 }
 
-// An Executor runs what blocks. Submit may be called by any goroutine and must
-// not block; an error means that the job will not run. *ants.Pool is one; see
-// package loop/workers for one that queues.
+// An Executor runs what blocks. Submit may be called by any goroutine and must not block,
+// whatever is going on, as the loop calls it; an error means that the job will not run, and
+// without one it runs once, whatever the jobs before it have done. Package loop/workers has
+// one that keeps this.
+//
+// An *ants.Pool does not, and works all the same: its Submit waits while all goroutines are
+// busy, and is called on a goroutine of its own; it recovers what jobs panic with, which
+// is done's result then, some time after. Any Executor that has a method Waiting() int is
+// taken to wait, any but the default to recover.
 type Executor = poller.Executor
 
 // A Resolver answers host names. *net.Resolver is one.
@@ -142,7 +149,7 @@ type Loop struct {
 	yielded  poller.Time // when it did last
 	crowded  poller.Time // until then it does not
 	slow     bool        // the last yield took long
-	owed     bool        // other goroutines may wait for what this turn has done
+	owed     int8        // yields, as other goroutines may wait for what this turn has done
 	timers   timeouts
 	mail     mailbox
 	deferred backlog[Flusher]
@@ -165,6 +172,9 @@ type Loop struct {
 	callbacks   uint64
 	waited      time.Duration
 	measureIdle bool // here, as the poller cannot
+
+	submitter  *submitter // nil if executor may be called on the loop
+	mayRecover bool       // executor is not our own, and panics may end there
 
 	running atomic.Bool
 	stop    atomic.Bool
@@ -192,7 +202,8 @@ func New(o Options) (*Loop, error) {
 	if l.log == nil {
 		l.log = zap.NewNop()
 	}
-	l.executor = executorOf(o.Executor, p)
+	l.executor, l.mayRecover = executorOf(o.Executor, p), o.Executor != nil
+	l.submitter = newSubmitter(l.executor)
 	l.resolver = resolverOf(o.Resolver, p)
 	l.now = p.Now()
 	l.timers.init(l.now)
@@ -305,6 +316,7 @@ func (l *Loop) Close() error {
 	l.shutHandles()
 	l.mail.close()
 	l.closed = true
+	l.tellPanics()
 	return l.poller.Close()
 }
 

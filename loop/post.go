@@ -17,6 +17,8 @@ type mailbox struct {
 	closed bool
 	filled atomic.Bool // in is not empty
 
+	panics []*PanicError // of jobs, whose outcome is in the mail
+
 	out  []func() // the loop's own, from next on
 	next int
 }
@@ -41,6 +43,11 @@ func (l *Loop) Post(fn func()) error {
 func (m *mailbox) put(fn func()) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	return m.add(fn)
+}
+
+// add is put with the mutex held.
+func (m *mailbox) add(fn func()) bool {
 	if m.closed {
 		return false
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"runtime/debug"
 	"sync/atomic"
 )
 
@@ -17,8 +16,8 @@ func (goroutines) Submit(job func()) error {
 	return nil
 }
 
-// A PanicError is the result of a job that panicked on a loop whose OnPanic is
-// set.
+// A PanicError is the result of a job that panicked: on a loop whose OnPanic is set, or
+// on an Executor that recovers what its jobs panic with.
 type PanicError struct {
 	Value any
 	Stack []byte
@@ -45,9 +44,10 @@ var ErrJobExited = errors.New("loop: job ended by runtime.Goexit")
 // runs to its end, and done gets its result: it is up to the job to watch the
 // context it is given.
 //
-// Work belongs to the loop's goroutine. An error (net.ErrClosed, os.ErrInvalid
-// for what is nil, or the executor's refusal) means that neither function
-// will be called.
+// Work belongs to the loop's goroutine. An error (net.ErrClosed, ErrOffLoop, os.ErrInvalid
+// for what is nil, or the executor's refusal) means that neither function will be
+// called. An Executor whose Submit can wait, an *ants.Pool, is asked on another goroutine:
+// its refusal comes to done.
 func Work[T any](ctx context.Context, lp *Loop, job func(context.Context) (T, error), done func(T, error)) (*Job, error) {
 	const op = "loop: work"
 	if err := lp.Check("loop.Work"); err != nil {
@@ -66,13 +66,15 @@ func Work[T any](ctx context.Context, lp *Loop, job func(context.Context) (T, er
 		w.drop(context.Cause(ctx))
 		return &w.Job, nil
 	}
-	if err := lp.executor.Submit(w.run); err != nil {
+	if lp.submitter != nil {
+		lp.submitter.submit(w.run, w.refused)
+	} else if err := lp.executor.Submit(w.run); err != nil {
 		if w.settle() {
 			lp.Release()
 		}
 		return nil, &misuse{op, err}
 	}
-	lp.owed = true
+	lp.owed = owedYields
 	if ctx.Done() != nil {
 		w.forget = context.AfterFunc(ctx, func() { w.drop(context.Cause(ctx)) })
 	}
@@ -86,7 +88,8 @@ type Job struct {
 	forget  func() bool
 	state   atomic.Int32
 	err     error
-	settled func() // finish, on the loop
+	panic   *PanicError // what it has panicked with, if it has
+	settled func()      // finish, on the loop
 }
 
 // The states of a job: whoever moves it on from queued decides its outcome.
@@ -118,6 +121,9 @@ func (j *Job) drop(err error) bool {
 	return true
 }
 
+// refused has done told that the executor does not want the job.
+func (j *Job) refused(err error) { j.drop(&misuse{"loop: work", err}) }
+
 // work is a Job with its functions.
 type work[T any] struct {
 	Job
@@ -138,15 +144,11 @@ func (w *work[T]) run() {
 	w.value, w.err = w.job(w.ctx)
 }
 
-// ran posts the outcome. Where the loop handles panics it handles this one too;
-// otherwise the panic goes on and ends the program, before done could be told
-// of a job that has merely exited.
+// ran posts the outcome, of which a panic is one: see jobs.
 func (w *work[T]) ran() {
 	if v := recover(); v != nil {
-		if !w.lp.Guarded() {
-			panic(v)
-		}
-		w.err = &PanicError{v, debug.Stack()}
+		w.panicked(v)
+		return
 	}
 	w.lp.Post(w.settled)
 }
@@ -156,8 +158,8 @@ func (w *work[T]) finish() {
 		w.forget()
 	}
 	w.lp.Release()
-	if p, ok := w.err.(*PanicError); ok {
-		w.lp.onPanic(nil, p.Value, p.Stack)
+	if w.panic != nil {
+		w.lp.hear(w.panic)
 	}
 	w.done(w.value, w.err)
 }

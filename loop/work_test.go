@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"runtime"
+	"slices"
 	"testing"
 
 	"example.com/pike/loop"
@@ -287,4 +288,56 @@ func TestWorkOnAClosedLoop(t *testing.T) {
 	no(t, lp.Close()) // which does not wait for jobs
 	close(release)
 	<-ended
+}
+
+// A panic that was on its way to the loop when that closed is told by Close; a result
+// is not.
+func TestWorkPanicBeforeTheLoopCloses(t *testing.T) {
+	var told []any
+	results := 0
+	lp := newLoop(t, loop.Options{Executor: inline{}, OnPanic: func(h loop.Handle, v any, stack []byte) {
+		if h != nil || len(stack) == 0 {
+			t.Errorf("OnPanic(%v, %v, %d bytes)", h, v, len(stack))
+		}
+		told = append(told, v)
+	}})
+	work := func(job func()) {
+		_, err := loop.Work(t.Context(), lp, func(context.Context) (int, error) { job(); return 0, nil },
+			func(int, error) { results++ })
+		no(t, err)
+	}
+	work(func() { panic(0) })
+	run(t, lp) // told once, and not again
+	work(func() { panic(1) })
+	work(func() {})
+	work(func() { panic(2) })
+	no(t, lp.Close())
+	if !slices.Equal(told, []any{0, 1, 2}) {
+		t.Errorf("OnPanic was told %v", told)
+	}
+	equal(t, "results", results, 1)
+}
+
+// An Executor of somebody else's may recover what a job panics with: done is told then.
+func TestWorkPanicThatTheExecutorRecovers(t *testing.T) {
+	lp := newLoop(t, loop.Options{Executor: recovering{}})
+	results := 0
+	_, err := loop.Work(t.Context(), lp, func(context.Context) (int, error) { panic(errBoom) }, func(_ int, err error) {
+		is(t, err, errBoom)
+		results++
+	})
+	no(t, err)
+	run(t, lp)
+	equal(t, "results", results, 1)
+}
+
+// recovering goes on, whatever a job does.
+type recovering struct{}
+
+func (recovering) Submit(job func()) error {
+	go func() {
+		defer func() { recover() }()
+		job()
+	}()
+	return nil
 }

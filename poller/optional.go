@@ -48,7 +48,7 @@ type Resolver interface {
 }
 
 // An Executor runs what blocks. Submit may be called by any goroutine and must
-// not block; an error means that the job will not run.
+// not block, whatever is going on; an error means that the job will not run.
 type Executor interface {
 	Submit(job func()) error
 }
