@@ -59,6 +59,13 @@
 // if the loop is closed before done could be told, OnPanic is told by Close; after that it is
 // logged or, without a logger, goes on to the Executor. OnPanic itself must not panic.
 //
+// # Memory
+//
+// What a burst has made grow (the queues of posted functions and of what is put off, the
+// table of handles, the heap of timers that are due) goes back to Go's collector when Run
+// returns, and while it goes on within 1,024 turns or about a second: of what is not a quarter in
+// use the loop keeps 4,096 entries each, which is less than a MiB for all.
+//
 // # Shutting down
 //
 // [Loop.Stop] makes Run return and leaves everything as it is; [Loop.Close] ends everything at
@@ -151,6 +158,7 @@ type Loop struct {
 	slow     bool        // the last yield took long
 	owed     int8        // yields, as other goroutines may wait for what this turn has done
 	timers   timeouts
+	trim     trimmer
 	mail     mailbox
 	deferred backlog[Flusher]
 	fetched  byte // keeps the compiler from dropping loads
@@ -207,6 +215,7 @@ func New(o Options) (*Loop, error) {
 	l.resolver = resolverOf(o.Resolver, p)
 	l.now = p.Now()
 	l.timers.init(l.now)
+	l.trim.init(l)
 	l.sleep.Store(asleep)
 	if s, ok := p.(poller.Sleeper); ok {
 		s.MarkWaits(&l.sleep)

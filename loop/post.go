@@ -19,8 +19,9 @@ type mailbox struct {
 
 	panics []*PanicError // of jobs, whose outcome is in the mail
 
-	out  []func() // the loop's own, from next on
-	next int
+	out   []func() // the loop's own, from next on
+	next  int
+	large bool // one of the two is
 }
 
 // Post has fn called on the loop, in the order posted, one call for each Post;
@@ -72,6 +73,21 @@ func (m *mailbox) collect() {
 	defer m.mu.Unlock()
 	m.in, m.out = m.out, m.in
 	m.filled.Store(false)
+	m.large = max(cap(m.in), cap(m.out)) > keptMost
+}
+
+// trim gives back what the two have grown more than they are used.
+func (m *mailbox) trim() {
+	if !m.large {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.in = fit(m.in, 0)
+	if loose(m.out, m.next) {
+		m.out, m.next = fit(m.out, m.next), 0
+	}
+	m.large = max(cap(m.in), cap(m.out)) > keptMost
 }
 
 // take returns the oldest function that was collected, or nil.

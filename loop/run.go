@@ -50,6 +50,7 @@ func (l *Loop) RunContext(ctx context.Context) error {
 		return err
 	}
 	defer l.leave()
+	defer l.giveBack()
 	if ctx.Done() != nil {
 		l.ctx = ctx
 		stop := context.AfterFunc(ctx, l.interrupt)
@@ -184,6 +185,7 @@ func (l *Loop) enter() error {
 // from this turn, a Post that came too late for it say.
 func (l *Loop) leave() {
 	l.owner.leave()
+	l.trimBy()
 	l.sleep.Store(asleep)
 	if l.busy() || l.pending() {
 		l.interrupt()
@@ -245,7 +247,9 @@ func (l *Loop) poll(deadline poller.Time) error {
 	if l.shutdown != nil {
 		l.shutdown.step()
 	}
-	l.turns++
+	if l.turns++; l.turns%trimTurns == 0 {
+		l.giveBack()
+	}
 	return err
 }
 
@@ -256,6 +260,7 @@ func (l *Loop) wait(deadline poller.Time) error {
 		return l.poller.Poll(atOnce)
 	}
 	l.owed = 0 // whoever has not run yet does while we sleep
+	deadline = min(deadline, l.trimBy())
 	l.sleep.Store(asleep)
 	// What was posted, stopped or cancelled before we said so woke nobody.
 	if l.stop.Load() || l.mail.any() || l.ctx != nil && l.ctx.Err() != nil {
