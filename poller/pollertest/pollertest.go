@@ -36,7 +36,7 @@ var chapters = [][]clause{
 	clockClauses, wakeClauses,
 	familyClauses, dialClauses, addressClauses,
 	upcallClauses, sendClauses, bufferClauses, trySendClauses,
-	receiveClauses, halfCloseClauses, closedClauses, stopClauses, hangUpClauses,
+	receiveClauses, lentClauses, halfCloseClauses, closedClauses, stopClauses, hangUpClauses,
 	budgetClauses, staleClauses, churnClauses,
 	packetClauses, packetErrorClauses, segmentClauses, controlClauses, connectClauses, multicastClauses,
 	optionClauses, inheritClauses, adoptClauses, capabilityClauses, endClauses,
