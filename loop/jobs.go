@@ -20,21 +20,24 @@ const survived = 100 * time.Millisecond
 // recover it all the same, as ants does. Nothing tells that from here but that the
 // program goes on: done is told then, or the loop would wait for it for ever.
 func (j *Job) panicked(v any) {
-	l := j.lp
-	j.panic = &PanicError{v, debug.Stack()}
-	j.err = j.panic
+	l, p := j.lp, &PanicError{v, debug.Stack()}
+	outcome := func() { l.hear(p) } // of a job that was abandoned
+	if j.state.CompareAndSwap(jobBegun, jobEnded) {
+		j.panic, j.err = p, p
+		outcome = j.settled
+	}
 	if l.Guarded() {
-		if l.mail.putPanic(j.panic, j.settled) {
+		if l.mail.putPanic(p, outcome) {
 			l.interrupt()
 			return
 		}
 		if l.log.Core().Enabled(zapcore.ErrorLevel) {
-			l.log.Error("a job has panicked, and its loop is closed", zap.Any("value", v), zap.ByteString("stack", j.panic.Stack))
+			l.log.Error("a job has panicked, and its loop is closed", zap.Any("value", v), zap.ByteString("stack", p.Stack))
 			return
 		}
 	}
 	if l.mayRecover {
-		time.AfterFunc(survived, func() { l.Post(j.settled) })
+		time.AfterFunc(survived, func() { l.Post(outcome) })
 	}
 	panic(v)
 }

@@ -124,8 +124,9 @@ type Options struct {
 	// function say. By default a panic takes the program down, its stack intact.
 	OnPanic func(h Handle, value any, stack []byte)
 
-	// MeasureIdle makes Metrics report the time spent waiting, at the cost of
-	// one more reading of the clock a turn.
+	// MeasureIdle makes Metrics report the time spent waiting, at the cost of two
+	// readings of the clock and one more system call for a turn that waits: a look whether
+	// it has to.
 	MeasureIdle bool
 }
 
@@ -143,7 +144,10 @@ type Executor = poller.Executor
 // A Resolver answers host names. *net.Resolver is one.
 type Resolver = poller.Resolver
 
-// A Loop runs callbacks on the goroutine that calls Run.
+// A Loop runs callbacks on the goroutine that calls Run. While it waits for events it takes
+// a thread of the system, as a blocking system call does: a thousand loops that are idle are
+// a thousand threads, and Go ends a program that has 10,000 (debug.SetMaxThreads). One for
+// each processor is what serves most.
 type Loop struct {
 	poller   poller.Poller
 	executor Executor
@@ -284,10 +288,19 @@ func (l *Loop) Logger() *zap.Logger { return l.log }
 
 // Metrics are counters of a loop's life.
 type Metrics struct {
-	Turns     uint64        // of the loop, complete ones
-	Events    uint64        // that the poller has taken from the system, where it counts them
-	Callbacks uint64        // of timers, posted functions and watchers
-	Idle      time.Duration // spent waiting; needs Options.MeasureIdle
+	Turns  uint64 // of the loop, complete ones
+	Events uint64 // that the poller has taken from the system, where it counts them
+
+	// Callbacks counts timeouts, those of connections (IdleTimeout and the like) as well as
+	// timers; posted functions, and with them results of jobs, signals and calls of Async;
+	// and those of the hooks of NewIdle, NewPrepare and NewCheck. What the poller calls back,
+	// I/O and Watch, is not among them: Events is nearest to that.
+	Callbacks uint64
+
+	// Idle is the time that the loop was blocked in the system because there was nothing to
+	// do, or in a simulator the time that the world went on without it. It needs
+	// Options.MeasureIdle.
+	Idle time.Duration
 }
 
 // Metrics reads the counters.

@@ -92,10 +92,11 @@ type Job struct {
 	settled func()      // finish, on the loop
 }
 
-// The states of a job: whoever moves it on from queued decides its outcome.
+// The states of a job: whoever moves it on from queued, or from begun, decides its outcome.
 const (
 	jobQueued = iota
 	jobBegun
+	jobEnded
 	jobDropped
 )
 
@@ -109,13 +110,26 @@ func (j *Job) Cancel() bool {
 	return j.drop(context.Canceled)
 }
 
+// Abandon is Cancel for a job that may have begun. Such a job runs to its end, but the loop
+// does not wait for it, and what it returns is dropped: done gets context.Canceled, not from
+// inside Abandon. It is for jobs that do not watch their context, and reports false for
+// one whose end is known. It belongs to the loop's goroutine.
+func (j *Job) Abandon() bool {
+	if j.lp.Check("loop.Job.Abandon") != nil {
+		return false
+	}
+	return j.drop(context.Canceled) || j.state.CompareAndSwap(jobBegun, jobDropped) && j.dropped(context.Canceled)
+}
+
 // settle takes the job away from the executor.
 func (j *Job) settle() bool { return j.state.CompareAndSwap(jobQueued, jobDropped) }
 
 func (j *Job) drop(err error) bool {
-	if !j.settle() {
-		return false
-	}
+	return j.settle() && j.dropped(err)
+}
+
+// dropped tells the loop, and returns true.
+func (j *Job) dropped(err error) bool {
 	j.err = err
 	j.lp.Post(j.settled)
 	return true
@@ -139,18 +153,17 @@ func (w *work[T]) run() {
 	if !w.state.CompareAndSwap(jobQueued, jobBegun) {
 		return
 	}
-	w.err = ErrJobExited // unless the job returns
-	defer w.ran()
-	w.value, w.err = w.job(w.ctx)
-}
-
-// ran posts the outcome, of which a panic is one: see jobs.
-func (w *work[T]) ran() {
-	if v := recover(); v != nil {
-		w.panicked(v)
-		return
-	}
-	w.lp.Post(w.settled)
+	var value T
+	err := ErrJobExited // unless the job returns
+	defer func() {
+		if v := recover(); v != nil {
+			w.panicked(v)
+		} else if w.state.CompareAndSwap(jobBegun, jobEnded) {
+			w.value, w.err = value, err
+			w.lp.Post(w.settled)
+		}
+	}()
+	value, err = w.job(w.ctx)
 }
 
 func (w *work[T]) finish() {

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"testing"
+	"time"
 
 	"example.com/pike/loop"
 )
@@ -166,6 +167,55 @@ func TestWorkCancelOfARunningJob(t *testing.T) {
 	close(release)
 	run(t, lp)
 	equal(t, "results", results, 1)
+}
+
+// A job that does not watch its context is not waited for once it is abandoned, and what it
+// returns, or panics with, comes to nobody's done.
+func TestWorkAbandoned(t *testing.T) {
+	for name, end := range map[string]func(){
+		"returns": func() {}, "panics": func() { panic(errBoom) }, "exits": runtime.Goexit,
+	} {
+		t.Run(name, func(t *testing.T) {
+			told := 0
+			lp := newLoop(t, loop.Options{OnPanic: func(loop.Handle, any, []byte) { told++ }})
+			begun, release, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
+			results := 0
+			j, err := loop.Work(t.Context(), lp, func(context.Context) (int, error) {
+				defer close(ended)
+				close(begun)
+				<-release
+				end()
+				return 1, nil
+			}, func(v int, err error) {
+				equal(t, "result", v, 0)
+				is(t, err, context.Canceled)
+				results++
+			})
+			no(t, err)
+			<-begun
+			equal(t, "abandoned", j.Abandon(), true)
+			equal(t, "abandoned again", j.Abandon(), false)
+			run(t, lp)
+			equal(t, "results", results, 1)
+			close(release)
+			<-ended
+			for start := time.Now(); name == "panics" && told == 0; time.Sleep(time.Millisecond) {
+				run(t, lp)
+				if time.Since(start) > patience {
+					t.Fatal("nobody is told")
+				}
+			}
+			run(t, lp)
+			equal(t, "results", results, 1)
+		})
+	}
+	queue := new(held)
+	lp := newLoop(t, loop.Options{Executor: queue})
+	j, err := loop.Work(t.Context(), lp, never(t), func(_ int, err error) { is(t, err, context.Canceled) })
+	no(t, err)
+	equal(t, "abandoned before it begins", j.Abandon(), true)
+	run(t, lp)
+	queue.run()
 }
 
 func TestWorkContextEndedBefore(t *testing.T) {

@@ -47,7 +47,9 @@ func Notify(lp *loop.Loop, fn func(os.Signal), sigs ...os.Signal) (*Watcher, err
 	return notify(lp, fn, false, sigs)
 }
 
-// Once is Notify for one signal: the Watcher is stopped before fn is called.
+// Once is Notify for one signal: the Watcher is stopped before fn is called, and if no other
+// user of os/signal wants the signal it has its default action again as soon as it has
+// come, though the loop be busy: a second Ctrl-C ends a program that does not get to the first.
 func Once(lp *loop.Loop, fn func(os.Signal), sigs ...os.Signal) (*Watcher, error) {
 	if err := lp.Check("signal.Once"); err != nil {
 		return nil, err
@@ -115,6 +117,9 @@ func (w *Watcher) relay() (stop func()) {
 		for {
 			select {
 			case s := <-ch:
+				if w.once {
+					ossignal.Stop(ch)
+				}
 				lp.Post(func() {
 					if live {
 						w.deliver(s)

@@ -198,7 +198,7 @@ func (d *dialing) release(won *attempt) {
 		d.cancel()
 	}
 	if d.job != nil {
-		d.job.Cancel()
+		d.job.Abandon() // a resolver may ignore its context
 	}
 	for _, a := range d.attempts {
 		if a != won {

@@ -10,6 +10,12 @@
 // timer is armed again before its callback, so that the callback can stop or
 // move it, and a timer that is stopped does not fire, even if it was due in the
 // same turn. Arming, moving and stopping take constant time and no memory.
+//
+// Time is what the poller's clock shows, which no adjustment of the wall clock moves. On
+// Linux it stands still while the machine is asleep (CLOCK_MONOTONIC, clock_gettime(2)), and
+// on some other systems, as package time says of Go's: a timer of an hour has up to an hour to
+// go after a night's sleep. What is due at a time of day asks the wall clock, from a timer
+// that is short.
 package timer
 
 import (
