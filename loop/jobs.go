@@ -37,10 +37,22 @@ func (j *Job) panicked(v any) {
 		}
 	}
 	if l.mayRecover {
-		time.AfterFunc(survived, func() { l.Post(outcome) })
+		l.Post(func() {
+			s := &survivor{then: outcome}
+			s.timeout.Init(s)
+			l.SetTimeout(&s.timeout, l.poller.Now().Add(survived))
+		})
 	}
 	panic(v)
 }
+
+// A survivor waits whether the program goes on.
+type survivor struct {
+	timeout Timeout
+	then    func()
+}
+
+func (s *survivor) Expired(*Timeout) { s.then() }
 
 // putPanic is put for the outcome of a job that has panicked. Until it is heard it is
 // kept apart: what is posted is dropped when the loop closes, and a panic is not.
