@@ -22,7 +22,9 @@ type Async struct {
 // NewAsync returns an Async that calls fn.
 func (l *Loop) NewAsync(fn func()) (*Async, error) {
 	const op = "loop: async"
-	l.Check("loop.Loop.NewAsync")
+	if err := l.Check("loop.Loop.NewAsync"); err != nil {
+		return nil, err
+	}
 	if fn == nil {
 		return nil, invalid(op)
 	}
@@ -57,7 +59,9 @@ func (a *Async) deliver() {
 
 // Close ends it; a callback still pending is not made.
 func (a *Async) Close() error {
-	a.lp.Check("loop.Async.Close")
+	if err := a.lp.Check("loop.Async.Close"); err != nil {
+		return err
+	}
 	if !a.lp.BeginClose(a) {
 		return errClosedHandle
 	}

@@ -32,3 +32,15 @@ func (b *backlog[T]) take() (v T, ok bool) {
 
 // rest is what take has not taken yet.
 func (b *backlog[T]) rest() []T { return b.round[b.at:] }
+
+// large reports whether the backlog has grown more than it is used.
+func (b *backlog[T]) large() bool { return loose(b.next, 0) || loose(b.round, b.at) }
+
+// trim gives back what it has grown. What is kept of a round that goes on, begins with
+// what was not taken.
+func (b *backlog[T]) trim() {
+	b.next = fit(b.next, 0)
+	if loose(b.round, b.at) {
+		b.round, b.at = fit(b.round, b.at), 0
+	}
+}

@@ -16,16 +16,19 @@ type owner struct{ id atomic.Uint64 }
 func (o *owner) enter() { o.id.Store(goroutineID()) }
 func (o *owner) leave() { o.id.Store(0) }
 
-// Check panics, in race builds and under the build tag pikedebug, if the loop
-// is running on another goroutine than the caller's; method names the call. It
-// is for packages that make handles.
-func (l *Loop) Check(method string) {
+// Check returns ErrOffLoop, with the name of the method that was called, if the loop
+// waits for events, as the caller's goroutine is not the loop's then. In race builds
+// and under the build tag pikedebug it panics, whatever the loop does, if that runs on
+// another goroutine. It is for packages that make handles, at the beginning of every
+// method: one that is told so does nothing, and returns the error if it returns any.
+func (l *Loop) Check(method string) error {
 	if l == nil { // which the method answers
-		return
+		return nil
 	}
 	if id := l.owner.id.Load(); id != 0 && id != goroutineID() {
 		panic(fmt.Sprintf("pike: %s called off the loop's goroutine; use Loop.Post", method))
 	}
+	return nil
 }
 
 // goroutineID reads the number off the first line of a stack, "goroutine 7 [":

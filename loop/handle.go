@@ -61,7 +61,9 @@ func (b *Base) HasRef() bool { return b.flags&unrefd == 0 }
 
 // Ref undoes Unref. There is no count: calling it twice is calling it once.
 func (b *Base) Ref() {
-	b.lp.Check("loop.Base.Ref")
+	if b.lp.Check("loop.Base.Ref") != nil {
+		return
+	}
 	if b.HasRef() {
 		return
 	}
@@ -74,7 +76,9 @@ func (b *Base) Ref() {
 // Unref lets Run end although the handle is active. Operations in flight and a
 // pending close still keep it going.
 func (b *Base) Unref() {
-	b.lp.Check("loop.Base.Unref")
+	if b.lp.Check("loop.Base.Unref") != nil {
+		return
+	}
 	if !b.HasRef() {
 		return
 	}
@@ -123,7 +127,9 @@ func (l *Loop) Own(h Handle) {
 // Attach puts a handle on the loop. It returns net.ErrClosed after Close, and
 // changes nothing for a handle that is attached.
 func (l *Loop) Attach(h Handle) error {
-	l.Check("loop.Loop.Attach")
+	if err := l.Check("loop.Loop.Attach"); err != nil {
+		return err
+	}
 	b := h.base()
 	if l.closed {
 		return net.ErrClosed
@@ -140,7 +146,9 @@ func (l *Loop) Attach(h Handle) error {
 
 // Detach takes a handle off the loop, so that nothing of the loop refers to it.
 func (l *Loop) Detach(h Handle) {
-	l.Check("loop.Loop.Detach")
+	if l.Check("loop.Loop.Detach") != nil {
+		return
+	}
 	b := h.base()
 	b.setActive(false)
 	if b.index == 0 {
@@ -154,7 +162,9 @@ func (l *Loop) Detach(h Handle) {
 
 // SetActive says whether an attached handle can call back now.
 func (l *Loop) SetActive(h Handle, on bool) {
-	l.Check("loop.Loop.SetActive")
+	if l.Check("loop.Loop.SetActive") != nil {
+		return
+	}
 	h.base().setActive(on)
 }
 
@@ -162,7 +172,9 @@ func (l *Loop) SetActive(h Handle, on bool) {
 // loop until its close callback. It reports false if that was done before, or
 // if the loop is closed, which has no callbacks any more.
 func (l *Loop) BeginClose(h Handle) bool {
-	l.Check("loop.Loop.BeginClose")
+	if l.Check("loop.Loop.BeginClose") != nil {
+		return false
+	}
 	b := h.base()
 	if b.Closing() || l.closed {
 		return false
@@ -176,7 +188,9 @@ func (l *Loop) BeginClose(h Handle) bool {
 // EndClose queues the close callback of a handle that is closing, when nothing
 // of it is with the system any more.
 func (l *Loop) EndClose(h Handle, fn Finisher) {
-	l.Check("loop.Loop.EndClose")
+	if l.Check("loop.Loop.EndClose") != nil {
+		return
+	}
 	b := h.base()
 	if b.flags&ended == 0 {
 		b.flags |= ended
@@ -186,20 +200,26 @@ func (l *Loop) EndClose(h Handle, fn Finisher) {
 
 // Hold keeps the loop running, for an operation in flight, until Release.
 func (l *Loop) Hold() {
-	l.Check("loop.Loop.Hold")
+	if l.Check("loop.Loop.Hold") != nil {
+		return
+	}
 	l.requests++
 }
 
 // Release undoes one Hold.
 func (l *Loop) Release() {
-	l.Check("loop.Loop.Release")
+	if l.Check("loop.Loop.Release") != nil {
+		return
+	}
 	l.requests--
 }
 
 // Defer has f flushed before the loop polls next, or after the poll that is
 // under way: first in, first out.
 func (l *Loop) Defer(f Flusher) {
-	l.Check("loop.Loop.Defer")
+	if l.Check("loop.Loop.Defer") != nil {
+		return
+	}
 	l.deferred.add(f)
 }
 
@@ -207,7 +227,9 @@ func (l *Loop) Defer(f Flusher) {
 // descriptor, until it is called with false: for what can only be looked at. What f does
 // must not need a flush itself.
 func (l *Loop) EachTurn(f Flusher, on bool) {
-	l.Check("loop.Loop.EachTurn")
+	if l.Check("loop.Loop.EachTurn") != nil {
+		return
+	}
 	l.eachTurn = slices.DeleteFunc(l.eachTurn, func(o Flusher) bool { return o == f })
 	if on && f != nil {
 		l.eachTurn = append(l.eachTurn, f)
@@ -216,20 +238,26 @@ func (l *Loop) EachTurn(f Flusher, on bool) {
 
 // SetTimeout arms t for due, or moves it there.
 func (l *Loop) SetTimeout(t *Timeout, due poller.Time) {
-	l.Check("loop.Loop.SetTimeout")
+	if l.Check("loop.Loop.SetTimeout") != nil {
+		return
+	}
 	l.timers.set(t, due)
 }
 
 // StopTimeout disarms t and reports whether it was armed.
 func (l *Loop) StopTimeout(t *Timeout) bool {
-	l.Check("loop.Loop.StopTimeout")
+	if l.Check("loop.Loop.StopTimeout") != nil {
+		return false
+	}
 	return l.timers.stop(t)
 }
 
 // Walk calls fn for every handle that is on the loop: those that are active or
 // open, and those that are closing. fn may close handles.
 func (l *Loop) Walk(fn func(Handle)) {
-	l.Check("loop.Loop.Walk")
+	if l.Check("loop.Loop.Walk") != nil {
+		return
+	}
 	if fn == nil {
 		return
 	}

@@ -15,18 +15,17 @@ const handlesPerPage = 255
 // with a million timers firing, to wait for memory once more for each.
 type handles struct {
 	pages []*[handlesPerPage]Handle
-	gaps  []uint32
-	used  uint32 // places that were ever taken
+	gaps  []uint32 // every one that there is, and some that are none any more; see trim
+	used  uint32   // places that were ever taken
 	n     uint32
 }
 
 func (s *handles) at(i uint32) *Handle { return &s.pages[i/handlesPerPage][i%handlesPerPage] }
 
 func (s *handles) add(h Handle, b *Base) {
-	i := s.used
-	if last := len(s.gaps) - 1; last >= 0 {
-		i, s.gaps = s.gaps[last], s.gaps[:last]
-	} else {
+	i, ok := s.gap()
+	if !ok {
+		i = s.used
 		if i == uint32(len(s.pages))*handlesPerPage {
 			s.pages = append(s.pages, new([handlesPerPage]Handle))
 		}
@@ -35,6 +34,17 @@ func (s *handles) add(h Handle, b *Base) {
 	*s.at(i) = h
 	s.n++
 	b.index = i + 1
+}
+
+// gap takes a place that is free.
+func (s *handles) gap() (i uint32, ok bool) {
+	for last := len(s.gaps) - 1; last >= 0; last-- {
+		i, s.gaps = s.gaps[last], s.gaps[:last]
+		if i < s.used && *s.at(i) == nil {
+			return i, true
+		}
+	}
+	return 0, false
 }
 
 func (s *handles) remove(b *Base) {
@@ -54,4 +64,38 @@ func (s *handles) all() []Handle {
 		}
 	}
 	return hs
+}
+
+// large reports whether the table is mostly gaps.
+func (s *handles) large() bool {
+	return s.used > keptMost && s.n < s.used/4 || cap(s.gaps) > keptMost && int(s.used-s.n) < cap(s.gaps)/4
+}
+
+// trim moves what is at the end into the gaps, and gives back the rest; more says that it
+// has not done with it. Places that it gives up stay among the gaps until those are made
+// anew, or found to be none.
+func (s *handles) trim() (more bool) {
+	for moves := 0; s.used > keptMost && s.n < s.used/4 && !more; moves++ {
+		last := s.at(s.used - 1)
+		h := *last
+		*last = nil
+		s.used--
+		if h != nil {
+			s.n--
+			s.add(h, h.base())
+		}
+		more = moves == movesMost
+	}
+	pages := int(s.used+handlesPerPage-1) / handlesPerPage
+	clear(s.pages[pages:])
+	s.pages = s.pages[:pages]
+	if !more && s.large() {
+		s.gaps = make([]uint32, 0, s.used-s.n)
+		for i := range s.used {
+			if *s.at(i) == nil {
+				s.gaps = append(s.gaps, i)
+			}
+		}
+	}
+	return more
 }

@@ -15,19 +15,25 @@ type Hook struct {
 // NewIdle returns a hook that runs before the loop polls, and keeps the poll
 // from waiting: for work that fills time between events.
 func (l *Loop) NewIdle(fn func()) (*Hook, error) {
-	l.Check("loop.Loop.NewIdle")
+	if err := l.Check("loop.Loop.NewIdle"); err != nil {
+		return nil, err
+	}
 	return l.newHook(&l.idle, fn, "loop: idle")
 }
 
 // NewPrepare returns a hook that runs before the loop polls.
 func (l *Loop) NewPrepare(fn func()) (*Hook, error) {
-	l.Check("loop.Loop.NewPrepare")
+	if err := l.Check("loop.Loop.NewPrepare"); err != nil {
+		return nil, err
+	}
 	return l.newHook(&l.prepare, fn, "loop: prepare")
 }
 
 // NewCheck returns a hook that runs after the loop has polled.
 func (l *Loop) NewCheck(fn func()) (*Hook, error) {
-	l.Check("loop.Loop.NewCheck")
+	if err := l.Check("loop.Loop.NewCheck"); err != nil {
+		return nil, err
+	}
 	return l.newHook(&l.check, fn, "loop: check")
 }
 
@@ -45,7 +51,9 @@ func (l *Loop) newHook(list *hooks, fn func(), op string) (*Hook, error) {
 // Start has the hook called back from the next time its phase comes. It returns
 // net.ErrClosed after Close; if it is started already nothing changes.
 func (h *Hook) Start() error {
-	h.lp.Check("loop.Hook.Start")
+	if err := h.lp.Check("loop.Hook.Start"); err != nil {
+		return err
+	}
 	if h.Closing() {
 		return errClosedHandle
 	}
@@ -58,7 +66,9 @@ func (h *Hook) Start() error {
 
 // Stop ends that; Start may follow.
 func (h *Hook) Stop() error {
-	h.lp.Check("loop.Hook.Stop")
+	if err := h.lp.Check("loop.Hook.Stop"); err != nil {
+		return err
+	}
 	if h.Closing() {
 		return errClosedHandle
 	}
@@ -69,7 +79,9 @@ func (h *Hook) Stop() error {
 
 // Close stops the hook for good; OnClose follows.
 func (h *Hook) Close() error {
-	h.lp.Check("loop.Hook.Close")
+	if err := h.lp.Check("loop.Hook.Close"); err != nil {
+		return err
+	}
 	h.list.remove(h)
 	if !h.lp.BeginClose(h) {
 		return errClosedHandle

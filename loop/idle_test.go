@@ -2,11 +2,13 @@ package loop_test
 
 import (
 	"net/netip"
+	"runtime"
 	"testing"
 	"time"
 
 	"example.com/pike/loop"
 	"example.com/pike/poller"
+	"example.com/pike/poller/sim"
 	"example.com/pike/tcp"
 	"example.com/pike/timer"
 	"example.com/pike/udp"
@@ -85,5 +87,113 @@ func TestIdleTimeExcludesCallbacks(t *testing.T) {
 	total, idle := lp.UpdateNow().Sub(began), lp.Metrics().Idle
 	if idle <= 0 || idle > total-busy {
 		t.Errorf("idle %v of %v, of which a callback took %v", idle, total, busy)
+	}
+}
+
+// A loop that never waits, be it for an idle hook or for a function that posts itself, or
+// because it is embedded by RunNoWait, does not keep those from running whom it answers. On
+// one processor they waited for the runtime to take it away, thousands of turns.
+func TestAnswersOfABusyLoop(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	for name, begin := range map[string]func(*loop.Loop){
+		"idle hook": func(lp *loop.Loop) {
+			h, err := lp.NewIdle(func() {})
+			no(t, err)
+			no(t, h.Start())
+		},
+		"a function that posts itself": func(lp *loop.Loop) {
+			var again func()
+			again = func() { lp.Post(again) }
+			again()
+		},
+		"RunNoWait": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			const trips, turnsMost = 50, 100
+			lp := newLoop(t, loop.Options{})
+			var began, ended uint64
+			over := false
+			go func() {
+				answered := make(chan bool, 1)
+				for i := range trips {
+					lp.Post(func() {
+						if i == 0 {
+							began = lp.Metrics().Turns
+						}
+						answered <- true
+					})
+					<-answered
+				}
+				lp.Post(func() {
+					ended = lp.Metrics().Turns
+					over = true
+					lp.Stop()
+				})
+			}()
+			if begin != nil {
+				begin(lp)
+				run(t, lp)
+			}
+			for start := time.Now(); !over; {
+				_, err := lp.RunNoWait()
+				no(t, err)
+				if time.Since(start) > patience {
+					t.Fatal("the goroutine is not answered")
+				}
+			}
+			if turns := (ended - began) / trips; turns > turnsMost {
+				t.Errorf("%d turns until whom the loop has answered asks again, want %d at most", turns, turnsMost)
+			}
+		})
+	}
+}
+
+// A loop that never waits has no time idle, and one that finds what it waits for there
+// already neither.
+func TestNoIdleTimeWhileBusy(t *testing.T) {
+	for name, begin := range map[string]func(*loop.Loop){
+		"idle hook": func(lp *loop.Loop) {
+			h, err := lp.NewIdle(func() {})
+			no(t, err)
+			no(t, h.Start())
+		},
+		"a function that posts itself": func(lp *loop.Loop) {
+			var again func()
+			again = func() { lp.Post(again) }
+			again()
+		},
+		"a datagram to itself": func(lp *loop.Loop) {
+			c, err := udp.Listen(lp, "127.0.0.1:0", nil)
+			no(t, err)
+			c.OnRead = func(c *udp.Conn, p []byte, from netip.AddrPort) { c.WriteTo(p, from) }
+			_, err = c.WriteTo([]byte("again"), c.LocalAddr())
+			no(t, err)
+		},
+	} {
+		for kind, o := range map[string]loop.Options{
+			"the system": {MeasureIdle: true},
+			"simulated":  {MeasureIdle: true, Poller: sim.New(1, sim.Config{}).Host("host")},
+		} {
+			if kind == "simulated" && name == "a datagram to itself" {
+				continue // which is some time under way
+			}
+			t.Run(name+", "+kind, func(t *testing.T) {
+				lp := newLoop(t, o)
+				begin(lp)
+				for turns := 0; turns < 1000; turns++ {
+					_, err := lp.RunNoWait()
+					no(t, err)
+				}
+				check, err := lp.NewCheck(func() {
+					if lp.Metrics().Turns > 2000 {
+						lp.Stop()
+					}
+				})
+				no(t, err)
+				no(t, check.Start())
+				run(t, lp)
+				equal(t, "time idle", lp.Metrics().Idle, 0)
+			})
+		}
 	}
 }

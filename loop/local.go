@@ -4,7 +4,9 @@ package loop
 // time: a place for what a package shares among its handles on one loop, its
 // free lists say. Keys are compared with ==; use an unexported type.
 func (l *Loop) Local(key any, make func() any) any {
-	l.Check("loop.Loop.Local")
+	if l.Check("loop.Loop.Local") != nil {
+		return make() // which is nobody else's
+	}
 	v, ok := l.locals[key]
 	if !ok {
 		v = make()

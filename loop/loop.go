@@ -55,8 +55,16 @@
 //
 // A callback that panics ends the program, unless [Options.OnPanic] says
 // otherwise: it is then told, the handle that called back is closed (a connection is
-// aborted), and the loop goes on. A job of Work that panics has a [PanicError] as its result.
-// OnPanic itself must not panic.
+// aborted), and the loop goes on. A job of Work that panics has a [PanicError] as its result;
+// if the loop is closed before done could be told, OnPanic is told by Close; after that it is
+// logged or, without a logger, goes on to the Executor. OnPanic itself must not panic.
+//
+// # Memory
+//
+// What a burst has made grow (the queues of posted functions and of what is put off, the
+// table of handles, the heap of timers that are due) goes back to Go's collector when Run
+// returns, and while it goes on within 1,024 turns or about a second: of what is not a quarter in
+// use the loop keeps 4,096 entries each, which is less than a MiB for all.
 //
 // # Shutting down
 //
@@ -82,6 +90,12 @@ import (
 // ErrRunning is returned by calls that a running loop, or a callback of it,
 // must not make: Run inside Run, and Close.
 var ErrRunning = errors.New("loop: already running")
+
+// ErrOffLoop is the answer to a call from a goroutine that is not the loop's, where it
+// is found out: while the loop waits for events, and in debug builds always. The error
+// that wraps it begins with the name of the method, which has done nothing. Loop.Post
+// is the way to call it from there.
+var ErrOffLoop = errors.New("called off the loop's goroutine; use Loop.Post")
 
 // Options are what a Loop is made with. The zero value works.
 type Options struct {
@@ -110,20 +124,30 @@ type Options struct {
 	// function say. By default a panic takes the program down, its stack intact.
 	OnPanic func(h Handle, value any, stack []byte)
 
-	// MeasureIdle makes Metrics report the time spent waiting, at the cost of
-	// one more reading of the clock a turn.
+	// MeasureIdle makes Metrics report the time spent waiting, at the cost of two
+	// readings of the clock and one more system call for a turn that waits: a look whether
+	// it has to.
 	MeasureIdle bool
 }
 
-// An Executor runs what blocks. Submit may be called by any goroutine and must
-// not block; an error means that the job will not run. *ants.Pool is one; see
-// package loop/workers for one that queues.
+// An Executor runs what blocks. Submit may be called by any goroutine and must not block,
+// whatever is going on, as the loop calls it; an error means that the job will not run, and
+// without one it runs once, whatever the jobs before it have done. Package loop/workers has
+// one that keeps this.
+//
+// An *ants.Pool does not, and works all the same: its Submit waits while all goroutines are
+// busy, and is called on a goroutine of its own; it recovers what jobs panic with, which
+// is done's result then, some time after. Any Executor that has a method Waiting() int is
+// taken to wait, any but the default to recover.
 type Executor = poller.Executor
 
 // A Resolver answers host names. *net.Resolver is one.
 type Resolver = poller.Resolver
 
-// A Loop runs callbacks on the goroutine that calls Run.
+// A Loop runs callbacks on the goroutine that calls Run. While it waits for events it takes
+// a thread of the system, as a blocking system call does: a thousand loops that are idle are
+// a thousand threads, and Go ends a program that has 10,000 (debug.SetMaxThreads). One for
+// each processor is what serves most.
 type Loop struct {
 	poller   poller.Poller
 	executor Executor
@@ -136,9 +160,10 @@ type Loop struct {
 	yielded  poller.Time // when it did last
 	crowded  poller.Time // until then it does not
 	slow     bool        // the last yield took long
-	owed     bool        // other goroutines may wait for what this turn has done
+	owed     int8        // yields, as other goroutines may wait for what this turn has done
 	timers   timeouts
 	eachTurn []Flusher
+	trim     trimmer
 	mail     mailbox
 	deferred backlog[Flusher]
 	fetched  byte // keeps the compiler from dropping loads
@@ -161,12 +186,15 @@ type Loop struct {
 	waited      time.Duration
 	measureIdle bool // here, as the poller cannot
 
-	running  atomic.Bool
-	stop     atomic.Bool
-	sleeping atomic.Bool // nobody looks at mail or stop before Poll returns
-	closed   bool
-	ctx      context.Context // of RunContext, while it runs; nil if it cannot end
-	owner    owner
+	submitter  *submitter // nil if executor may be called on the loop
+	mayRecover bool       // executor is not our own, and panics may end there
+
+	running atomic.Bool
+	stop    atomic.Bool
+	sleep   atomic.Uint32 // awake or not
+	closed  bool
+	ctx     context.Context // of RunContext, while it runs; nil if it cannot end
+	owner   owner
 }
 
 // New returns a Loop. The errors are those of opening the poller.
@@ -187,11 +215,16 @@ func New(o Options) (*Loop, error) {
 	if l.log == nil {
 		l.log = zap.NewNop()
 	}
-	l.executor = executorOf(o.Executor, p)
+	l.executor, l.mayRecover = executorOf(o.Executor, p), o.Executor != nil
+	l.submitter = newSubmitter(l.executor)
 	l.resolver = resolverOf(o.Resolver, p)
 	l.now = p.Now()
 	l.timers.init(l.now)
-	l.sleeping.Store(true)
+	l.trim.init(l)
+	l.sleep.Store(asleep)
+	if s, ok := p.(poller.Sleeper); ok {
+		s.MarkWaits(&l.sleep)
+	}
 	return l, nil
 }
 
@@ -225,7 +258,9 @@ func (systemResolver) LookupNetIP(ctx context.Context, network, host string) ([]
 // poll calls back, when one of those first asked for it; after the poll, when it is first
 // asked for. UpdateNow reads the clock afresh. It does not follow the wall clock.
 func (l *Loop) Now() poller.Time {
-	l.Check("loop.Loop.Now")
+	if l.Check("loop.Loop.Now") != nil {
+		return 0
+	}
 	if l.stale {
 		return l.UpdateNow()
 	}
@@ -234,7 +269,9 @@ func (l *Loop) Now() poller.Time {
 
 // UpdateNow reads the clock, for callbacks that have run long.
 func (l *Loop) UpdateNow() poller.Time {
-	l.Check("loop.Loop.UpdateNow")
+	if l.Check("loop.Loop.UpdateNow") != nil {
+		return 0
+	}
 	l.updateNow()
 	return l.now
 }
@@ -252,15 +289,26 @@ func (l *Loop) Logger() *zap.Logger { return l.log }
 
 // Metrics are counters of a loop's life.
 type Metrics struct {
-	Turns     uint64        // of the loop, complete ones
-	Events    uint64        // that the poller has taken from the system, where it counts them
-	Callbacks uint64        // of timers, posted functions and watchers
-	Idle      time.Duration // spent waiting; needs Options.MeasureIdle
+	Turns  uint64 // of the loop, complete ones
+	Events uint64 // that the poller has taken from the system, where it counts them
+
+	// Callbacks counts timeouts, those of connections (IdleTimeout and the like) as well as
+	// timers; posted functions, and with them results of jobs, signals and calls of Async;
+	// and those of the hooks of NewIdle, NewPrepare and NewCheck. What the poller calls back,
+	// I/O and Watch, is not among them: Events is nearest to that.
+	Callbacks uint64
+
+	// Idle is the time that the loop was blocked in the system because there was nothing to
+	// do, or in a simulator the time that the world went on without it. It needs
+	// Options.MeasureIdle.
+	Idle time.Duration
 }
 
 // Metrics reads the counters.
 func (l *Loop) Metrics() Metrics {
-	l.Check("loop.Loop.Metrics")
+	if l.Check("loop.Loop.Metrics") != nil {
+		return Metrics{}
+	}
 	m := Metrics{Turns: l.turns, Callbacks: l.callbacks, Idle: l.waited}
 	if c, ok := l.poller.(poller.Meter); ok {
 		m.Events = c.Events()
@@ -274,7 +322,9 @@ func (l *Loop) Metrics() Metrics {
 // are the results of jobs. It must not be called while the loop runs
 // (ErrRunning); again, it returns net.ErrClosed.
 func (l *Loop) Close() error {
-	l.Check("loop.Loop.Close")
+	if err := l.Check("loop.Loop.Close"); err != nil {
+		return err
+	}
 	if l.closed {
 		return net.ErrClosed
 	}
@@ -289,6 +339,7 @@ func (l *Loop) Close() error {
 	l.shutHandles()
 	l.mail.close()
 	l.closed = true
+	l.tellPanics()
 	return l.poller.Close()
 }
 

@@ -17,8 +17,11 @@ type mailbox struct {
 	closed bool
 	filled atomic.Bool // in is not empty
 
-	out  []func() // the loop's own, from next on
-	next int
+	panics []*PanicError // of jobs, whose outcome is in the mail
+
+	out   []func() // the loop's own, from next on
+	next  int
+	large bool // one of the two is
 }
 
 // Post has fn called on the loop, in the order posted, one call for each Post;
@@ -41,6 +44,11 @@ func (l *Loop) Post(fn func()) error {
 func (m *mailbox) put(fn func()) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	return m.add(fn)
+}
+
+// add is put with the mutex held.
+func (m *mailbox) add(fn func()) bool {
 	if m.closed {
 		return false
 	}
@@ -65,6 +73,21 @@ func (m *mailbox) collect() {
 	defer m.mu.Unlock()
 	m.in, m.out = m.out, m.in
 	m.filled.Store(false)
+	m.large = max(cap(m.in), cap(m.out)) > keptMost
+}
+
+// trim gives back what the two have grown more than they are used.
+func (m *mailbox) trim() {
+	if !m.large {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.in = fit(m.in, 0)
+	if loose(m.out, m.next) {
+		m.out, m.next = fit(m.out, m.next), 0
+	}
+	m.large = max(cap(m.in), cap(m.out)) > keptMost
 }
 
 // take returns the oldest function that was collected, or nil.

@@ -29,6 +29,11 @@ const (
 	// then keeps its own for crowdedFor, which is long beside what two more such yields take.
 	yieldMost  = time.Millisecond
 	crowdedFor = 640 * time.Millisecond
+
+	// owedYields are what those are owed whom a turn has answered, by a loop that does not
+	// sleep. One is for nothing every 61st time that the scheduler chooses: it looks first then
+	// for those who have waited long, and finds the loop (findRunnable in runtime/proc.go).
+	owedYields = 2
 )
 
 // Run runs the loop until nothing is left that could call back, or until Stop;
@@ -45,6 +50,7 @@ func (l *Loop) RunContext(ctx context.Context) error {
 		return err
 	}
 	defer l.leave()
+	defer l.giveBack()
 	if ctx.Done() != nil {
 		l.ctx = ctx
 		stop := context.AfterFunc(ctx, l.interrupt)
@@ -112,19 +118,14 @@ func (l *Loop) Stop() {
 	l.interrupt()
 }
 
-// interrupt wakes the loop if it sleeps.
-func (l *Loop) interrupt() {
-	if l.sleeping.Load() && l.sleeping.CompareAndSwap(true, false) {
-		l.mail.wake(l.poller)
-	}
-}
-
 // Alive reports whether anything is left that could call back: an active
 // handle that is referenced, a handle that is closing, an operation in flight,
-// or a posted function.
+// or a posted function. After Close nothing is.
 func (l *Loop) Alive() bool {
-	l.Check("loop.Loop.Alive")
-	return l.alive()
+	if l.Check("loop.Loop.Alive") != nil {
+		return false
+	}
+	return !l.closed && l.alive()
 }
 
 func (l *Loop) alive() bool {
@@ -136,7 +137,9 @@ func (l *Loop) alive() bool {
 // alive has nothing to wait for: 0. With Fd it lets another event loop wait for
 // this one.
 func (l *Loop) Timeout() time.Duration {
-	l.Check("loop.Loop.Timeout")
+	if l.Check("loop.Loop.Timeout") != nil {
+		return 0
+	}
 	if l.pending() {
 		return 0
 	}
@@ -152,12 +155,16 @@ func (l *Loop) Timeout() time.Duration {
 
 // Fd is a descriptor that is readable when a turn has something to do, also
 // after a Post: another loop can watch it, and call RunNoWait. ok is false where the
-// poller has none.
+// poller has none, and after Close, when the number may be somebody else's. Any goroutine
+// may call it.
 func (l *Loop) Fd() (fd uintptr, ok bool) {
-	if d, has := l.poller.(poller.Descriptor); has {
-		return d.Fd(), true
+	d, has := l.poller.(poller.Descriptor)
+	l.mail.mu.Lock() // which Close takes before it closes the poller
+	defer l.mail.mu.Unlock()
+	if !has || l.mail.closed {
+		return 0, false
 	}
-	return 0, false
+	return d.Fd(), true
 }
 
 func (l *Loop) enter() error {
@@ -169,7 +176,7 @@ func (l *Loop) enter() error {
 		return net.ErrClosed
 	}
 	l.owner.enter()
-	l.sleeping.Store(false)
+	l.sleep.Store(awake)
 	return nil
 }
 
@@ -181,7 +188,8 @@ func (l *Loop) leave() {
 		l.lookAround()
 	}
 	l.owner.leave()
-	l.sleeping.Store(true)
+	l.trimBy()
+	l.sleep.Store(asleep)
 	if l.busy() || l.pending() {
 		l.interrupt()
 	}
@@ -243,17 +251,21 @@ func (l *Loop) poll(deadline poller.Time) error {
 	if l.shutdown != nil {
 		l.shutdown.step()
 	}
-	l.turns++
+	if l.turns++; l.turns%trimTurns == 0 {
+		l.giveBack()
+	}
 	return err
 }
 
 func (l *Loop) wait(deadline poller.Time) error {
 	l.stale = true
+	l.yield()
 	if deadline == atOnce {
 		return l.poller.Poll(atOnce)
 	}
-	l.yield()
-	l.sleeping.Store(true)
+	l.owed = 0 // whoever has not run yet does while we sleep
+	deadline = min(deadline, l.trimBy())
+	l.sleep.Store(asleep)
 	// What was posted, stopped or cancelled before we said so woke nobody.
 	if l.stop.Load() || l.mail.any() || l.ctx != nil && l.ctx.Err() != nil {
 		deadline = atOnce
@@ -263,22 +275,23 @@ func (l *Loop) wait(deadline poller.Time) error {
 		began = l.poller.Now()
 	}
 	err := l.poller.Poll(deadline)
-	l.sleeping.Store(false)
-	if l.measureIdle {
+	l.getUp()
+	if l.measureIdle && deadline > began {
 		l.waited += l.poller.Now().Sub(began)
 	}
 	return err
 }
 
-// yield lets other goroutines run before the loop's own sleeps in a system call. Those
-// that this turn has answered or given work are often runnable where they wait for just
-// this thread: to run them now is a tenth of the time that another thread takes to wake
-// and fetch them. And from time to time it yields in any case, see yieldEvery.
+// yield lets other goroutines run before the loop's own polls. Those that this turn has
+// answered or given work are often runnable where they wait for just this thread: to run
+// them now is a tenth of the time that another thread takes to wake and fetch them. A turn
+// that is not to wait owes them that as well: with an idle hook there is no other. And from
+// time to time it yields in any case, see yieldEvery.
 func (l *Loop) yield() {
-	if l.now < l.crowded || !l.owed && l.now.Sub(l.yielded) < yieldEvery {
+	if l.now < l.crowded || l.owed == 0 && l.now.Sub(l.yielded) < yieldEvery {
 		return
 	}
-	l.owed, l.yielded = false, l.now
+	l.owed, l.yielded = max(0, l.owed-1), l.now
 	began := l.poller.Now()
 	runtime.Gosched()
 	ended := l.poller.Now()
@@ -315,7 +328,7 @@ func (l *Loop) runPosts() {
 			return
 		}
 		l.callbacks++
-		l.owed = true
+		l.owed = owedYields
 		l.call(nil, fn)
 	}
 }

@@ -63,7 +63,9 @@ type ShutdownReport struct {
 // is closed before the end, done is not called.
 func (l *Loop) Shutdown(ctx context.Context, grace time.Duration, done func(ShutdownReport)) error {
 	const op = "loop: shutdown"
-	l.Check("loop.Loop.Shutdown")
+	if err := l.Check("loop.Loop.Shutdown"); err != nil {
+		return err
+	}
 	switch {
 	case ctx == nil:
 		return invalid(op)
@@ -85,7 +87,9 @@ func (l *Loop) Shutdown(ctx context.Context, grace time.Duration, done func(Shut
 
 // ShuttingDown reports whether a Shutdown is under way.
 func (l *Loop) ShuttingDown() bool {
-	l.Check("loop.Loop.ShuttingDown")
+	if l.Check("loop.Loop.ShuttingDown") != nil {
+		return false
+	}
 	return l.shutdown != nil
 }
 
@@ -93,7 +97,9 @@ func (l *Loop) ShuttingDown() bool {
 // CloseNow, Abort or Close: ErrShutdown while Shutdown cuts off what has not ended,
 // and nil else. It is for packages that make handles.
 func (l *Loop) Cause() error {
-	l.Check("loop.Loop.Cause")
+	if l.Check("loop.Loop.Cause") != nil {
+		return nil
+	}
 	return l.cause
 }
 

@@ -99,7 +99,7 @@ func TestLastLookBeforeSleep(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l.sleeping.Store(false)
+		l.sleep.Store(awake)
 		late(l)
 		if err := l.wait(poller.Never); err != nil {
 			t.Fatal(err)
@@ -111,10 +111,16 @@ func TestLastLookBeforeSleep(t *testing.T) {
 	}
 }
 
-// A loop lets goroutines run before it sleeps if it has answered one, has handed out
+// A loop lets goroutines run before it polls if it has answered one, has handed out
 // work, or has not done so for long. On one processor nobody else would run them.
 func TestYield(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	for name, deadline := range map[string]poller.Time{"sleeps": poller.Never, "does not wait": atOnce} {
+		t.Run(name, func(t *testing.T) { yields(t, deadline) })
+	}
+}
+
+func yields(t *testing.T, deadline poller.Time) {
 	for name, c := range map[string]struct {
 		do    func(l *Loop, spawn func())
 		sleep poller.Time
@@ -150,7 +156,7 @@ func TestYield(t *testing.T) {
 			l.now = r.now
 			ran.Store(0)
 			c.do(l, spawn)
-			if err := l.wait(poller.Never); err != nil {
+			if err := l.wait(deadline); err != nil {
 				t.Fatal(err)
 			}
 			if ran.Load() > 0 {
@@ -181,7 +187,7 @@ func TestYieldsFewAmongMany(t *testing.T) {
 	begin := r.now
 	for yields < 5 {
 		l.updateNow()
-		l.owed = true
+		l.owed = owedYields
 		if err := l.wait(poller.Never); err != nil {
 			t.Fatal(err)
 		}
@@ -199,7 +205,7 @@ func TestYieldsFewAmongMany(t *testing.T) {
 	l.now = l.crowded
 	for range 3 {
 		l.now++
-		l.owed = true
+		l.owed = owedYields
 		if err := l.wait(poller.Never); err != nil {
 			t.Fatal(err)
 		}

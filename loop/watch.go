@@ -40,7 +40,9 @@ type Watch struct {
 // EBADF, and whoever gets the number has nothing to fear. Close is still due.
 func (l *Loop) Watch(fd uintptr, ev Events, fn func(w *Watch, ev Events)) (*Watch, error) {
 	const op = "loop: watch"
-	l.Check("loop.Loop.Watch")
+	if err := l.Check("loop.Loop.Watch"); err != nil {
+		return nil, err
+	}
 	if fn == nil {
 		return nil, invalid(op)
 	}
@@ -60,7 +62,9 @@ func (l *Loop) Watch(fd uintptr, ev Events, fn func(w *Watch, ev Events)) (*Watc
 
 // Set changes what is watched for; 0 pauses, and the Watch is then not active.
 func (w *Watch) Set(ev Events) error {
-	w.lp.Check("loop.Watch.Set")
+	if err := w.lp.Check("loop.Watch.Set"); err != nil {
+		return err
+	}
 	if w.Closing() {
 		return errClosedHandle
 	}
@@ -73,7 +77,9 @@ func (w *Watch) Set(ev Events) error {
 
 // Close stops watching; OnClose follows.
 func (w *Watch) Close() error {
-	w.lp.Check("loop.Watch.Close")
+	if err := w.lp.Check("loop.Watch.Close"); err != nil {
+		return err
+	}
 	if !w.lp.BeginClose(w) {
 		return errClosedHandle
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"runtime/debug"
 	"sync/atomic"
 )
 
@@ -17,8 +16,8 @@ func (goroutines) Submit(job func()) error {
 	return nil
 }
 
-// A PanicError is the result of a job that panicked on a loop whose OnPanic is
-// set.
+// A PanicError is the result of a job that panicked: on a loop whose OnPanic is set, or
+// on an Executor that recovers what its jobs panic with.
 type PanicError struct {
 	Value any
 	Stack []byte
@@ -45,12 +44,15 @@ var ErrJobExited = errors.New("loop: job ended by runtime.Goexit")
 // runs to its end, and done gets its result: it is up to the job to watch the
 // context it is given.
 //
-// Work belongs to the loop's goroutine. An error (net.ErrClosed, os.ErrInvalid
-// for what is nil, or the executor's refusal) means that neither function
-// will be called.
+// Work belongs to the loop's goroutine. An error (net.ErrClosed, ErrOffLoop, os.ErrInvalid
+// for what is nil, or the executor's refusal) means that neither function will be
+// called. An Executor whose Submit can wait, an *ants.Pool, is asked on another goroutine:
+// its refusal comes to done.
 func Work[T any](ctx context.Context, lp *Loop, job func(context.Context) (T, error), done func(T, error)) (*Job, error) {
 	const op = "loop: work"
-	lp.Check("loop.Work")
+	if err := lp.Check("loop.Work"); err != nil {
+		return nil, err
+	}
 	if lp == nil || job == nil || done == nil || ctx == nil {
 		return nil, invalid(op)
 	}
@@ -64,13 +66,15 @@ func Work[T any](ctx context.Context, lp *Loop, job func(context.Context) (T, er
 		w.drop(context.Cause(ctx))
 		return &w.Job, nil
 	}
-	if err := lp.executor.Submit(w.run); err != nil {
+	if lp.submitter != nil {
+		lp.submitter.submit(w.run, w.refused)
+	} else if err := lp.executor.Submit(w.run); err != nil {
 		if w.settle() {
 			lp.Release()
 		}
 		return nil, &misuse{op, err}
 	}
-	lp.owed = true
+	lp.owed = owedYields
 	if ctx.Done() != nil {
 		w.forget = context.AfterFunc(ctx, func() { w.drop(context.Cause(ctx)) })
 	}
@@ -84,13 +88,15 @@ type Job struct {
 	forget  func() bool
 	state   atomic.Int32
 	err     error
-	settled func() // finish, on the loop
+	panic   *PanicError // what it has panicked with, if it has
+	settled func()      // finish, on the loop
 }
 
-// The states of a job: whoever moves it on from queued decides its outcome.
+// The states of a job: whoever moves it on from queued, or from begun, decides its outcome.
 const (
 	jobQueued = iota
 	jobBegun
+	jobEnded
 	jobDropped
 )
 
@@ -98,21 +104,39 @@ const (
 // context.Canceled, not from inside Cancel. It reports false for a job that has
 // begun or ended, whose result done gets, or got. It belongs to the loop's goroutine.
 func (j *Job) Cancel() bool {
-	j.lp.Check("loop.Job.Cancel")
+	if j.lp.Check("loop.Job.Cancel") != nil {
+		return false
+	}
 	return j.drop(context.Canceled)
+}
+
+// Abandon is Cancel for a job that may have begun. Such a job runs to its end, but the loop
+// does not wait for it, and what it returns is dropped: done gets context.Canceled, not from
+// inside Abandon. It is for jobs that do not watch their context, and reports false for
+// one whose end is known. It belongs to the loop's goroutine.
+func (j *Job) Abandon() bool {
+	if j.lp.Check("loop.Job.Abandon") != nil {
+		return false
+	}
+	return j.drop(context.Canceled) || j.state.CompareAndSwap(jobBegun, jobDropped) && j.dropped(context.Canceled)
 }
 
 // settle takes the job away from the executor.
 func (j *Job) settle() bool { return j.state.CompareAndSwap(jobQueued, jobDropped) }
 
 func (j *Job) drop(err error) bool {
-	if !j.settle() {
-		return false
-	}
+	return j.settle() && j.dropped(err)
+}
+
+// dropped tells the loop, and returns true.
+func (j *Job) dropped(err error) bool {
 	j.err = err
 	j.lp.Post(j.settled)
 	return true
 }
+
+// refused has done told that the executor does not want the job.
+func (j *Job) refused(err error) { j.drop(&misuse{"loop: work", err}) }
 
 // work is a Job with its functions.
 type work[T any] struct {
@@ -129,22 +153,17 @@ func (w *work[T]) run() {
 	if !w.state.CompareAndSwap(jobQueued, jobBegun) {
 		return
 	}
-	w.err = ErrJobExited // unless the job returns
-	defer w.ran()
-	w.value, w.err = w.job(w.ctx)
-}
-
-// ran posts the outcome. Where the loop handles panics it handles this one too;
-// otherwise the panic goes on and ends the program, before done could be told
-// of a job that has merely exited.
-func (w *work[T]) ran() {
-	if v := recover(); v != nil {
-		if !w.lp.Guarded() {
-			panic(v)
+	var value T
+	err := ErrJobExited // unless the job returns
+	defer func() {
+		if v := recover(); v != nil {
+			w.panicked(v)
+		} else if w.state.CompareAndSwap(jobBegun, jobEnded) {
+			w.value, w.err = value, err
+			w.lp.Post(w.settled)
 		}
-		w.err = &PanicError{v, debug.Stack()}
-	}
-	w.lp.Post(w.settled)
+	}()
+	value, err = w.job(w.ctx)
 }
 
 func (w *work[T]) finish() {
@@ -152,8 +171,8 @@ func (w *work[T]) finish() {
 		w.forget()
 	}
 	w.lp.Release()
-	if p, ok := w.err.(*PanicError); ok {
-		w.lp.onPanic(nil, p.Value, p.Stack)
+	if w.panic != nil {
+		w.lp.hear(w.panic)
 	}
 	w.done(w.value, w.err)
 }

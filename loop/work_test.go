@@ -5,7 +5,9 @@ import (
 	"errors"
 	"os"
 	"runtime"
+	"slices"
 	"testing"
+	"time"
 
 	"example.com/pike/loop"
 )
@@ -167,6 +169,55 @@ func TestWorkCancelOfARunningJob(t *testing.T) {
 	equal(t, "results", results, 1)
 }
 
+// A job that does not watch its context is not waited for once it is abandoned, and what it
+// returns, or panics with, comes to nobody's done.
+func TestWorkAbandoned(t *testing.T) {
+	for name, end := range map[string]func(){
+		"returns": func() {}, "panics": func() { panic(errBoom) }, "exits": runtime.Goexit,
+	} {
+		t.Run(name, func(t *testing.T) {
+			told := 0
+			lp := newLoop(t, loop.Options{OnPanic: func(loop.Handle, any, []byte) { told++ }})
+			begun, release, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
+			results := 0
+			j, err := loop.Work(t.Context(), lp, func(context.Context) (int, error) {
+				defer close(ended)
+				close(begun)
+				<-release
+				end()
+				return 1, nil
+			}, func(v int, err error) {
+				equal(t, "result", v, 0)
+				is(t, err, context.Canceled)
+				results++
+			})
+			no(t, err)
+			<-begun
+			equal(t, "abandoned", j.Abandon(), true)
+			equal(t, "abandoned again", j.Abandon(), false)
+			run(t, lp)
+			equal(t, "results", results, 1)
+			close(release)
+			<-ended
+			for start := time.Now(); name == "panics" && told == 0; time.Sleep(time.Millisecond) {
+				run(t, lp)
+				if time.Since(start) > patience {
+					t.Fatal("nobody is told")
+				}
+			}
+			run(t, lp)
+			equal(t, "results", results, 1)
+		})
+	}
+	queue := new(held)
+	lp := newLoop(t, loop.Options{Executor: queue})
+	j, err := loop.Work(t.Context(), lp, never(t), func(_ int, err error) { is(t, err, context.Canceled) })
+	no(t, err)
+	equal(t, "abandoned before it begins", j.Abandon(), true)
+	run(t, lp)
+	queue.run()
+}
+
 func TestWorkContextEndedBefore(t *testing.T) {
 	onExecutors(t, loop.Options{}, func(t *testing.T, lp *loop.Loop) {
 		ctx, cancel := context.WithCancelCause(t.Context())
@@ -287,4 +338,56 @@ func TestWorkOnAClosedLoop(t *testing.T) {
 	no(t, lp.Close()) // which does not wait for jobs
 	close(release)
 	<-ended
+}
+
+// A panic that was on its way to the loop when that closed is told by Close; a result
+// is not.
+func TestWorkPanicBeforeTheLoopCloses(t *testing.T) {
+	var told []any
+	results := 0
+	lp := newLoop(t, loop.Options{Executor: inline{}, OnPanic: func(h loop.Handle, v any, stack []byte) {
+		if h != nil || len(stack) == 0 {
+			t.Errorf("OnPanic(%v, %v, %d bytes)", h, v, len(stack))
+		}
+		told = append(told, v)
+	}})
+	work := func(job func()) {
+		_, err := loop.Work(t.Context(), lp, func(context.Context) (int, error) { job(); return 0, nil },
+			func(int, error) { results++ })
+		no(t, err)
+	}
+	work(func() { panic(0) })
+	run(t, lp) // told once, and not again
+	work(func() { panic(1) })
+	work(func() {})
+	work(func() { panic(2) })
+	no(t, lp.Close())
+	if !slices.Equal(told, []any{0, 1, 2}) {
+		t.Errorf("OnPanic was told %v", told)
+	}
+	equal(t, "results", results, 1)
+}
+
+// An Executor of somebody else's may recover what a job panics with: done is told then.
+func TestWorkPanicThatTheExecutorRecovers(t *testing.T) {
+	lp := newLoop(t, loop.Options{Executor: recovering{}})
+	results := 0
+	_, err := loop.Work(t.Context(), lp, func(context.Context) (int, error) { panic(errBoom) }, func(_ int, err error) {
+		is(t, err, errBoom)
+		results++
+	})
+	no(t, err)
+	run(t, lp)
+	equal(t, "results", results, 1)
+}
+
+// recovering goes on, whatever a job does.
+type recovering struct{}
+
+func (recovering) Submit(job func()) error {
+	go func() {
+		defer func() { recover() }()
+		job()
+	}()
+	return nil
 }

@@ -19,6 +19,7 @@ const eventsPerWait = 256
 // A queue is an epoll instance, the eventfd that wakes it, and the clock. It is
 // the part of the readiness core that other systems write anew.
 type queue struct {
+	sleeper
 	ep, efd  int
 	base     time.Time
 	woken    atomic.Bool
@@ -137,7 +138,8 @@ func (q *queue) Wake() error {
 	return nil
 }
 
-// MeasureWaits has wait add to d how long it took.
+// MeasureWaits has wait add to d how long it has blocked. It then looks before it does,
+// always: a wait that finds something at once has not waited, however long the call took.
 func (q *queue) MeasureWaits(d *time.Duration) { q.waits = d }
 
 // wait takes what is ready, and blocks until deadline only if nothing is: under
@@ -145,19 +147,16 @@ func (q *queue) MeasureWaits(d *time.Duration) { q.waits = d }
 // messages of one connection, it is left out for a while, or until several come at once.
 func (q *queue) wait(deadline Time) (n int, err error) {
 	var e errno
-	look := q.unasked == 0 || deadline <= 0
+	look := q.unasked == 0 || deadline <= 0 || q.waits != nil
 	if !look {
 		q.unasked--
 	} else if n, e = q.look(); n == 0 {
 		q.unasked = unaskedMost
 	}
-	var began Time
-	if q.waits != nil {
-		began = q.Now()
-	}
 	for n == 0 || e == unix.EINTR {
+		q.lieDown()
 		if deadline == Never {
-			n, e = epollWait(q.ep, q.events[:], -1)
+			n, e = q.waitOn()
 			continue
 		}
 		// The time that is left, afresh: the Go runtime interrupts waits with
@@ -171,12 +170,10 @@ func (q *queue) wait(deadline Time) (n int, err error) {
 		}
 		n, e = q.waitFor(deadline.Sub(now))
 		look = e == 0
+		q.waited(now)
 	}
 	if n > 1 {
 		q.unasked = 0
-	}
-	if q.waits != nil {
-		*q.waits += q.Now().Sub(began)
 	}
 	if e != 0 && e != unix.EINTR {
 		return 0, os.NewSyscallError("epoll_wait", e)
@@ -207,6 +204,24 @@ func (q *queue) recv(fd int32, b []byte, lent bool) (n int, e errno) {
 		q.told = toldMost
 	}
 	return n, e
+}
+
+// waitOn waits without a deadline.
+func (q *queue) waitOn() (n int, e errno) {
+	if q.waits == nil {
+		return epollWait(q.ep, q.events[:], -1)
+	}
+	began := q.Now()
+	n, e = epollWait(q.ep, q.events[:], -1)
+	q.waited(began)
+	return n, e
+}
+
+// waited counts a call that could block.
+func (q *queue) waited(began Time) {
+	if q.waits != nil {
+		*q.waits += q.Now().Sub(began)
+	}
 }
 
 func (q *queue) waitFor(d time.Duration) (int, errno) {

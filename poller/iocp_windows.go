@@ -116,7 +116,9 @@ func (p *iocp) Poll(deadline Time) error {
 	}
 	// What becomes ready in this Poll has its turn in the next.
 	ready := p.ready.len()
-	if err := p.wait(deadline); err != nil {
+	err := p.wait(deadline)
+	p.rise()
+	if err != nil {
 		return err
 	}
 	if p.halves.next != 0 {

@@ -51,6 +51,7 @@ const (
 // Udata stays nil: it is a Go pointer on some systems and a number on others, and
 // every later change would overwrite it.
 type queue struct {
+	sleeper
 	kq       int
 	waker    kq.Waker
 	base     time.Time
@@ -122,7 +123,8 @@ func (q *queue) Wake() error {
 // borrow does nothing: every call is told to the scheduler here.
 func (q *queue) borrow(int) {}
 
-// MeasureWaits has wait add to d how long it took.
+// MeasureWaits has wait add to d how long it has blocked. It then looks before it does: a
+// wait that finds something at once has not waited, however long the call took.
 func (q *queue) MeasureWaits(d *time.Duration) { q.waits = d }
 
 func (q *queue) recv(fd int32, b []byte, lent bool) (int, errno) { return recv(fd, b, lent) }
@@ -139,10 +141,16 @@ func (q *queue) wait(deadline Time) (int, error) {
 	if len(q.reports) > 0 {
 		deadline = 0
 	}
-	for {
-		now := q.Now()
-		n, e := q.kevent(now, deadline)
-		if q.waits != nil && deadline > now {
+	for look := q.waits != nil; ; look = false {
+		now, until := q.Now(), deadline
+		if look {
+			until = 0
+		}
+		if until > now {
+			q.lieDown()
+		}
+		n, e := q.kevent(now, until)
+		if q.waits != nil && until > now {
 			*q.waits += q.Now().Sub(now)
 		}
 		if e != 0 && e != unix.EINTR {

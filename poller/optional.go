@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"os"
+	"sync/atomic"
 	"time"
 )
 
@@ -47,7 +48,7 @@ type Resolver interface {
 }
 
 // An Executor runs what blocks. Submit may be called by any goroutine and must
-// not block; an error means that the job will not run.
+// not block, whatever is going on; an error means that the job will not run.
 type Executor interface {
 	Submit(job func()) error
 }
@@ -59,9 +60,25 @@ type Signaler interface {
 	Signals(notify func(os.Signal), sigs ...os.Signal) (stop func())
 }
 
+// A Sleeper says when it waits: a loop tells by that who calls it from elsewhere
+// meanwhile.
+type Sleeper interface {
+	// MarkWaits has each Poll turn state from Polling to Waiting before it blocks, and
+	// to Awake when it has, before any upcall. Others may set it Awake at any time.
+	MarkWaits(state *atomic.Uint32)
+}
+
+// The states of a Poll, for a Sleeper.
+const (
+	Awake   uint32 = iota // under way to upcalls, or none is under way
+	Polling               // says the caller, before it calls Poll
+	Waiting               // and makes no upcalls
+)
+
 // A Waiter measures how long Polls wait, without the upcalls they make then.
 type Waiter interface {
-	// MeasureWaits has each Poll add to d the time it has waited.
+	// MeasureWaits has each Poll add to d the time it has been blocked: nothing, where
+	// something was ready or the deadline was past.
 	MeasureWaits(d *time.Duration)
 }
 

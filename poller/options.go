@@ -1,8 +1,8 @@
 package poller
 
 import (
-	"net"
 	"math"
+	"net"
 	"net/netip"
 	"time"
 )

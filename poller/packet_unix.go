@@ -162,7 +162,9 @@ func (s *packet) receive() {
 			bytes += len(ms[i].Data)
 		}
 		if len(ms) > 0 {
+			all := lent(ms)
 			s.h.Received(ms, nil)
+			overwrite(all...)
 		}
 		if e != 0 && e != unix.EAGAIN && e != unix.EINTR {
 			s.receiveFailed(os.NewSyscallError(recvPacketsCall, e))

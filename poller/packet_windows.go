@@ -196,7 +196,9 @@ func (s *packet) receive() {
 			s.recvErr, s.readable = e, true
 		}
 		if n > 0 {
+			all := lent(s.p.packets.messages[:n])
 			s.handler.Received(s.p.packets.messages[:n], nil)
+			overwrite(all...)
 		}
 		if !s.readable && !s.closed {
 			s.arm()

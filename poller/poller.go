@@ -18,7 +18,8 @@
 //  2. Send true: over. Send false: exactly one Sent, also on error and after
 //     Close ([net.ErrClosed]). The buffers are the poller's until then and the
 //     caller's after. Errors of I/O are reported only by upcall.
-//  3. Received data is the poller's memory and dies when the upcall returns. On
+//  3. Received data is the poller's memory and dies when the upcall returns: it is
+//     overwritten then, in race builds and under the build tag pikedebug. On
 //     a stream EOF comes once, after every byte that arrived; the sending side
 //     stays usable (half-close) until Close. An error comes once and last: instead
 //     of EOF, or after it (rule 12).

@@ -27,6 +27,7 @@ const wakeKey = 1
 
 // A port is a completion port, the wake-ups in it, and the clock.
 type port struct {
+	sleeper
 	h       windows.Handle
 	base    time.Time
 	woken   atomic.Bool
@@ -54,7 +55,8 @@ func (q *port) Now() Time { return Time(time.Since(q.base)) }
 // Events counts what has completed.
 func (q *port) Events() uint64 { return q.seen }
 
-// MeasureWaits has wait add to d how long it took.
+// MeasureWaits has wait add to d how long it has blocked. It then looks before it does: a
+// wait that finds something at once has not waited, however long the call took.
 func (q *port) MeasureWaits(d *time.Duration) { q.waits = d }
 
 // Wake posts to the port unless a wake-up is already on its way. Once the poller
@@ -79,11 +81,12 @@ func (q *port) wait(deadline Time) error {
 		return nil
 	}
 	q.n, q.next = 0, 0
-	for {
+	for look := q.waits != nil; ; look = false {
 		ms, begin := uint32(0), Time(0)
-		if deadline > 0 {
+		if deadline > 0 && !look {
 			begin = q.Now()
 			ms = milliseconds(deadline, begin)
+			q.lieDown()
 		}
 		e := dequeue(q.h, q.entries[:], &q.n, ms)
 		if q.waits != nil && ms > 0 {
@@ -98,7 +101,7 @@ func (q *port) wait(deadline Time) error {
 		q.n = 0
 		// A wait may end up to a tick of the system's timer early, and one that is
 		// longer than 24 days ends before its deadline.
-		if deadline <= 0 || q.Now() >= deadline {
+		if deadline <= 0 || !look && q.Now() >= deadline {
 			return nil
 		}
 	}

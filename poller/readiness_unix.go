@@ -92,6 +92,7 @@ func (p *readiness) Poll(deadline Time) error {
 		deadline = 0
 	}
 	n, err := p.wait(deadline)
+	p.rise()
 	if err != nil {
 		return err
 	}

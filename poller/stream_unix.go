@@ -336,6 +336,7 @@ func (s *stream) receive(ev Events) {
 			return
 		}
 		s.h.Received(buf[:n], nil)
+		overwrite(buf[:n])
 		if n < len(buf) && ev&^(Readable|Writable) == 0 {
 			return
 		}

@@ -156,6 +156,7 @@ func (s *stream) receive() {
 			s.readable = false
 		}
 		s.handler.Received(buf[:n], nil)
+		overwrite(buf[:n])
 		if short {
 			s.rearm()
 			return

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"example.com/pike/loop"
 	"example.com/pike/signal"
@@ -20,7 +21,7 @@ const child = "PIKE_SIGNAL_CHILD"
 // TestDefaultActionComesBack lets another process be ended by a signal that its
 // watcher wants no more.
 func TestDefaultActionComesBack(t *testing.T) {
-	for _, end := range []string{"Stop", "Close", "Once", "closing the loop"} {
+	for _, end := range []string{"Stop", "Close", "Once", "Once, while the loop is busy", "closing the loop"} {
 		t.Run(end, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(context.Background(), patience)
 			defer cancel()
@@ -49,7 +50,7 @@ func TestDefaultActionChild(t *testing.T) {
 	lp, err := loop.New(loop.Options{})
 	no(t, err)
 	watch := signal.Notify
-	if end == "Once" {
+	if strings.HasPrefix(end, "Once") {
 		watch = signal.Once
 	}
 	w, err := watch(lp, func(os.Signal) {
@@ -57,6 +58,16 @@ func TestDefaultActionChild(t *testing.T) {
 		lp.Stop()
 	}, syscall.SIGTERM)
 	no(t, err)
+	if end == "Once, while the loop is busy" {
+		lp.Post(func() {
+			os.Stdout.WriteString("delivered, to a loop that is busy\n")
+			for start := time.Now(); time.Since(start) < patience; time.Sleep(10 * time.Millisecond) {
+				raise(t, syscall.SIGTERM) // which the watcher takes once
+			}
+		})
+		run(t, lp)
+		t.Fatal("it was never stopped")
+	}
 	raise(t, syscall.SIGTERM)
 	run(t, lp)
 	switch end {

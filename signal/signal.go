@@ -41,13 +41,19 @@ const queued = 64
 // itself), until Stop or Close. A nil fn or loop, or a signal that does not exist, is
 // os.ErrInvalid.
 func Notify(lp *loop.Loop, fn func(os.Signal), sigs ...os.Signal) (*Watcher, error) {
-	lp.Check("signal.Notify")
+	if err := lp.Check("signal.Notify"); err != nil {
+		return nil, err
+	}
 	return notify(lp, fn, false, sigs)
 }
 
-// Once is Notify for one signal: the Watcher is stopped before fn is called.
+// Once is Notify for one signal: the Watcher is stopped before fn is called, and if no other
+// user of os/signal wants the signal it has its default action again as soon as it has
+// come, though the loop be busy: a second Ctrl-C ends a program that does not get to the first.
 func Once(lp *loop.Loop, fn func(os.Signal), sigs ...os.Signal) (*Watcher, error) {
-	lp.Check("signal.Once")
+	if err := lp.Check("signal.Once"); err != nil {
+		return nil, err
+	}
 	return notify(lp, fn, true, sigs)
 }
 
@@ -78,7 +84,9 @@ func valid(sigs []os.Signal) bool {
 // Start has the watcher call back again after Stop. net.ErrClosed after Close.
 func (w *Watcher) Start() error {
 	lp := w.Loop()
-	lp.Check("signal.Watcher.Start")
+	if err := lp.Check("signal.Watcher.Start"); err != nil {
+		return err
+	}
 	if w.Closing() {
 		return fail("start", net.ErrClosed)
 	}
@@ -109,6 +117,9 @@ func (w *Watcher) relay() (stop func()) {
 		for {
 			select {
 			case s := <-ch:
+				if w.once {
+					ossignal.Stop(ch)
+				}
 				lp.Post(func() {
 					if live {
 						w.deliver(s)
@@ -143,7 +154,9 @@ func (w *Watcher) deliver(s os.Signal) {
 // other user of os/signal wants it, the signal has its default action again. Start may follow.
 func (w *Watcher) Stop() error {
 	lp := w.Loop()
-	lp.Check("signal.Watcher.Stop")
+	if err := lp.Check("signal.Watcher.Stop"); err != nil {
+		return err
+	}
 	if w.Closing() {
 		return fail("stop", net.ErrClosed)
 	}
@@ -165,7 +178,9 @@ func (w *Watcher) end() bool {
 // Close is Stop for good; OnClose follows.
 func (w *Watcher) Close() error {
 	lp := w.Loop()
-	lp.Check("signal.Watcher.Close")
+	if err := lp.Check("signal.Watcher.Close"); err != nil {
+		return err
+	}
 	if !lp.BeginClose(w) {
 		return fail("close", net.ErrClosed)
 	}

@@ -38,14 +38,18 @@ type AcceptStats struct {
 
 // Stats reads the counters.
 func (ln *Listener) Stats() AcceptStats {
-	ln.Loop().Check("tcp.Listener.Stats")
+	if ln.Loop().Check("tcp.Listener.Stats") != nil {
+		return AcceptStats{}
+	}
 	return ln.stats
 }
 
 // SetMaxConns sets Options.MaxConns; 0 is no limit. Connections that are open stay
 // open. A negative n is os.ErrInvalid.
 func (ln *Listener) SetMaxConns(n int) error {
-	ln.Loop().Check("tcp.Listener.SetMaxConns")
+	if err := ln.Loop().Check("tcp.Listener.SetMaxConns"); err != nil {
+		return err
+	}
 	switch {
 	case ln.Closing():
 		return ln.closed("set")
@@ -61,7 +65,9 @@ func (ln *Listener) SetMaxConns(n int) error {
 // accepted before; a rate of 0 is no limit, and a burst of 0 that of Options.
 // Negative values, and a rate that is no number, are os.ErrInvalid.
 func (ln *Listener) SetAcceptRate(perSecond float64, burst int) error {
-	ln.Loop().Check("tcp.Listener.SetAcceptRate")
+	if err := ln.Loop().Check("tcp.Listener.SetAcceptRate"); err != nil {
+		return err
+	}
 	switch {
 	case ln.Closing():
 		return ln.closed("set")
@@ -77,7 +83,9 @@ func (ln *Listener) SetAcceptRate(perSecond float64, burst int) error {
 // SetAcceptPolicy sets Options.AcceptPolicy. One that does not exist is
 // os.ErrInvalid.
 func (ln *Listener) SetAcceptPolicy(p AcceptPolicy) error {
-	ln.Loop().Check("tcp.Listener.SetAcceptPolicy")
+	if err := ln.Loop().Check("tcp.Listener.SetAcceptPolicy"); err != nil {
+		return err
+	}
 	switch {
 	case ln.Closing():
 		return ln.closed("set")

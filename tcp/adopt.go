@@ -23,7 +23,9 @@ import (
 // those of a connection that was dialed with it. What is of binding and dialing is
 // past, and not looked at.
 func AdoptConn(lp *loop.Loop, nc net.Conn, o ...*Options) (*Conn, error) {
-	lp.Check("tcp.AdoptConn")
+	if err := lp.Check("tcp.AdoptConn"); err != nil {
+		return nil, err
+	}
 	if lp == nil || isNil(nc) || len(o) > 1 {
 		return nil, &net.OpError{Op: "adopt", Net: "tcp", Err: errInvalid}
 	}
@@ -64,7 +66,9 @@ func AdoptConn(lp *loop.Loop, nc net.Conn, o ...*Options) (*Conn, error) {
 // (ReusePort, V6Only, Control and so on), which is past. NoDelay, keep-alive and buffers are
 // set on the socket, which another process may have too, and a Backlog on what listens already.
 func AdoptListener(lp *loop.Loop, nl net.Listener, o ...*Options) (*Listener, error) {
-	lp.Check("tcp.AdoptListener")
+	if err := lp.Check("tcp.AdoptListener"); err != nil {
+		return nil, err
+	}
 	if lp == nil || isNil(nl) || len(o) > 1 {
 		return nil, &net.OpError{Op: "adopt", Net: "tcp", Err: errInvalid}
 	}
@@ -197,7 +201,9 @@ func adopt(lp *loop.Loop, from any, take func(poller.Adopter, uintptr) error) er
 // syscall.EBUSY, and so is what was read when there was no OnRead any more. A NetConn that
 // fails, for want of descriptors say, leaves the connection as it was.
 func (c *Conn) NetConn() (net.Conn, error) {
-	c.Loop().Check("tcp.Conn.NetConn")
+	if err := c.Loop().Check("tcp.Conn.NetConn"); err != nil {
+		return nil, err
+	}
 	if c.Closing() || c.is(connecting) {
 		return nil, c.fail("release", net.ErrClosed)
 	}

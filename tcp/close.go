@@ -18,7 +18,9 @@ import (
 // connection that is still being dialed it gives up: the function given to Dial
 // is called with net.ErrClosed. Closing again is net.ErrClosed.
 func (c *Conn) Close() error {
-	c.Loop().Check("tcp.Conn.Close")
+	if err := c.Loop().Check("tcp.Conn.Close"); err != nil {
+		return err
+	}
 	if c.Closing() {
 		return c.fail("close", net.ErrClosed)
 	}
@@ -81,7 +83,9 @@ func (c *Conn) leave() {
 // ErrAborted, in a LossError. It may follow Close, to stop waiting; on a connection that is
 // wholly closed it is net.ErrClosed.
 func (c *Conn) CloseNow() error {
-	c.Loop().Check("tcp.Conn.CloseNow")
+	if err := c.Loop().Check("tcp.Conn.CloseNow"); err != nil {
+		return err
+	}
 	if c.is(finished) {
 		return c.fail("close", net.ErrClosed)
 	}
@@ -109,7 +113,9 @@ func (c *Conn) CloseNow() error {
 // Close, to stop waiting; on a connection that is wholly closed it is
 // net.ErrClosed.
 func (c *Conn) Abort() error {
-	c.Loop().Check("tcp.Conn.Abort")
+	if err := c.Loop().Check("tcp.Conn.Abort"); err != nil {
+		return err
+	}
 	if c.is(finished) {
 		return c.fail("abort", net.ErrClosed)
 	}
@@ -141,7 +147,9 @@ func (c *Conn) abandon(err error) {
 // waits for a peer that acknowledges nothing. As there, 0 is the default and a negative
 // value no bound.
 func (c *Conn) SetDrainTimeout(d time.Duration) error {
-	c.Loop().Check("tcp.Conn.SetDrainTimeout")
+	if err := c.Loop().Check("tcp.Conn.SetDrainTimeout"); err != nil {
+		return err
+	}
 	if c.is(finished) {
 		return c.fail("set", net.ErrClosed)
 	}

@@ -146,7 +146,9 @@ func (c *Conn) is(s state) bool { return c.state&s != 0 }
 
 // RemoteAddr is the address of the peer, also after OnClose.
 func (c *Conn) RemoteAddr() netip.AddrPort {
-	c.Loop().Check("tcp.Conn.RemoteAddr")
+	if c.Loop().Check("tcp.Conn.RemoteAddr") != nil {
+		return netip.AddrPort{}
+	}
 	if c.s == nil {
 		return netip.AddrPort{}
 	}
@@ -156,7 +158,9 @@ func (c *Conn) RemoteAddr() netip.AddrPort {
 // LocalAddr is the address of this end; the zero AddrPort once the connection
 // is closed.
 func (c *Conn) LocalAddr() netip.AddrPort {
-	c.Loop().Check("tcp.Conn.LocalAddr")
+	if c.Loop().Check("tcp.Conn.LocalAddr") != nil {
+		return netip.AddrPort{}
+	}
 	if c.s == nil {
 		return netip.AddrPort{}
 	}
@@ -179,7 +183,9 @@ func (c *Conn) Writable() bool { return c.writable() == nil }
 // until that has been read, and Write is syscall.EPIPE once it has found out. On Windows,
 // where the peer had ended before, it may take a fifth of a second and more.
 func (c *Conn) PauseRead() error {
-	c.Loop().Check("tcp.Conn.PauseRead")
+	if err := c.Loop().Check("tcp.Conn.PauseRead"); err != nil {
+		return err
+	}
 	if c.Closing() {
 		return c.fail("read", net.ErrClosed)
 	}
@@ -193,7 +199,9 @@ func (c *Conn) PauseRead() error {
 // ResumeRead undoes PauseRead. OnRead follows from the loop. On a connection that is not
 // paused it says that OnRead was set.
 func (c *Conn) ResumeRead() error {
-	c.Loop().Check("tcp.Conn.ResumeRead")
+	if err := c.Loop().Check("tcp.Conn.ResumeRead"); err != nil {
+		return err
+	}
 	if c.Closing() {
 		return c.fail("read", net.ErrClosed)
 	}

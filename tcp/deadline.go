@@ -62,7 +62,9 @@ func (c *Conn) SetWriteTimeout(d time.Duration) error {
 // costs next to nothing; 0, or less, lifts it, and so does the peer's end. The
 // reason is as for SetReadTimeout.
 func (c *Conn) SetReadDeadline(d time.Duration) error {
-	c.Loop().Check("tcp.Conn.SetReadDeadline")
+	if err := c.Loop().Check("tcp.Conn.SetReadDeadline"); err != nil {
+		return err
+	}
 	if c.Closing() {
 		return c.fail("set", net.ErrClosed)
 	}
@@ -85,7 +87,9 @@ func (c *Conn) SetReadDeadline(d time.Duration) error {
 }
 
 func (c *Conn) setTimeout(method string, set func(*policy)) error {
-	c.Loop().Check(method)
+	if err := c.Loop().Check(method); err != nil {
+		return err
+	}
 	if c.Closing() {
 		return c.fail("set", net.ErrClosed)
 	}

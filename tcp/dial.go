@@ -61,7 +61,9 @@ func Dial(lp *loop.Loop, addr string, o *Options, fn func(c *Conn, err error)) (
 // DialContext is Dial, and gives up with ctx's cause when ctx ends. Once the
 // connection is made ctx has no effect on it.
 func DialContext(ctx context.Context, lp *loop.Loop, addr string, o *Options, fn func(c *Conn, err error)) (*Conn, error) {
-	lp.Check("tcp.Dial")
+	if err := lp.Check("tcp.Dial"); err != nil {
+		return nil, err
+	}
 	if lp == nil || ctx == nil || fn == nil {
 		return nil, addrError("dial", addr, errInvalid)
 	}
@@ -231,7 +233,7 @@ func (d *dialing) release(won *attempt) {
 		d.cancel()
 	}
 	if d.job != nil {
-		d.job.Cancel()
+		d.job.Abandon() // a resolver may ignore its context
 	}
 	for _, a := range d.attempts {
 		if a != won {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
+	"os"
 	"testing"
 	"time"
 
@@ -11,7 +13,7 @@ import (
 	"example.com/pike/tcp"
 )
 
-var errCause = errors.New("the cause")
+var errCause, errGivenUp = errors.New("the cause"), errors.New("given up")
 
 func TestDialContext(t *testing.T) {
 	gate := make(chan struct{})
@@ -135,4 +137,45 @@ func TestDialClosed(t *testing.T) {
 			r.equal("OnClose", d[i].closed, 1)
 		}
 	})
+}
+
+// A stubborn resolver does not look at its context.
+type stubborn chan struct{}
+
+func (v stubborn) LookupNetIP(context.Context, string, string) ([]netip.Addr, error) {
+	<-v
+	return nil, errCause
+}
+
+// A dial ends in time though the resolver does not, and so does Run.
+func TestDialOfAStubbornResolver(t *testing.T) {
+	for name, c := range map[string]struct {
+		end  func(r *rig, c *tcp.Conn, cancel context.CancelCauseFunc)
+		want error
+	}{
+		"Timeout": {func(*rig, *tcp.Conn, context.CancelCauseFunc) {}, os.ErrDeadlineExceeded},
+		"Close":   {func(r *rig, c *tcp.Conn, _ context.CancelCauseFunc) { r.no(c.Close()) }, net.ErrClosed},
+		"Abort":   {func(r *rig, c *tcp.Conn, _ context.CancelCauseFunc) { r.no(c.Abort()) }, net.ErrClosed},
+		"context": {func(_ *rig, _ *tcp.Conn, cancel context.CancelCauseFunc) { cancel(errGivenUp) }, errGivenUp},
+	} {
+		t.Run(name, func(t *testing.T) {
+			gate := make(stubborn)
+			defer close(gate)
+			r := newRig(t, loop.Options{Resolver: gate})
+			ctx, cancel := context.WithCancelCause(t.Context())
+			defer cancel(nil)
+			o := &tcp.Options{Timeout: time.Hour}
+			if name == "Timeout" {
+				o.Timeout = 10 * time.Millisecond
+			}
+			var d dialLog
+			conn, err := tcp.DialContext(ctx, r.lp, "slow.test:80", o, d.tell)
+			r.no(err)
+			r.after(5*time.Millisecond, func() { c.end(r, conn, cancel) })
+			r.run()
+			r.equal("callbacks", d.calls, 1)
+			r.is(d.err, c.want)
+			r.equal("OnClose", d.closed, 1)
+		})
+	}
 }

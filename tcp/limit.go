@@ -62,7 +62,9 @@ func (l *QueueLimit) valid() bool {
 // queued already is looked at by the next Write; reading that the old limit
 // paused goes on.
 func (c *Conn) SetQueueLimit(l *QueueLimit) error {
-	c.Loop().Check("tcp.Conn.SetQueueLimit")
+	if err := c.Loop().Check("tcp.Conn.SetQueueLimit"); err != nil {
+		return err
+	}
 	switch {
 	case c.Closing():
 		return c.fail("set", net.ErrClosed)
@@ -87,7 +89,9 @@ func SetLoopLimit(lp *loop.Loop, l *QueueLimit) error {
 	if lp == nil || !l.valid() {
 		return &net.OpError{Op: "set", Net: "tcp", Err: os.ErrInvalid}
 	}
-	lp.Check("tcp.SetLoopLimit")
+	if err := lp.Check("tcp.SetLoopLimit"); err != nil {
+		return err
+	}
 	s := sharedOf(lp)
 	s.loopLimit, s.over = l, false
 	s.relieve()
@@ -98,7 +102,9 @@ func SetLoopLimit(lp *loop.Loop, l *QueueLimit) error {
 // system is being given until all of that is done. It belongs to the loop's
 // goroutine.
 func Queued(lp *loop.Loop) int {
-	lp.Check("tcp.Queued")
+	if lp.Check("tcp.Queued") != nil {
+		return 0
+	}
 	return sharedOf(lp).queued
 }
 

@@ -52,7 +52,9 @@ type Listener struct {
 // *net.OpError; errors.Is(err, syscall.EADDRINUSE) if the address is taken,
 // loop.ErrShutdown while the loop shuts down.
 func Listen(lp *loop.Loop, addr string, o *Options) (*Listener, error) {
-	lp.Check("tcp.Listen")
+	if err := lp.Check("tcp.Listen"); err != nil {
+		return nil, err
+	}
 	if err := mayListen(lp); err != nil {
 		return nil, addrError("listen", addr, err)
 	}
@@ -156,7 +158,9 @@ func (ln *Listener) Addr() netip.AddrPort { return ln.addr }
 // Pause stops accepting: connections wait in the system's backlog. Resume goes
 // on. The listener keeps the loop running all the same.
 func (ln *Listener) Pause() error {
-	ln.Loop().Check("tcp.Listener.Pause")
+	if err := ln.Loop().Check("tcp.Listener.Pause"); err != nil {
+		return err
+	}
 	if ln.Closing() {
 		return ln.closed("accept")
 	}
@@ -166,7 +170,9 @@ func (ln *Listener) Pause() error {
 
 // Resume undoes Pause.
 func (ln *Listener) Resume() error {
-	ln.Loop().Check("tcp.Listener.Resume")
+	if err := ln.Loop().Check("tcp.Listener.Resume"); err != nil {
+		return err
+	}
 	if ln.Closing() {
 		return ln.closed("accept")
 	}
@@ -176,7 +182,9 @@ func (ln *Listener) Resume() error {
 
 // SetBacklog changes how many connections may wait to be accepted.
 func (ln *Listener) SetBacklog(n int) error {
-	ln.Loop().Check("tcp.Listener.SetBacklog")
+	if err := ln.Loop().Check("tcp.Listener.SetBacklog"); err != nil {
+		return err
+	}
 	if ln.Closing() {
 		return ln.closed("set")
 	}
@@ -191,7 +199,9 @@ func (ln *Listener) SetBacklog(n int) error {
 
 // SyscallConn gives access to the descriptor, for options that have no method.
 func (ln *Listener) SyscallConn() (syscall.RawConn, error) {
-	ln.Loop().Check("tcp.Listener.SyscallConn")
+	if err := ln.Loop().Check("tcp.Listener.SyscallConn"); err != nil {
+		return nil, err
+	}
 	if ln.Closing() {
 		return nil, ln.closed("raw")
 	}
@@ -203,7 +213,9 @@ func (ln *Listener) SyscallConn() (syscall.RawConn, error) {
 // from then on.
 func (ln *Listener) Close() error {
 	lp := ln.Loop()
-	lp.Check("tcp.Listener.Close")
+	if err := lp.Check("tcp.Listener.Close"); err != nil {
+		return err
+	}
 	if !lp.BeginClose(ln) {
 		return ln.closed("close")
 	}

@@ -27,7 +27,9 @@ func (c *Conn) optionable() error {
 
 // set sets an option of the socket.
 func (c *Conn) set(method string, o poller.Option, v int) error {
-	c.Loop().Check(method)
+	if err := c.Loop().Check(method); err != nil {
+		return err
+	}
 	if err := c.optionable(); err != nil {
 		return c.fail("set", err)
 	}
@@ -41,7 +43,9 @@ func (c *Conn) set(method string, o poller.Option, v int) error {
 }
 
 func (c *Conn) get(method string, o poller.Option) (int, error) {
-	c.Loop().Check(method)
+	if err := c.Loop().Check(method); err != nil {
+		return 0, err
+	}
 	if err := c.optionable(); err != nil {
 		return 0, c.fail("get", err)
 	}
@@ -86,7 +90,9 @@ func (c *Conn) KeepAlive() (bool, error) {
 // SetKeepAlivePeriod sets how long the peer is silent before the first probe,
 // and the time between probes; seconds, rounded up.
 func (c *Conn) SetKeepAlivePeriod(d time.Duration) error {
-	c.Loop().Check("tcp.Conn.SetKeepAlivePeriod")
+	if err := c.Loop().Check("tcp.Conn.SetKeepAlivePeriod"); err != nil {
+		return err
+	}
 	if d <= 0 && !c.Closing() {
 		return c.fail("set", errInvalid)
 	}
@@ -155,7 +161,9 @@ func (c *Conn) WriteBufferSize() (int, error) {
 // (os.ErrInvalid). What this package has queued is sent before in any case;
 // see Options.DrainTimeout.
 func (c *Conn) SetLinger(seconds int) error {
-	c.Loop().Check("tcp.Conn.SetLinger")
+	if err := c.Loop().Check("tcp.Conn.SetLinger"); err != nil {
+		return err
+	}
 	if seconds > 0 && !c.Closing() {
 		return c.fail("set", errInvalid)
 	}
@@ -173,7 +181,9 @@ func (c *Conn) SetTrafficClass(class int) error {
 // SyscallConn gives access to the descriptor, for options that have no method.
 // Only its Control works, until Close; reading and writing are the loop's.
 func (c *Conn) SyscallConn() (syscall.RawConn, error) {
-	c.Loop().Check("tcp.Conn.SyscallConn")
+	if err := c.Loop().Check("tcp.Conn.SyscallConn"); err != nil {
+		return nil, err
+	}
 	if err := c.optionable(); err != nil {
 		return nil, c.fail("raw", err)
 	}

@@ -52,7 +52,9 @@ func Pipe(a, b *Conn, done func(Piped)) error {
 	if a == nil || b == nil || a == b || a.Loop() != b.Loop() {
 		return &net.OpError{Op: "pipe", Net: "tcp", Err: os.ErrInvalid}
 	}
-	a.Loop().Check("tcp.Pipe")
+	if err := a.Loop().Check("tcp.Pipe"); err != nil {
+		return err
+	}
 	for _, c := range [2]*Conn{a, b} {
 		if c.Closing() {
 			return c.fail("pipe", net.ErrClosed)

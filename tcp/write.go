@@ -25,7 +25,9 @@ func (c *Conn) writable() error {
 // [QueueLimit] disconnects, the Write that exceeds it is ErrQueueLimit, and the end of the
 // connection.
 func (c *Conn) Write(p []byte) (int, error) {
-	c.Loop().Check("tcp.Conn.Write")
+	if err := c.Loop().Check("tcp.Conn.Write"); err != nil {
+		return 0, err
+	}
 	if err := c.writable(); err != nil {
 		return 0, c.fail("write", err)
 	}
@@ -63,7 +65,9 @@ func (c *Conn) WriteString(s string) (int, error) {
 // which does not say that none were taken. A nil done is allowed. Errors are those
 // of Write, and of no buffers at all (os.ErrInvalid); done is then not called.
 func (c *Conn) WriteBuffers(bufs [][]byte, done func(error)) error {
-	c.Loop().Check("tcp.Conn.WriteBuffers")
+	if err := c.Loop().Check("tcp.Conn.WriteBuffers"); err != nil {
+		return err
+	}
 	err := c.writable()
 	if err == nil && len(bufs) == 0 {
 		err = errInvalid
@@ -88,7 +92,9 @@ func (c *Conn) WriteBuffers(bufs [][]byte, done func(error)) error {
 
 // Buffered is how many bytes written the system has not taken yet.
 func (c *Conn) Buffered() int {
-	c.Loop().Check("tcp.Conn.Buffered")
+	if c.Loop().Check("tcp.Conn.Buffered") != nil {
+		return 0
+	}
 	if c.out == nil {
 		return 0
 	}
@@ -102,7 +108,9 @@ func (c *Conn) Buffered() int {
 // CloseWrite ends this side once what was written is sent: the peer reads EOF.
 // Reading goes on. Writing after it is syscall.EPIPE, and so is CloseWrite.
 func (c *Conn) CloseWrite() error {
-	c.Loop().Check("tcp.Conn.CloseWrite")
+	if err := c.Loop().Check("tcp.Conn.CloseWrite"); err != nil {
+		return err
+	}
 	if err := c.writable(); err != nil {
 		return c.fail("close write", err)
 	}

@@ -10,6 +10,12 @@
 // timer is armed again before its callback, so that the callback can stop or
 // move it, and a timer that is stopped does not fire, even if it was due in the
 // same turn. Arming, moving and stopping take constant time and no memory.
+//
+// Time is what the poller's clock shows, which no adjustment of the wall clock moves. On
+// Linux it stands still while the machine is asleep (CLOCK_MONOTONIC, clock_gettime(2)), and
+// on some other systems, as package time says of Go's: a timer of an hour has up to an hour to
+// go after a night's sleep. What is due at a time of day asks the wall clock, from a timer
+// that is short.
 package timer
 
 import (
@@ -37,7 +43,9 @@ type Timer struct {
 
 // New returns a Timer that is not armed. A nil fn, or loop, is os.ErrInvalid.
 func New(lp *loop.Loop, fn func()) (*Timer, error) {
-	lp.Check("timer.New")
+	if err := lp.Check("timer.New"); err != nil {
+		return nil, err
+	}
 	return create(lp, fn)
 }
 
@@ -54,7 +62,9 @@ func create(lp *loop.Loop, fn func()) (*Timer, error) {
 // After returns a Timer that calls fn once, d from now. What is not positive is
 // due at once, which is in the next turn of the loop.
 func After(lp *loop.Loop, d time.Duration, fn func()) (*Timer, error) {
-	lp.Check("timer.After")
+	if err := lp.Check("timer.After"); err != nil {
+		return nil, err
+	}
 	return start(lp, d, 0, fn)
 }
 
@@ -62,7 +72,9 @@ func After(lp *loop.Loop, d time.Duration, fn func()) (*Timer, error) {
 // loop was too busy for some of those it skips them. A d that is not positive
 // is os.ErrInvalid.
 func Every(lp *loop.Loop, d time.Duration, fn func()) (*Timer, error) {
-	lp.Check("timer.Every")
+	if err := lp.Check("timer.Every"); err != nil {
+		return nil, err
+	}
 	if d <= 0 {
 		return nil, fail("every", os.ErrInvalid)
 	}
@@ -85,7 +97,9 @@ func start(lp *loop.Loop, d, period time.Duration, fn func()) (*Timer, error) {
 // from the turn of the loop in which it is made. It returns net.ErrClosed after Close
 // of the timer or of the loop, and os.ErrInvalid for a negative period.
 func (t *Timer) Start(d, period time.Duration) error {
-	t.Loop().Check("timer.Timer.Start")
+	if err := t.Loop().Check("timer.Timer.Start"); err != nil {
+		return err
+	}
 	return t.arm(d, period)
 }
 
@@ -121,7 +135,9 @@ func (t *Timer) armAt(due poller.Time) error {
 // timer goes on repeating from there. Errors are those of Start.
 func (t *Timer) Reset(d time.Duration) error {
 	lp := t.Loop()
-	lp.Check("timer.Timer.Reset")
+	if err := lp.Check("timer.Timer.Reset"); err != nil {
+		return err
+	}
 	return t.armAt(lp.Poller().Now().Add(max(d, 0)))
 }
 
@@ -130,13 +146,17 @@ func (t *Timer) Reset(d time.Duration) error {
 // clock, which is most of what a Reset costs, and is for what is moved often, a
 // timeout of a connection say. What is past is due at once, in the next turn.
 func (t *Timer) ResetAt(due poller.Time) error {
-	t.Loop().Check("timer.Timer.ResetAt")
+	if err := t.Loop().Check("timer.Timer.ResetAt"); err != nil {
+		return err
+	}
 	return t.armAt(due)
 }
 
 // Again arms the timer for one period from now; os.ErrInvalid if it has none.
 func (t *Timer) Again() error {
-	t.Loop().Check("timer.Timer.Again")
+	if err := t.Loop().Check("timer.Timer.Again"); err != nil {
+		return err
+	}
 	if t.period == 0 && !t.Closing() {
 		return fail("again", os.ErrInvalid)
 	}
@@ -147,7 +167,9 @@ func (t *Timer) Again() error {
 // it again.
 func (t *Timer) Stop() bool {
 	lp := t.Loop()
-	lp.Check("timer.Timer.Stop")
+	if lp.Check("timer.Timer.Stop") != nil {
+		return false
+	}
 	if !lp.StopTimeout(&t.timeout) {
 		return false
 	}
@@ -161,7 +183,9 @@ func (t *Timer) Period() time.Duration { return t.period }
 // SetPeriod changes the period; it counts from the next firing on, which stays
 // where it is. 0 makes the next firing the last. Errors are those of Start.
 func (t *Timer) SetPeriod(d time.Duration) error {
-	t.Loop().Check("timer.Timer.SetPeriod")
+	if err := t.Loop().Check("timer.Timer.SetPeriod"); err != nil {
+		return err
+	}
 	if t.Closing() {
 		return fail("set period", net.ErrClosed)
 	}
@@ -174,7 +198,9 @@ func (t *Timer) SetPeriod(d time.Duration) error {
 
 // DueIn is the time until the timer fires: 0 if it is due, or not armed.
 func (t *Timer) DueIn() time.Duration {
-	t.Loop().Check("timer.Timer.DueIn")
+	if t.Loop().Check("timer.Timer.DueIn") != nil {
+		return 0
+	}
 	if !t.timeout.Armed() {
 		return 0
 	}
@@ -184,7 +210,9 @@ func (t *Timer) DueIn() time.Duration {
 // Close stops the timer for good; OnClose follows.
 func (t *Timer) Close() error {
 	lp := t.Loop()
-	lp.Check("timer.Timer.Close")
+	if err := lp.Check("timer.Timer.Close"); err != nil {
+		return err
+	}
 	lp.StopTimeout(&t.timeout)
 	if !lp.BeginClose(t) {
 		return fail("close", net.ErrClosed)

@@ -87,19 +87,25 @@ func (c *Conn) attach(lp *loop.Loop, open func() (poller.Packet, error)) error {
 // LocalAddr is the address the socket is bound to; the zero AddrPort once it is
 // closed.
 func (c *Conn) LocalAddr() netip.AddrPort {
-	c.Loop().Check("udp.Conn.LocalAddr")
+	if c.Loop().Check("udp.Conn.LocalAddr") != nil {
+		return netip.AddrPort{}
+	}
 	return c.s.Addr().AddrPort
 }
 
 // RemoteAddr is the address the socket is connected to, or the zero AddrPort.
 func (c *Conn) RemoteAddr() netip.AddrPort {
-	c.Loop().Check("udp.Conn.RemoteAddr")
+	if c.Loop().Check("udp.Conn.RemoteAddr") != nil {
+		return netip.AddrPort{}
+	}
 	return c.s.Peer().AddrPort
 }
 
 // Connect fixes the peer, as Dial does; the zero AddrPort dissolves that.
 func (c *Conn) Connect(peer netip.AddrPort) error {
-	c.Loop().Check("udp.Conn.Connect")
+	if err := c.Loop().Check("udp.Conn.Connect"); err != nil {
+		return err
+	}
 	if c.Closing() {
 		return c.fail("connect", peer, net.ErrClosed)
 	}
@@ -112,7 +118,9 @@ func (c *Conn) Connect(peer netip.AddrPort) error {
 // PauseRead stops OnRead, at once: what arrives stays with the system, which
 // drops datagrams when its buffer is full.
 func (c *Conn) PauseRead() error {
-	c.Loop().Check("udp.Conn.PauseRead")
+	if err := c.Loop().Check("udp.Conn.PauseRead"); err != nil {
+		return err
+	}
 	if c.Closing() {
 		return c.fail("read", netip.AddrPort{}, net.ErrClosed)
 	}
@@ -123,7 +131,9 @@ func (c *Conn) PauseRead() error {
 
 // ResumeRead undoes PauseRead. OnRead follows from the loop.
 func (c *Conn) ResumeRead() error {
-	c.Loop().Check("udp.Conn.ResumeRead")
+	if err := c.Loop().Check("udp.Conn.ResumeRead"); err != nil {
+		return err
+	}
 	if c.Closing() {
 		return c.fail("read", netip.AddrPort{}, net.ErrClosed)
 	}
@@ -140,7 +150,9 @@ func (c *Conn) ResumeRead() error {
 // socket; OnClose follows, and until then no callback but the done functions of
 // WriteBuffer. Closing again is net.ErrClosed.
 func (c *Conn) Close() error {
-	c.Loop().Check("udp.Conn.Close")
+	if err := c.Loop().Check("udp.Conn.Close"); err != nil {
+		return err
+	}
 	if !c.Loop().BeginClose(c) {
 		return c.fail("close", netip.AddrPort{}, net.ErrClosed)
 	}
@@ -157,7 +169,9 @@ func (c *Conn) Close() error {
 // Abort closes the socket at once; what is queued is dropped. It may follow
 // Close; on a socket that is wholly closed it is net.ErrClosed.
 func (c *Conn) Abort() error {
-	c.Loop().Check("udp.Conn.Abort")
+	if err := c.Loop().Check("udp.Conn.Abort"); err != nil {
+		return err
+	}
 	if c.is(finished) {
 		return c.fail("abort", netip.AddrPort{}, net.ErrClosed)
 	}

@@ -32,7 +32,9 @@ const (
 // What was received can be sent back as it is, from the address and interface
 // that it came to. Its TrafficClass goes back too: clear it unless that is meant.
 func (c *Conn) WriteMessage(m Message) error {
-	c.Loop().Check("udp.Conn.WriteMessage")
+	if err := c.Loop().Check("udp.Conn.WriteMessage"); err != nil {
+		return err
+	}
 	if err := c.refuse(&m); err != nil {
 		return err
 	}
@@ -46,7 +48,9 @@ func (c *Conn) WriteMessage(m Message) error {
 // with an error ms[n] is the one that was refused, and those behind it were not
 // looked at.
 func (c *Conn) WriteBatch(ms []Message) (n int, err error) {
-	c.Loop().Check("udp.Conn.WriteBatch")
+	if err := c.Loop().Check("udp.Conn.WriteBatch"); err != nil {
+		return 0, err
+	}
 	if c.Closing() { // also with nothing to write
 		return 0, c.fail("write", netip.AddrPort{}, net.ErrClosed)
 	}
@@ -66,7 +70,9 @@ func (c *Conn) WriteBatch(ms []Message) (n int, err error) {
 // until it was sent; ms itself is free at once. done is called for each message
 // that was queued, in order, as for WriteBuffer. A nil done is os.ErrInvalid.
 func (c *Conn) WriteBuffers(ms []Message, done func(error)) (n int, err error) {
-	c.Loop().Check("udp.Conn.WriteBuffers")
+	if err := c.Loop().Check("udp.Conn.WriteBuffers"); err != nil {
+		return 0, err
+	}
 	switch {
 	case c.Closing():
 		return 0, c.fail("write", netip.AddrPort{}, net.ErrClosed)

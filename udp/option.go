@@ -10,7 +10,9 @@ import (
 )
 
 func (c *Conn) set(method string, o poller.Option, v int) error {
-	c.Loop().Check(method)
+	if err := c.Loop().Check(method); err != nil {
+		return err
+	}
 	if c.Closing() {
 		return c.fail("set", netip.AddrPort{}, net.ErrClosed)
 	}
@@ -24,7 +26,9 @@ func (c *Conn) set(method string, o poller.Option, v int) error {
 }
 
 func (c *Conn) get(method string, o poller.Option) (int, error) {
-	c.Loop().Check(method)
+	if err := c.Loop().Check(method); err != nil {
+		return 0, err
+	}
 	if c.Closing() {
 		return 0, c.fail("get", netip.AddrPort{}, net.ErrClosed)
 	}
@@ -108,13 +112,17 @@ func index(ifi *net.Interface) int {
 // Join receives a multicast group on an interface; nil is the system's choice.
 // A valid source receives from that sender only (RFC 3678).
 func (c *Conn) Join(ifi *net.Interface, group, source netip.Addr) error {
-	c.Loop().Check("udp.Conn.Join")
+	if err := c.Loop().Check("udp.Conn.Join"); err != nil {
+		return err
+	}
 	return c.member("join", ifi, group, source, c.s.Join)
 }
 
 // Leave undoes a Join with the same arguments.
 func (c *Conn) Leave(ifi *net.Interface, group, source netip.Addr) error {
-	c.Loop().Check("udp.Conn.Leave")
+	if err := c.Loop().Check("udp.Conn.Leave"); err != nil {
+		return err
+	}
 	return c.member("leave", ifi, group, source, c.s.Leave)
 }
 
@@ -132,7 +140,9 @@ func (c *Conn) member(op string, ifi *net.Interface, group, source netip.Addr, d
 // SyscallConn gives access to the descriptor, for options that have no method.
 // Only its Control works; reading and writing are the loop's.
 func (c *Conn) SyscallConn() (syscall.RawConn, error) {
-	c.Loop().Check("udp.Conn.SyscallConn")
+	if err := c.Loop().Check("udp.Conn.SyscallConn"); err != nil {
+		return nil, err
+	}
 	d, ok := c.s.(poller.Descriptor)
 	switch {
 	case c.Closing():

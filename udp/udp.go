@@ -123,7 +123,9 @@ func (o *Options) socket() *poller.Options {
 // resolved then and there: use an address in callbacks. Errors are
 // *net.OpError; errors.Is(err, syscall.EADDRINUSE) if the address is taken.
 func Listen(lp *loop.Loop, addr string, o *Options) (*Conn, error) {
-	lp.Check("udp.Listen")
+	if err := lp.Check("udp.Listen"); err != nil {
+		return nil, err
+	}
 	if lp == nil {
 		return nil, addrError("listen", addr, errInvalid)
 	}
@@ -155,7 +157,9 @@ func Listen(lp *loop.Loop, addr string, o *Options) (*Conn, error) {
 // has no handshake, so it never waits, but for a host name, which is resolved
 // then and there.
 func Dial(lp *loop.Loop, addr string, o *Options) (*Conn, error) {
-	lp.Check("udp.Dial")
+	if err := lp.Check("udp.Dial"); err != nil {
+		return nil, err
+	}
 	if lp == nil {
 		return nil, addrError("dial", addr, errInvalid)
 	}
@@ -214,7 +218,9 @@ func open(lp *loop.Loop, op string, ap, named netip.AddrPort, o *Options) (*Conn
 // error pc is as it was. The socket's settings stay as they are, for another
 // process may have it too: runs are not received whole unless it does that already.
 func AdoptConn(lp *loop.Loop, pc net.PacketConn) (*Conn, error) {
-	lp.Check("udp.AdoptConn")
+	if err := lp.Check("udp.AdoptConn"); err != nil {
+		return nil, err
+	}
 	if p := reflect.ValueOf(pc); lp == nil || pc == nil || p.Kind() == reflect.Pointer && p.IsNil() {
 		return nil, &net.OpError{Op: "adopt", Net: "udp", Err: errInvalid}
 	}

@@ -68,7 +68,9 @@ func (b *batch) reusable() bool {
 // the system says later (a datagram too large, a network that cannot be
 // reached) is for OnError.
 func (c *Conn) WriteTo(p []byte, to netip.AddrPort) (int, error) {
-	c.Loop().Check("udp.Conn.WriteTo")
+	if err := c.Loop().Check("udp.Conn.WriteTo"); err != nil {
+		return 0, err
+	}
 	if c.Closing() {
 		return 0, c.fail("write", to, net.ErrClosed)
 	}
@@ -83,7 +85,9 @@ func (c *Conn) WriteTo(p []byte, to netip.AddrPort) (int, error) {
 // Write is WriteTo the peer of a connected socket; without one it is
 // os.ErrInvalid.
 func (c *Conn) Write(p []byte) (int, error) {
-	c.Loop().Check("udp.Conn.Write")
+	if err := c.Loop().Check("udp.Conn.Write"); err != nil {
+		return 0, err
+	}
 	to := c.RemoteAddr()
 	switch {
 	case c.Closing():
@@ -101,7 +105,9 @@ func (c *Conn) Write(p []byte) (int, error) {
 // datagram. A zero address is the peer of a connected socket. A nil done is
 // os.ErrInvalid.
 func (c *Conn) WriteBuffer(p []byte, to netip.AddrPort, done func(error)) error {
-	c.Loop().Check("udp.Conn.WriteBuffer")
+	if err := c.Loop().Check("udp.Conn.WriteBuffer"); err != nil {
+		return err
+	}
 	switch {
 	case c.Closing():
 		return c.fail("write", to, net.ErrClosed)
@@ -114,7 +120,9 @@ func (c *Conn) WriteBuffer(p []byte, to netip.AddrPort, done func(error)) error 
 
 // Buffered is how many datagrams, and bytes in them, the system has not taken.
 func (c *Conn) Buffered() (datagrams, bytes int) {
-	c.Loop().Check("udp.Conn.Buffered")
+	if c.Loop().Check("udp.Conn.Buffered") != nil {
+		return 0, 0
+	}
 	for _, b := range []*batch{c.flying, c.filling} {
 		if b != nil {
 			datagrams += b.count

@@ -17,6 +17,11 @@ import (
 func openLoop(t *testing.T, p *workers.Pool, o loop.Options) (lp *loop.Loop, run func()) {
 	t.Helper()
 	o.Executor = p
+	return openLoopWith(t, o)
+}
+
+func openLoopWith(t *testing.T, o loop.Options) (lp *loop.Loop, run func()) {
+	t.Helper()
 	lp, err := loop.New(o)
 	no(t, err)
 	t.Cleanup(func() { lp.Close() })

@@ -7,9 +7,10 @@
 //	lp.Run()
 //	pool.Close()
 //
-// An *ants.Pool is an Executor by itself, but its Submit either blocks, which
-// would block the loop, or refuses when all goroutines are busy. A Pool queues,
-// first in, first out.
+// An *ants.Pool is an Executor by itself, but its Submit either waits or refuses when
+// all goroutines are busy, so that the loop needs one more goroutine to call it; and it
+// recovers what jobs panic with. A Pool queues, first in, first out, and a panic ends the
+// program, unless the loop's OnPanic handles it.
 //
 // It is a package of its own because importing ants starts two goroutines that
 // never end, which a program without a pool should not have.
@@ -20,6 +21,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"reflect"
 	"runtime"
 	"sync"
 
@@ -158,8 +160,13 @@ func (p *Pool) leave() {
 }
 
 // Close refuses new jobs, waits for those it has, the queued ones included, and
-// ends the goroutines: a job must not call it. Again, it returns net.ErrClosed.
+// ends the goroutines. Again, it returns net.ErrClosed. Called by a job, of whichever Pool,
+// it returns os.ErrInvalid and changes nothing: jobs that wait for each other's pools, or
+// for their own, would do so for ever. It does not find out a goroutine that a job waits for.
 func (p *Pool) Close() error {
+	if insideJob() {
+		return fmt.Errorf("workers: close inside a job: %w", os.ErrInvalid)
+	}
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
@@ -173,3 +180,26 @@ func (p *Pool) Close() error {
 	p.ants.Release()
 	return nil
 }
+
+// insideJob looks for work among the callers: which pool's it is, nothing there tells.
+func insideJob() bool {
+	pcs := make([]uintptr, 64)
+	n := runtime.Callers(2, pcs)
+	for n == len(pcs) {
+		pcs = make([]uintptr, 2*n)
+		n = runtime.Callers(2, pcs)
+	}
+	frames := runtime.CallersFrames(pcs[:n])
+	for {
+		f, more := frames.Next()
+		if f.Function == workName {
+			return true
+		}
+		if !more {
+			return false
+		}
+	}
+}
+
+// workName is what the runtime calls work.
+var workName = runtime.FuncForPC(reflect.ValueOf((*Pool).work).Pointer()).Name()

@@ -246,6 +246,31 @@ func TestMisuse(t *testing.T) {
 	equal(t, "ran", ran, true)
 }
 
+// A job that waited for its own pool would do so for ever, and so would two for each
+// other's.
+func TestCloseInsideAJob(t *testing.T) {
+	p, other := open(t, workers.Options{Size: 2}), open(t, workers.Options{Size: 1})
+	answers := make(chan error, 3)
+	no(t, p.Submit(func() { answers <- p.Close() }))
+	no(t, p.Submit(func() { answers <- other.Close() }))
+	no(t, p.Submit(func() {
+		defer func() { answers <- p.Close() }()
+		runtime.Goexit()
+	}))
+	for range cap(answers) {
+		select {
+		case err := <-answers:
+			is(t, err, os.ErrInvalid)
+		case <-time.After(patience):
+			t.Fatal("Close does not return")
+		}
+	}
+	no(t, p.Submit(func() {})) // it is open
+	no(t, p.Close())
+	no(t, other.Close())
+	is(t, p.Close(), net.ErrClosed)
+}
+
 const child = "PIKE_TEST_CHILD"
 
 func TestPanicEndsTheProgram(t *testing.T) {

@@ -16,6 +16,8 @@ var capabilityClauses = []clause{
 	{name: "Foreteller_tells_of_more_than_one_Poll_tells", test: foretoldMany},
 	{name: "Pender_tells_what_was_put_off", test: pending},
 	{name: "Meter_counts_events", test: metered},
+	{name: "Sleeper_has_waited_before_any_upcall", test: risen},
+	{name: "Waiter_counts_what_it_waits_and_no_more", test: waits},
 }
 
 func acked(r *rig) {
@@ -91,5 +93,60 @@ func metered(r *rig) {
 	arrives(a, b, 10)
 	if m.Events() == before {
 		r.Error("data has arrived without an event")
+	}
+}
+
+// risen has upcalls of each kind, in all of which the recorders look: those of what was
+// put off, in a Poll that does not wait, and those of what comes while it waits.
+func risen(r *rig) {
+	if _, ok := r.p.(poller.Sleeper); !ok {
+		r.Skip("this poller is no poller.Sleeper")
+	}
+	noUpcallInFailure(r)
+	wakeInUpcall(r)
+	r.poll(r.p.Now().Add(time.Millisecond))
+	if r.waiting() {
+		r.Error("a Poll without an upcall does not say that it no longer waits")
+	}
+}
+
+// waits looks at a Waiter's count to the nanosecond: with something ready, nothing at all
+// is what a Poll has waited.
+func waits(r *rig) {
+	w, ok := r.p.(poller.Waiter)
+	if !ok {
+		r.Skip("this poller is no poller.Waiter")
+	}
+	a, b := r.pair(nil)
+	b.start()
+	r.settle()
+	var waited time.Duration
+	w.MeasureWaits(&waited)
+	for range 100 {
+		r.poll(r.p.Now())
+		r.poll(0)
+		r.wake()
+		r.poll(poller.Never)
+	}
+	if waited != 0 {
+		r.Errorf("%v were waited by Polls whose deadline is past, or which were woken before", waited)
+	}
+	for n := int64(1); n <= 20; n++ {
+		b.stop()
+		a.send(1)
+		r.settle() // it has arrived
+		b.start()
+		waited = 0
+		r.until("a byte is there", func() bool { return b.in == n })
+		if waited != 0 {
+			r.Errorf("%v were waited for what was there", waited)
+		}
+	}
+	const pause = 20 * time.Millisecond
+	waited = 0
+	start := r.p.Now()
+	r.idle(pause)
+	if total := r.p.Now().Sub(start); waited < pause/2 || waited > total {
+		r.Errorf("%v were waited in %v", waited, total)
 	}
 }

@@ -45,6 +45,8 @@ func (l *life) upcall(what string) {
 		l.broken(1, "%s inside the call of %s", what, l.calling)
 	case !l.polling:
 		l.broken(1, "%s outside Poll", what)
+	case l.waiting():
+		l.Errorf("%s: %s before the poller says that it no longer waits", l.name, what)
 	}
 	if l.closed {
 		l.broken(4, "%s after Closed", what)

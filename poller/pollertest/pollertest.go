@@ -36,7 +36,7 @@ var chapters = [][]clause{
 	clockClauses, wakeClauses,
 	familyClauses, dialClauses, addressClauses,
 	upcallClauses, sendClauses, bufferClauses, trySendClauses,
-	receiveClauses, halfCloseClauses, closedClauses, stopClauses, hangUpClauses,
+	receiveClauses, lentClauses, halfCloseClauses, closedClauses, stopClauses, hangUpClauses,
 	budgetClauses, staleClauses, churnClauses, connectedClauses, lostClauses,
 	packetClauses, packetErrorClauses, segmentClauses, controlClauses, connectClauses, multicastClauses,
 	optionClauses, inheritClauses, hookClauses, adoptClauses, capabilityClauses, endClauses,
@@ -83,6 +83,9 @@ func (c *clause) run(t *testing.T, open func(t testing.TB) poller.Poller, host n
 	})
 	if host.Is6() {
 		r.needIPv6()
+	}
+	if s, ok := r.p.(poller.Sleeper); ok {
+		s.MarkWaits(&r.asleep)
 	}
 	c.test(r)
 	r.finish()

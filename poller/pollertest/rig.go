@@ -3,6 +3,7 @@ package pollertest
 import (
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,7 +17,8 @@ type rig struct {
 	host    netip.Addr // the loopback address of the family under test
 	calling string     // the call into the poller that is under way
 	polling bool
-	gone    bool // the poller is closed
+	asleep  atomic.Uint32 // of a poller.Sleeper, while Poll waits
+	gone    bool          // the poller is closed
 	polls   int
 	sockets []socket
 }
@@ -43,10 +45,16 @@ func (r *rig) call(name string, f func()) {
 	r.calling = outer
 }
 
+// waiting reports whether the poller says that it waits.
+func (r *rig) waiting() bool { return r.asleep.Load() == poller.Waiting }
+
 func (r *rig) poll(deadline poller.Time) {
 	r.Helper()
 	r.polls++
 	r.polling = true
+	if _, ok := r.p.(poller.Sleeper); ok {
+		r.asleep.Store(poller.Polling)
+	}
 	err := r.p.Poll(deadline)
 	r.polling = false
 	if err != nil && !r.gone {

@@ -36,11 +36,13 @@ type Host struct {
 	roused   bool // a turn is on its way
 	closed   bool // by Close
 	woken    atomic.Bool
-	turns    int64       // so far; tells a turn of this Poll from one of an earlier
-	deadline poller.Time // of the Poll that waits
-	timer    poller.Time // when the earliest evDeadline in the queue happens
-	paused   poller.Time // no turn comes before this, not even for a deadline
-	reads    int         // of the clock since the last Poll
+	marks    *atomic.Uint32 // of MarkWaits
+	waits    *time.Duration // of MeasureWaits
+	turns    int64          // so far; tells a turn of this Poll from one of an earlier
+	deadline poller.Time    // of the Poll that waits
+	timer    poller.Time    // when the earliest evDeadline in the queue happens
+	paused   poller.Time    // no turn comes before this, not even for a deadline
+	reads    int            // of the clock since the last Poll
 	events   uint64
 
 	workers []poller.Time // when each is free
@@ -69,6 +71,8 @@ var (
 	_ poller.Executor = (*Host)(nil)
 	_ poller.Signaler = (*Host)(nil)
 	_ poller.Meter    = (*Host)(nil)
+	_ poller.Sleeper  = (*Host)(nil)
+	_ poller.Waiter   = (*Host)(nil)
 )
 
 // An endpoint is a socket as Poll sees it.
@@ -142,6 +146,12 @@ func (h *Host) Wake() error {
 // Events counts the sockets that were found ready.
 func (h *Host) Events() uint64 { return h.events }
 
+// MarkWaits has each Poll mark in state that it waits, while the rest of the world runs.
+func (h *Host) MarkWaits(state *atomic.Uint32) { h.marks = state }
+
+// MeasureWaits has each Poll add to d how long nothing was there to be told.
+func (h *Host) MeasureWaits(d *time.Duration) { h.waits = d }
+
 // Poll lets the world run until it has something for this host, and tells it.
 func (h *Host) Poll(deadline poller.Time) error {
 	switch {
@@ -157,6 +167,9 @@ func (h *Host) Poll(deadline poller.Time) error {
 	h.reads = 0
 	h.note(vPoll, 0, nil, int64(deadline), eOK)
 	h.wait(deadline)
+	if h.marks != nil {
+		h.marks.Store(poller.Awake)
+	}
 	switch {
 	case h.gone != nil:
 		return h.gone
@@ -175,6 +188,10 @@ func (h *Host) wait(deadline poller.Time) {
 	if busy && w.queue.first() > soon && !w.inbox.full.Load() && w.step(soon) {
 		return // nobody else has anything to do by then
 	}
+	if h.marks != nil {
+		h.marks.CompareAndSwap(poller.Polling, poller.Waiting)
+	}
+	began := w.now
 	h.waiting, h.deadline = true, deadline
 	switch {
 	case busy:
@@ -187,6 +204,9 @@ func (h *Host) wait(deadline poller.Time) {
 	} else if g := w.advance(false); g != h {
 		w.chosen = g
 		h.yield(struct{}{})
+	}
+	if h.waits != nil && !busy {
+		*h.waits += w.now.Sub(began)
 	}
 	h.waiting, h.roused = false, false
 	h.turns++

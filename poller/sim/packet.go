@@ -218,9 +218,13 @@ func (s *packet) handOver(n int) {
 	}
 	w.messages = ms
 	s.h.note(vReceivedPackets, s.id, &s.local, int64(n), eOK)
-	s.handler.Received(ms, nil)
+	var lent [batchMost][]byte // the handler may put other slices into its messages
 	for i := range ms {
-		wipe(ms[i].Data)
+		lent[i] = ms[i].Data
+	}
+	s.handler.Received(ms, nil)
+	for _, p := range lent[:len(ms)] {
+		wipe(p)
 	}
 	clear(ms)
 	for _, d := range batch {

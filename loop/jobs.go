@@ -1,0 +1,154 @@
+package loop
+
+import (
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+)
+
+// survived is how long after a panic went on to an Executor the program is taken to have
+// survived that. A program that a panic ends needs a small part of it.
+const survived = 100 * time.Millisecond
+
+// panicked says what becomes of a panic on the job's goroutine. A loop that handles
+// panics gets it as it gets results, and one that is closed may still have a log.
+// Otherwise it goes on, up through the Executor, and mostly ends the program. A pool may
+// recover it all the same, as ants does. Nothing tells that from here but that the
+// program goes on: done is told then, or the loop would wait for it for ever.
+func (j *Job) panicked(v any) {
+	l, p := j.lp, &PanicError{v, debug.Stack()}
+	outcome := func() { l.hear(p) } // of a job that was abandoned
+	if j.state.CompareAndSwap(jobBegun, jobEnded) {
+		j.panic, j.err = p, p
+		outcome = j.settled
+	}
+	if l.Guarded() {
+		if l.mail.putPanic(p, outcome) {
+			l.interrupt()
+			return
+		}
+		if l.log.Core().Enabled(zapcore.ErrorLevel) {
+			l.log.Error("a job has panicked, and its loop is closed", zap.Any("value", v), zap.ByteString("stack", p.Stack))
+			return
+		}
+	}
+	if l.mayRecover {
+		l.Post(func() {
+			s := &survivor{then: outcome}
+			s.timeout.Init(s)
+			l.SetTimeout(&s.timeout, l.poller.Now().Add(survived))
+		})
+	}
+	panic(v)
+}
+
+// A survivor waits whether the program goes on.
+type survivor struct {
+	timeout Timeout
+	then    func()
+}
+
+func (s *survivor) Expired(*Timeout) { s.then() }
+
+// putPanic is put for the outcome of a job that has panicked. Until it is heard it is
+// kept apart: what is posted is dropped when the loop closes, and a panic is not.
+func (m *mailbox) putPanic(p *PanicError, fn func()) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.add(fn) {
+		return false
+	}
+	m.panics = append(m.panics, p)
+	return true
+}
+
+// hear takes note of a panic, and tells OnPanic.
+func (l *Loop) hear(p *PanicError) {
+	if !l.Guarded() {
+		return
+	}
+	l.mail.mu.Lock()
+	l.mail.panics = slices.DeleteFunc(l.mail.panics, func(o *PanicError) bool { return o == p })
+	l.mail.mu.Unlock()
+	l.onPanic(nil, p.Value, p.Stack)
+}
+
+// tellPanics tells those that nobody has heard when the loop closes, and will not.
+func (l *Loop) tellPanics() {
+	l.mail.mu.Lock()
+	unheard := l.mail.panics
+	l.mail.panics = nil
+	l.mail.mu.Unlock()
+	for _, p := range unheard {
+		l.onPanic(nil, p.Value, p.Stack)
+	}
+}
+
+// A waiter is an Executor whose Submit can wait: an *ants.Pool that is full, and was not
+// made to refuse then. Waiting is how many callers wait in it.
+type waiter interface {
+	Executor
+	Waiting() int
+}
+
+// A submitter hands jobs to a waiter, one after another, on a goroutine that lives while
+// there are any: what waits must not be the loop.
+type submitter struct {
+	to waiter
+
+	mu    sync.Mutex
+	queue []submission
+	busy  bool
+}
+
+type submission struct {
+	job     func()
+	refused func(error)
+}
+
+// newSubmitter returns nil for an Executor that may be called on the loop.
+func newSubmitter(e Executor) *submitter {
+	if w, ok := e.(waiter); ok {
+		return &submitter{to: w}
+	}
+	return nil
+}
+
+func (s *submitter) submit(job func(), refused func(error)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.queue = append(s.queue, submission{job, refused})
+	if !s.busy {
+		s.busy = true
+		go s.run()
+	}
+}
+
+func (s *submitter) run() {
+	for {
+		next, ok := s.take()
+		if !ok {
+			return
+		}
+		if err := s.to.Submit(next.job); err != nil {
+			next.refused(err)
+		}
+	}
+}
+
+func (s *submitter) take() (next submission, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.queue) == 0 {
+		s.queue, s.busy = nil, false
+		return next, false
+	}
+	next = s.queue[0]
+	s.queue[0] = submission{}
+	s.queue = s.queue[1:]
+	return next, true
+}

@@ -1,0 +1,28 @@
+package loop
+
+import "example.com/pike/poller"
+
+// The states of Loop.sleep. Whoever finds the loop not awake and sets it so has to wake
+// the poller; else the loop looks at mail and stop before it waits.
+const (
+	awake  = poller.Awake
+	asleep = poller.Polling // in a Poll, or not running
+)
+
+// interrupt wakes the loop if it sleeps.
+func (l *Loop) interrupt() {
+	if was := l.sleep.Load(); was != awake && l.sleep.CompareAndSwap(was, awake) {
+		l.mail.wake(l.poller)
+	}
+}
+
+// getUp says that Poll has returned. Most pollers have said so before, and to look costs
+// less than a store that other cores see.
+func (l *Loop) getUp() {
+	if l.sleep.Load() != awake {
+		l.sleep.Store(awake)
+	}
+}
+
+// waits reports whether the loop's goroutine is blocked in its poller, and calls nobody.
+func (l *Loop) waits() bool { return l.sleep.Load() == poller.Waiting }

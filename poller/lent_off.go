@@ -1,0 +1,6 @@
+//go:build !race && !pikedebug
+
+package poller
+
+func lent([]Message) [][]byte { return nil }
+func overwrite(...[]byte)     {}
