@@ -44,6 +44,7 @@ func (p *readiness) AdoptPacket(fd uintptr, h PacketHandler) (Packet, error) {
 		return nil, err
 	}
 	s := p.addPacket(dup, family, new(Options), h)
+	s.queues = reportsErrors(dup)
 	if getpeername(dup, &p.sa) == 0 {
 		s.peer = p.peerOf(family)
 	}

@@ -96,6 +96,18 @@ func (sa *sockaddrIn6) addrPort() netip.AddrPort {
 	return netip.AddrPort{}
 }
 
+// isSame reports whether two addresses that the system has given are one. Of the
+// interface a link-local one is on, each may be silent.
+func (sa *sockaddrIn6) isSame(o *sockaddrIn6) bool {
+	switch {
+	case sa.Family != o.Family || sa.Port != o.Port:
+		return false
+	case sa.Family == windows.AF_INET:
+		return (*windows.RawSockaddrInet4)(unsafe.Pointer(sa)).Addr == (*windows.RawSockaddrInet4)(unsafe.Pointer(o)).Addr
+	}
+	return sa.Addr == o.Addr && (sa.Scope_id == o.Scope_id || sa.Scope_id == 0 || o.Scope_id == 0)
+}
+
 // netPort turns a port into network order, or back.
 func netPort(p uint16) uint16 {
 	var b [2]byte

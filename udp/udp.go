@@ -21,7 +21,8 @@
 // for sockets that ask for it in their Options; WriteMessage says it.
 //
 // A datagram that could not be sent, and one that a peer has refused (ICMP,
-// seen on connected sockets), is an error for OnError; no error ends a socket.
+// seen on connected sockets), is an error for OnError; no error ends a socket, and
+// none is another datagram's.
 package udp
 
 import (
@@ -54,8 +55,12 @@ type Options struct {
 	// Broadcast allows sending to broadcast addresses.
 	Broadcast bool
 
-	// RecvError reports refusals on sockets that are not connected too
-	// (IP_RECVERR, Linux).
+	// RecvError reports refusals on sockets that are not connected too, and each
+	// that comes: as far as the system's buffer has room for them (ReadBuffer), and
+	// 1,024 while reading is paused (IP_RECVERR, Linux). Of a run that was written as
+	// one Message there may be one for all of it; others do not leave as runs then.
+	// Without it a connected socket hears of one refusal for all that have come
+	// since the last was told.
 	RecvError bool
 
 	// RecvPacketInfo has each Message of OnReadBatch say which address and

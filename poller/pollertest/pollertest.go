@@ -38,7 +38,7 @@ var chapters = [][]clause{
 	upcallClauses, sendClauses, bufferClauses, trySendClauses,
 	receiveClauses, halfCloseClauses, closedClauses, stopClauses, hangUpClauses,
 	budgetClauses, staleClauses, churnClauses,
-	packetClauses, packetErrorClauses, segmentClauses, controlClauses, connectClauses, multicastClauses,
+	packetClauses, packetErrorClauses, segmentClauses, controlClauses, connectClauses, refusalClauses, multicastClauses,
 	optionClauses, inheritClauses, adoptClauses, capabilityClauses, endClauses,
 }
 

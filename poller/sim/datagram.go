@@ -40,10 +40,6 @@ func (s *packet) transmit(m poller.Message) errno {
 }
 
 func (s *packet) transmitOne(m *poller.Message, data []byte) errno {
-	if e := s.err; e != eOK { // whoever asks first is told (ip(7))
-		s.err = eOK
-		return e
-	}
 	peer := m.Peer
 	if !peer.IsValid() {
 		if peer = s.peer; !peer.IsValid() {
@@ -204,14 +200,6 @@ func (d *datagram) happen(kind, int64) {
 		}
 		d.unreachable()
 		d.w.giveDatagram(d)
-	}
-}
-
-// unreachable has ICMP tell the sender that nobody has the port (RFC 1122,
-// 4.1.3.1).
-func (d *datagram) unreachable() {
-	if back := d.to.link(d.from.h.m); back.up() {
-		d.w.queue.push(back.arrival(0), evUnreachable, d.from, int64(eCONNREFUSED))
 	}
 }
 
