@@ -50,6 +50,7 @@ type iocp struct {
 	spare    *sending // list of unused ones
 	spareOps *packetOps
 	packets  *packetBuffers
+	zones    zones
 }
 
 // roots are the pollers that are open, and those whose operations the system did

@@ -49,7 +49,7 @@ func (b *packetBuffers) receive(s *packet) (ms []Message, full bool, e errno) {
 		}
 		from := (*sockaddrIn6)(unsafe.Pointer(&b.from.raw))
 		if !s.keepsOut(from) {
-			b.messages[k] = Message{Data: p[:n:maxDatagram], Peer: from.addrPort()}
+			b.messages[k] = Message{Data: p[:n:maxDatagram], Peer: from.addrPort(&s.p.zones)}
 			k++
 		}
 	}
@@ -91,10 +91,10 @@ func (b *packetBuffers) send(s *packet, ms []Message) (n int, e errno) {
 // connected socket takes no address, be it the same (EISCONN, send(2)).
 func (b *packetBuffers) address(s *packet, to netip.AddrPort) errno {
 	b.to.n = 0
-	if s.peer.Family != 0 && (!to.IsValid() || to == s.peer.addrPort()) {
+	if s.peer.Family != 0 && (!to.IsValid() || to == s.peer.addrPort(&s.p.zones)) {
 		return 0
 	}
-	return (*sockaddrIn6)(unsafe.Pointer(&b.to.raw)).setFor(to, s.family(), &b.to.n)
+	return (*sockaddrIn6)(unsafe.Pointer(&b.to.raw)).setFor(to, s.family(), &b.to.n, &s.p.zones)
 }
 
 // takeErrors does nothing: there is no queue of errors, and what a call returns is

@@ -24,7 +24,7 @@ func (s *packet) takeErrors() (n int) {
 		if recverr(s.fd, &m) != 0 {
 			return n
 		}
-		if err := peerError(&to, control.bytes(int(m.Controllen))); err != nil {
+		if err := peerError(&s.p.zones, &to, control.bytes(int(m.Controllen))); err != nil {
 			s.tellLater(err)
 			n++
 		}
@@ -33,7 +33,7 @@ func (s *packet) takeErrors() (n int) {
 }
 
 // peerError is an entry of the queue of errors, or nil if no host has sent it.
-func peerError(to *sockaddrIn6, control []byte) error {
+func peerError(z *zones, to *sockaddrIn6, control []byte) error {
 	for len(control) >= unix.SizeofCmsghdr {
 		h := (*unix.Cmsghdr)(unsafe.Pointer(unsafe.SliceData(control)))
 		n := int(h.Len)
@@ -41,7 +41,7 @@ func peerError(to *sockaddrIn6, control []byte) error {
 			return nil
 		}
 		if h.Level == unix.IPPROTO_IP && h.Type == unix.IP_RECVERR || h.Level == unix.IPPROTO_IPV6 && h.Type == unix.IPV6_RECVERR {
-			return extendedError(to, control[unix.CmsgLen(0):n])
+			return extendedError(z, to, control[unix.CmsgLen(0):n])
 		}
 		control = control[min(unix.CmsgSpace(n-unix.CmsgLen(0)), len(control)):]
 	}
@@ -50,7 +50,7 @@ func peerError(to *sockaddrIn6, control []byte) error {
 
 // extendedError reads a sock_extended_err, which the address of the offender is behind
 // (SO_EE_OFFENDER).
-func extendedError(to *sockaddrIn6, p []byte) error {
+func extendedError(z *zones, to *sockaddrIn6, p []byte) error {
 	const size = int(unsafe.Sizeof(unix.SockExtendedErr{}))
 	if len(p) < size {
 		return nil
@@ -59,10 +59,10 @@ func extendedError(to *sockaddrIn6, p []byte) error {
 	if e.Origin != unix.SO_EE_ORIGIN_ICMP && e.Origin != unix.SO_EE_ORIGIN_ICMP6 {
 		return nil
 	}
-	err := &PeerError{Peer: to.addrPort(), Err: os.NewSyscallError("recvmsg", errno(e.Errno))}
+	err := &PeerError{Peer: to.addrPort(z), Err: os.NewSyscallError("recvmsg", errno(e.Errno))}
 	var offender sockaddrIn6
 	if copy((*[unsafe.Sizeof(offender)]byte)(unsafe.Pointer(&offender))[:], p[size:]) >= unix.SizeofSockaddrInet4 {
-		err.Offender = offender.addrPort().Addr()
+		err.Offender = offender.addrPort(z).Addr()
 	}
 	return err
 }

@@ -72,7 +72,7 @@ func (b *packetBuffers) receive(s *packet) (ms []Message, full bool, e errno) {
 	for i := range n {
 		h, m := &b.recvHdrs[i], &b.messages[k]
 		total += int(h.n)
-		*m = Message{Data: b.slab[i*slabStride:][:h.n:maxDatagram], Peer: b.recvNames[i].addrPort()}
+		*m = Message{Data: b.slab[i*slabStride:][:h.n:maxDatagram], Peer: b.recvNames[i].addrPort(&s.p.zones)}
 		h.Namelen = uint32(unsafe.Sizeof(b.recvNames[i]))
 		if h.Controllen > 0 {
 			s.read(b.recvControls[i].bytes(int(h.Controllen)), m)

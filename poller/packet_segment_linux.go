@@ -104,7 +104,7 @@ func (b *packetBuffers) gather(k int, s *packet, ms []Message, at *place) (bytes
 	to := &s.peer
 	if m.Peer.IsValid() || s.peer.Family == 0 {
 		to = &b.sendNames[k]
-		if e := to.setFor(m.Peer, s.family(), &h.Namelen); e != 0 {
+		if e := to.setFor(m.Peer, s.family(), &h.Namelen, &s.p.zones); e != 0 {
 			return 0, e
 		}
 		h.Name = (*byte)(unsafe.Pointer(to))
@@ -138,7 +138,7 @@ func (b *packetBuffers) gather(k int, s *packet, ms []Message, at *place) (bytes
 	if segment == 0 && m.Control == (Control{}) {
 		return bytes, 0
 	}
-	return bytes, b.sendControls[k].set(h, segment, &m.Control, to)
+	return bytes, b.sendControls[k].set(h, segment, &m.Control, to, &s.p.zones)
 }
 
 // follows reports whether m may leave behind run, whose datagrams have a size.

@@ -101,7 +101,7 @@ func (s *packet) Release() (uintptr, error) {
 	return s.give(s), nil
 }
 
-func (s *packet) Peer() Addr { return AddrOf(s.peer.addrPort()) }
+func (s *packet) Peer() Addr { return AddrOf(s.peer.addrPort(&s.p.zones)) }
 
 func (s *packet) Connect(peer Addr) error {
 	if s.is(closed) {

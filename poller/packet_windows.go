@@ -126,7 +126,7 @@ func (s *packet) Close() {
 	}
 }
 
-func (s *packet) Peer() Addr { return AddrOf(s.peer.addrPort()) }
+func (s *packet) Peer() Addr { return AddrOf(s.peer.addrPort(&s.p.zones)) }
 
 // Connect also decides whether a refusal is reported: only that of the one peer
 // means something without its address.
@@ -226,7 +226,7 @@ func (s *packet) take() (n int, e errno) {
 			return n, e
 		}
 		if !s.keepsOut(&b.from) {
-			b.messages[n] = Message{Data: slot[:k], Peer: b.from.addrPort()}
+			b.messages[n] = Message{Data: slot[:k], Peer: b.from.addrPort(&s.p.zones)}
 			n++
 		}
 	}
@@ -273,7 +273,7 @@ func (s *packet) write() errno {
 		s.size = len(p)
 		var size int32
 		if m.Peer.IsValid() || s.peer.Family == 0 {
-			if e := o.to.setFor(m.Peer, int(s.family), &size); e != 0 {
+			if e := o.to.setFor(m.Peer, int(s.family), &size, &s.p.zones); e != 0 {
 				return e
 			}
 		}

@@ -41,6 +41,7 @@ type readiness struct {
 	sa      sockaddr
 	spare   *sending // list of unused ones
 	packets *packetBuffers
+	zones   zones
 	seen    uint64
 	at, n   int  // the event that is being handled, and how many there are
 	fetched byte // keeps the compiler from dropping loads

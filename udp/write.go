@@ -195,14 +195,14 @@ func (c *Conn) land() {
 func (c *Conn) end(b *batch, err error) {
 	for i := b.next; i < len(b.messages); i++ {
 		if done := b.done[i]; done != nil {
-			c.tellDone(done, b.messages[i].Peer, err)
+			c.tellDone(done, &b.messages[i], err)
 		}
 	}
 }
 
-func (c *Conn) tellDone(done func(error), to netip.AddrPort, err error) {
+func (c *Conn) tellDone(done func(error), m *Message, err error) {
 	if err != nil {
-		err = c.failWrite(to, err)
+		err = c.failWrite(m, err)
 	}
 	if c.Loop().Guarded() {
 		defer c.Loop().Recover(c)
@@ -212,11 +212,15 @@ func (c *Conn) tellDone(done func(error), to netip.AddrPort, err error) {
 
 // failWrite is the error of a datagram; without an address it was for the peer
 // that the socket is connected to.
-func (c *Conn) failWrite(to netip.AddrPort, err error) error {
+func (c *Conn) failWrite(m *Message, err error) error {
+	to, from := m.Peer, c.LocalAddr()
 	if !to.IsValid() {
 		to = c.RemoteAddr()
 	}
-	return c.fail("write", to, err)
+	if m.Local.Zone() != "" { // which may be what is wrong
+		from = netip.AddrPortFrom(m.Local, from.Port())
+	}
+	return opError("write", from, to, err)
 }
 
 // Sent goes on after a wait, or after a datagram that the system refused.
@@ -251,9 +255,9 @@ func (c *Conn) taken(b *batch, err error) {
 	b.next++
 	switch {
 	case done != nil:
-		c.tellDone(done, m.Peer, err)
+		c.tellDone(done, &m, err)
 	case err != nil:
-		c.tell(c.failWrite(m.Peer, err))
+		c.tell(c.failWrite(&m, err))
 	}
 }
 

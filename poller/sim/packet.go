@@ -71,6 +71,9 @@ func (h *Host) Bind(addr poller.Addr, o *poller.Options, handler poller.PacketHa
 
 func (h *Host) bindPacket(s *packet, addr poller.Addr) errno {
 	m := h.m
+	if e := zoned(addr.Addr()); e != eOK {
+		return e
+	}
 	if !m.canBind(addr.Addr(), true) {
 		return eADDRNOTAVAIL
 	}
@@ -153,6 +156,9 @@ func (s *packet) Connect(peer poller.Addr) error {
 
 // dest is a destination as this socket can reach it.
 func (s *packet) dest(to netip.AddrPort) (netip.AddrPort, errno) {
+	if e := zoned(to.Addr()); e != eOK {
+		return to, e
+	}
 	ip := to.Addr().Unmap()
 	switch {
 	case s.family == inet && !ip.Is4():
