@@ -19,6 +19,7 @@ type Conn struct {
 	filling *batch // what is queued; nil if nothing is
 	flying  *batch // what is with the poller
 	spare   *batch
+	bound   *bound    // nil without a QueueLimit
 	kept    []Message // taken from the system, but reading was paused before they were delivered
 
 	// OnRead is called for each datagram. p belongs to the loop and is
@@ -153,7 +154,7 @@ func (c *Conn) Close() error {
 		return c.fail("close", netip.AddrPort{}, net.ErrClosed)
 	}
 	c.s.Stop()
-	if c.filling != nil || c.flying != nil {
+	if c.is(holding) {
 		c.state |= draining
 		c.schedule()
 	} else {
@@ -316,7 +317,8 @@ func (u *upcalls) Finished() {
 			c.end(b, net.ErrClosed)
 		}
 	}
-	c.flying, c.filling, c.spare, c.kept = nil, nil, nil, nil
+	c.tellDrops(net.ErrClosed)
+	c.flying, c.filling, c.spare, c.kept, c.bound = nil, nil, nil, nil, nil
 	c.unhold()
 	if c.OnClose == nil {
 		return

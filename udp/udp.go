@@ -78,6 +78,10 @@ type Options struct {
 	ReadBuffer  int
 	WriteBuffer int
 
+	// QueueLimit bounds what is queued because the system does not take it; nil is
+	// no bound.
+	QueueLimit *QueueLimit
+
 	// LocalAddr is the address that Dial binds; zero leaves it to the system.
 	LocalAddr netip.AddrPort
 }
@@ -174,6 +178,12 @@ func connect(lp *loop.Loop, peer netip.AddrPort, o *Options) (*Conn, error) {
 
 func open(lp *loop.Loop, op string, ap netip.AddrPort, o *Options) (*Conn, error) {
 	c := new(Conn)
+	if o != nil {
+		if !o.QueueLimit.valid() {
+			return nil, opError(op, netip.AddrPort{}, ap, errInvalid)
+		}
+		c.setLimit(o.QueueLimit)
+	}
 	err := c.attach(lp, func() (poller.Packet, error) {
 		return lp.Poller().Bind(poller.AddrOf(ap), o.socket(), (*upcalls)(c))
 	})
