@@ -11,5 +11,7 @@ type PeerError struct {
 	Err      error
 }
 
+// Error is what went wrong, without the address.
 func (e *PeerError) Error() string { return e.Err.Error() }
+// Unwrap is Err.
 func (e *PeerError) Unwrap() error { return e.Err }

@@ -172,7 +172,9 @@ func TestQueueMemory(t *testing.T) {
 		return int64(m.HeapAlloc)
 	}
 	lp := newLoop(t)
-	for _, c := range []struct{ sockets, datagrams, size int }{{1, 5000, 1000}, {1, 20_000, 100}, {100, 5, 1000}, {20, 100, 500}, {1, 100, 60_000}} {
+	for _, c := range []struct{ sockets, datagrams, size int }{
+		{1, 5000, 1000}, {1, 20_000, 100}, {100, 5, 1000}, {20, 100, 500}, {1, 100, 60_000},
+	} {
 		var all []*udp.Conn
 		for range c.sockets {
 			all = append(all, listen(t, lp, anyV4, nil))
