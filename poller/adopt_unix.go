@@ -57,6 +57,7 @@ func (p *readiness) AdoptPacket(fd uintptr, h PacketHandler) (Packet, error) {
 	}
 	s := p.addPacket(dup, family, new(Options), h)
 	s.lent = true
+	s.queues = reportsErrors(dup)
 	if getpeername(dup, &p.sa) == 0 {
 		s.peer = p.peerOf(family)
 	}

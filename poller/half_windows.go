@@ -21,7 +21,6 @@ const (
 	lookEvery = 200 * time.Millisecond
 	lookSpan  = 100 * time.Microsecond
 
-	soError = 0x1007 // SO_ERROR of winsock2.h, which x/sys lacks
 )
 
 // halve puts s into the list.

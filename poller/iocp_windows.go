@@ -51,6 +51,7 @@ type iocp struct {
 	halves   halves
 	spareOps *packetOps
 	packets  *packetBuffers
+	zones    zones
 }
 
 // roots are the pollers that are open, and those whose operations the system did

@@ -25,8 +25,11 @@ type Message struct {
 // zero field is left to the socket, whose own settings then decide.
 type Control struct {
 	// Local is the address that a received datagram was sent to, or the address
-	// to send from, which must be one of this machine. It has no zone: Interface
-	// says which link a link-local address is on.
+	// to send from, which must be one of this machine. From a group or a broadcast
+	// address nobody can send: if one was received, it leaves the source to the
+	// system, so that what came by Interface is answered from there. A received
+	// Local has no zone: Interface says which link a link-local address is on. The
+	// zone of one to send from must be that Interface, or is it if that is 0.
 	Local netip.Addr
 
 	// Interface is the index of the interface that a datagram came by, or is to
@@ -36,7 +39,23 @@ type Control struct {
 	// TrafficClass is the former TOS byte: six bits of DSCP (RFC 2474) and two of
 	// ECN (RFC 3168). A class of 0 cannot be sent where the socket has another.
 	TrafficClass uint8
+
+	// many is Local, if that is a broadcast address of IPv4, as only the system
+	// could tell of what it received.
+	many [4]byte
 }
+
+// source is the address to send from; none is the system's choice.
+func (c *Control) source() netip.Addr {
+	ip := c.Local.Unmap().WithZone("")
+	if ip.IsMulticast() || ip.Is4() && (ip.As4() == c.many || ip == limitedBroadcast) {
+		return netip.Addr{}
+	}
+	return ip
+}
+
+// limitedBroadcast is every host of a network (RFC 919).
+var limitedBroadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 
 // Count is how many datagrams m is.
 func (m Message) Count() int {

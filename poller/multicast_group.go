@@ -3,6 +3,7 @@
 package poller
 
 import (
+	"errors"
 	"os"
 	"unsafe"
 
@@ -20,10 +21,11 @@ func setMulticastInterface(fd int32, family, index int) error {
 // families, but refuse an interface of 0 (EADDRNOTAVAIL, inp_join_group in
 // netinet/in_mcast.c): to have the system choose there are the older ones.
 func membership(fd int32, family int, m Membership, join bool) error {
-	var err error
-	switch e := checkMembership(family, m); {
-	case e != 0:
-		err = e
+	m, err := checkMembership(fd, family, m)
+	switch {
+	case err == errors.ErrUnsupported:
+		return err
+	case err != nil:
 	case m.Interface != 0:
 		err = memberByIndex(fd, family, m, join)
 	case !m.Source.IsValid():

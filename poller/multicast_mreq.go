@@ -27,8 +27,12 @@ func setMulticastInterface(fd int32, family, index int) error {
 
 // membership joins or leaves. There is none of one source only.
 func membership(fd int32, family int, m Membership, join bool) error {
-	if e := checkMembership(family, m); e != 0 {
-		return os.NewSyscallError("setsockopt", e)
+	m, err := checkMembership(fd, family, m)
+	switch {
+	case err == errors.ErrUnsupported:
+		return err
+	case err != nil:
+		return os.NewSyscallError("setsockopt", err)
 	}
 	if m.Source.IsValid() {
 		return errors.ErrUnsupported

@@ -50,10 +50,16 @@ func interfaceIPv4(index int) (ip [4]byte, err error) {
 	return ip, windows.WSAEADDRNOTAVAIL
 }
 
-// membership joins or leaves.
+// membership joins or leaves; a socket of IPv6 that carries IPv4 joins groups of both
+// ("Dual-Stack Sockets").
 func membership(h windows.Handle, family int, m Membership, join bool) error {
-	v4 := family == windows.AF_INET
-	if !m.Group.IsMulticast() || m.Group.Is4() != v4 || m.Source.IsValid() && m.Source.Is4() != v4 {
+	m, ok := m.settled()
+	v4 := m.Group.Is4()
+	switch {
+	case !ok:
+		return callError("setsockopt", windows.WSAEADDRNOTAVAIL)
+	case !m.Group.IsMulticast() || m.Source.IsValid() && m.Source.Is4() != v4,
+		v4 && family == windows.AF_INET6 && !carriesIPv4(h), !v4 && family == windows.AF_INET:
 		return callError("setsockopt", windows.WSAEINVAL)
 	}
 	var err error

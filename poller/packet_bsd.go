@@ -37,18 +37,23 @@ func newPacketBuffers() *packetBuffers {
 // receive takes what has arrived for s, one batch of it; full says that there may
 // be more. An error may come with what was received before it.
 func (b *packetBuffers) receive(s *packet) (ms []Message, full bool, e errno) {
+	k := 0
 	for i := range recvBatch {
-		p := b.slab[i*maxDatagram:][:maxDatagram:maxDatagram]
+		p := b.slab[k*maxDatagram:][:maxDatagram:maxDatagram]
 		n, e := b.recvFrom(s.fd, p)
 		if e == unix.EAGAIN && i > 0 {
-			return b.messages[:i], false, 0
+			return b.messages[:k], false, 0
 		}
 		if e != 0 {
-			return b.messages[:i], false, e
+			return b.messages[:k], false, e
 		}
-		b.messages[i] = Message{Data: p[:n:maxDatagram], Peer: (*sockaddrIn6)(unsafe.Pointer(&b.from.raw)).addrPort()}
+		from := (*sockaddrIn6)(unsafe.Pointer(&b.from.raw))
+		if !s.keepsOut(from) {
+			b.messages[k] = Message{Data: p[:n:maxDatagram], Peer: from.addrPort(&s.p.zones)}
+			k++
+		}
 	}
-	return b.messages[:], true, 0
+	return b.messages[:k], true, 0
 }
 
 // send sends the first of ms. It returns how many messages went out, and EAGAIN or
@@ -67,7 +72,13 @@ func (b *packetBuffers) send(s *packet, ms []Message) (n int, e errno) {
 		}
 		p, last := m.next(s.cut)
 		if e := b.sendTo(s.fd, p); e != 0 {
+			if s.stale(e) {
+				continue
+			}
 			return n, e
+		}
+		if s.doubts > 0 {
+			s.sure()
 		}
 		if s.cut += len(p); last {
 			n, s.cut = n+1, 0
@@ -80,15 +91,17 @@ func (b *packetBuffers) send(s *packet, ms []Message) (n int, e errno) {
 // connected socket takes no address, be it the same (EISCONN, send(2)).
 func (b *packetBuffers) address(s *packet, to netip.AddrPort) errno {
 	b.to.n = 0
-	if s.peer.Family != 0 && (!to.IsValid() || to == s.peer.addrPort()) {
+	if s.peer.Family != 0 && (!to.IsValid() || to == s.peer.addrPort(&s.p.zones)) {
 		return 0
 	}
-	return (*sockaddrIn6)(unsafe.Pointer(&b.to.raw)).setFor(to, s.family(), &b.to.n)
+	return (*sockaddrIn6)(unsafe.Pointer(&b.to.raw)).setFor(to, s.family(), &b.to.n, &s.p.zones)
 }
 
-// drainErrors does nothing: there is no queue of errors, and what a call returns is
+// takeErrors does nothing: there is no queue of errors, and what a call returns is
 // gone.
-func drainErrors(fd int32) {}
+func (s *packet) takeErrors() int { return 0 }
+
+func reportsErrors(fd int32) bool { return false }
 
 // disconnect dissolves the association with a peer by a connect that fails: nobody
 // has port 0 (connect(2); the systems do not agree on the error). The socket keeps

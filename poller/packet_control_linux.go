@@ -64,6 +64,9 @@ func (f *offload) readOne(h *unix.Cmsghdr, p []byte, m *Message) {
 	case f.info && h.Level == unix.IPPROTO_IP && h.Type == unix.IP_PKTINFO && len(p) >= unix.SizeofInet4Pktinfo:
 		i := (*unix.Inet4Pktinfo)(at)
 		m.Local, m.Interface = netip.AddrFrom4(i.Addr), int(i.Ifindex)
+		if i.Spec_dst != i.Addr { // the address that an answer is from (ip(7))
+			m.many = i.Addr
+		}
 	case f.info && h.Level == unix.IPPROTO_IPV6 && h.Type == unix.IPV6_PKTINFO && len(p) >= unix.SizeofInet6Pktinfo:
 		i := (*unix.Inet6Pktinfo)(at)
 		m.Local, m.Interface = netip.AddrFrom16(i.Addr).Unmap(), int(i.Ifindex)
@@ -76,13 +79,13 @@ func (f *offload) readOne(h *unix.Cmsghdr, p []byte, m *Message) {
 
 // set fills c, and makes it h's, with how the system is to cut the data (0: not
 // at all) and what the header of a datagram to a peer is to say.
-func (c *sendControl) set(h *mmsghdr, segment int, say *Control, to *sockaddrIn6) errno {
+func (c *sendControl) set(h *mmsghdr, segment int, say *Control, to *sockaddrIn6, z *zones) errno {
 	n := 0
 	if segment > 0 {
 		*(*uint16)(c.next(&n, unix.IPPROTO_UDP, unix.UDP_SEGMENT, 2)) = uint16(segment)
 	}
 	if *say != (Control{}) {
-		if e := c.say(&n, say, to.isIPv4()); e != 0 {
+		if e := c.say(&n, say, to.isIPv4(), z); e != 0 {
 			return e
 		}
 	}
@@ -99,19 +102,31 @@ func (sa *sockaddrIn6) isIPv4() bool {
 
 // say writes what is said to a destination of IPv4, also by a socket of IPv6, or
 // of IPv6.
-func (c *sendControl) say(n *int, say *Control, v4 bool) errno {
-	local := say.Local.Unmap()
+func (c *sendControl) say(n *int, say *Control, v4 bool, z *zones) errno {
+	local, via := say.source(), say.Interface
+	if zone := say.Local.Zone(); zone != "" {
+		i, ok := z.find(zone)
+		if !ok {
+			return unix.ENODEV
+		}
+		if via == 0 {
+			via = int(i)
+		}
+		if via != int(i) {
+			return unix.EINVAL
+		}
+	}
 	switch {
-	case local.IsValid() && local.Is4() != v4:
+	case say.Local.IsValid() && say.Local.Unmap().Is4() != v4:
 		return unix.EINVAL
-	case int64(say.Interface) != int64(int32(say.Interface)) || say.Interface < 0:
+	case int64(via) != int64(int32(via)) || via < 0:
 		return unix.ENODEV
 	}
-	info := local.IsValid() || say.Interface != 0
+	info := local.IsValid() || via != 0
 	if v4 {
 		if info {
 			i := (*unix.Inet4Pktinfo)(c.next(n, unix.IPPROTO_IP, unix.IP_PKTINFO, unix.SizeofInet4Pktinfo))
-			*i = unix.Inet4Pktinfo{Ifindex: int32(say.Interface)}
+			*i = unix.Inet4Pktinfo{Ifindex: int32(via)}
 			if local.IsValid() {
 				i.Spec_dst = local.As4()
 			}
@@ -123,7 +138,7 @@ func (c *sendControl) say(n *int, say *Control, v4 bool) errno {
 	}
 	if info {
 		i := (*unix.Inet6Pktinfo)(c.next(n, unix.IPPROTO_IPV6, unix.IPV6_PKTINFO, unix.SizeofInet6Pktinfo))
-		*i = unix.Inet6Pktinfo{Ifindex: uint32(say.Interface)}
+		*i = unix.Inet6Pktinfo{Ifindex: uint32(via)}
 		if local.IsValid() {
 			i.Addr = local.As16()
 		}

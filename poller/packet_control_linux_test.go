@@ -65,7 +65,7 @@ func said(say Control, v4 bool, segment int) []byte {
 	if to.Family = unix.AF_INET; !v4 {
 		to.Family, to.Addr = unix.AF_INET6, netip.IPv6Loopback().As16()
 	}
-	if c.set(&h, segment, &say, &to) != 0 {
+	if c.set(&h, segment, &say, &to, nil) != 0 {
 		return nil
 	}
 	return bytes.Clone(unsafe.Slice((*byte)(unsafe.Pointer(&c)), h.Controllen))

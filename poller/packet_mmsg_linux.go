@@ -68,11 +68,11 @@ func (b *packetBuffers) receive(s *packet) (ms []Message, full bool, e errno) {
 	if e != 0 {
 		return nil, false, e
 	}
-	total := 0
+	total, k := 0, 0
 	for i := range n {
-		h, m := &b.recvHdrs[i], &b.messages[i]
+		h, m := &b.recvHdrs[i], &b.messages[k]
 		total += int(h.n)
-		*m = Message{Data: b.slab[i*slabStride:][:h.n:maxDatagram], Peer: b.recvNames[i].addrPort()}
+		*m = Message{Data: b.slab[i*slabStride:][:h.n:maxDatagram], Peer: b.recvNames[i].addrPort(&s.p.zones)}
 		h.Namelen = uint32(unsafe.Sizeof(b.recvNames[i]))
 		if h.Controllen > 0 {
 			s.read(b.recvControls[i].bytes(int(h.Controllen)), m)
@@ -80,9 +80,12 @@ func (b *packetBuffers) receive(s *packet) (ms []Message, full bool, e errno) {
 		if b.telling {
 			h.SetControllen(len(b.recvControls[i]) * 8)
 		}
+		if !s.keepsOut(&b.recvNames[i]) {
+			k++
+		}
 	}
 	b.bulky = total > rawBatch
-	return b.messages[:n], n == recvBatch, 0
+	return b.messages[:k], n == recvBatch, 0
 }
 
 // tell gives the headers memory for control data, or takes it from them: asking
@@ -132,24 +135,17 @@ func (b *packetBuffers) send(s *packet, ms []Message) (n int, e errno) {
 	switch {
 	case k == 0:
 		return 0, e
+	case e != 0 && s.stale(e):
+		return 0, unix.EINTR
 	case e != 0:
 		return 0, s.declined(e, size, first > size)
+	}
+	if s.doubts > 0 {
+		s.sure()
 	}
 	s.taken(size)
 	s.cut = b.sendEnds[n-1].cut
 	return b.sendEnds[n-1].message, 0
-}
-
-// drainErrors empties the queue that IP_RECVERR fills (ip(7)): a socket is in
-// error as long as there is something in it, and would spin the loop. The error
-// itself has been told by the call that failed.
-func drainErrors(fd int32) {
-	var m unix.Msghdr
-	for range errorsPerPoll {
-		if recverr(fd, &m) != 0 {
-			return
-		}
-	}
 }
 
 // disconnect dissolves the association with a peer.

@@ -95,7 +95,8 @@ type place struct {
 
 // gather fills header k with as many datagrams from a place on as the system cuts
 // apart again, without copying, and moves the place behind them. It returns how
-// many bytes they are.
+// many bytes they are. Of a socket that hears of refusals only a run that is one message
+// leaves as one: on some paths it is refused as one, too.
 func (b *packetBuffers) gather(k int, s *packet, ms []Message, at *place) (bytes int, e errno) {
 	m := &ms[at.message]
 	h := &b.sendHdrs[k]
@@ -103,7 +104,7 @@ func (b *packetBuffers) gather(k int, s *packet, ms []Message, at *place) (bytes
 	to := &s.peer
 	if m.Peer.IsValid() || s.peer.Family == 0 {
 		to = &b.sendNames[k]
-		if e := to.setFor(m.Peer, s.family(), &h.Namelen); e != 0 {
+		if e := to.setFor(m.Peer, s.family(), &h.Namelen, &s.p.zones); e != 0 {
 			return 0, e
 		}
 		h.Name = (*byte)(unsafe.Pointer(to))
@@ -126,7 +127,7 @@ func (b *packetBuffers) gather(k int, s *packet, ms []Message, at *place) (bytes
 			at.message, at.cut = at.message+1, 0
 		}
 		more = bytes < limit && bytes%size == 0 && at.message < len(ms) && b.iovecs < len(b.sendIovs) &&
-			ms[at.message].follows(m, size)
+			(at.cut > 0 || !s.queues) && ms[at.message].follows(m, size)
 	}
 	h.Iov = &b.sendIovs[first]
 	h.SetIovlen(b.iovecs - first)
@@ -137,7 +138,7 @@ func (b *packetBuffers) gather(k int, s *packet, ms []Message, at *place) (bytes
 	if segment == 0 && m.Control == (Control{}) {
 		return bytes, 0
 	}
-	return bytes, b.sendControls[k].set(h, segment, &m.Control, to)
+	return bytes, b.sendControls[k].set(h, segment, &m.Control, to, &s.p.zones)
 }
 
 // follows reports whether m may leave behind run, whose datagrams have a size.

@@ -22,8 +22,13 @@ type packet struct {
 	cut  int         // bytes of the first of out, a run, that went out
 	busy bool
 	lent bool  // others may have the descriptor
+	full bool  // what is being told is that the system has no room for more
 	err  errno // how it ended
-	late error // of receiving, to be told
+
+	late   []error // of receiving, to be told
+	queues bool    // the system keeps errors with their names (Options.RecvError)
+	doubts uint8   // sends that were made again, of late
+	doubt  errno   // the error of the last of them
 }
 
 func (p *readiness) Bind(addr Addr, o *Options, h PacketHandler) (Packet, error) {
@@ -60,7 +65,7 @@ func (p *readiness) addPacket(fd int32, family int, o *Options, h PacketHandler)
 	if p.packets == nil {
 		p.packets = newPacketBuffers()
 	}
-	s := &packet{h: h}
+	s := &packet{h: h, queues: o.RecvError}
 	s.open(fd, family)
 	s.setOffload(o)
 	p.add(s, &s.source)
@@ -73,9 +78,9 @@ func (s *packet) Start() {
 	}
 	s.mark(started)
 	if e := s.arm(s.mask() | Readable); e != 0 {
-		s.late = os.NewSyscallError(armCall, e)
+		s.tellLater(os.NewSyscallError(armCall, e))
 	}
-	if s.late != nil {
+	if len(s.late) > 0 {
 		s.failLater()
 	}
 }
@@ -108,12 +113,13 @@ func (s *packet) Release() (uintptr, error) {
 	return s.give(s), nil
 }
 
-func (s *packet) Peer() Addr { return AddrOf(s.peer.addrPort()) }
+func (s *packet) Peer() Addr { return AddrOf(s.peer.addrPort(&s.p.zones)) }
 
 func (s *packet) Connect(peer Addr) error {
 	if s.is(closed) {
 		return net.ErrClosed
 	}
+	s.forsake()
 	if !peer.IsValid() {
 		return s.disconnect()
 	}
@@ -122,11 +128,21 @@ func (s *packet) Connect(peer Addr) error {
 	if e == 0 {
 		e = connect(s.fd, sa)
 	}
+	if e == 0 { // the system's own: of the unspecified address it makes this machine
+		e = getpeername(s.fd, sa)
+	}
 	if e != 0 {
 		return os.NewSyscallError("connect", e)
 	}
 	s.peer = s.p.peerOf(s.family())
 	return nil
+}
+
+// keepsOut reports whether a datagram from somebody is of a stranger. The system keeps
+// strangers out of a connected socket, but not those whose datagrams came before, of
+// which some may be on their way within it still.
+func (s *packet) keepsOut(from *sockaddrIn6) bool {
+	return s.peer.Family != 0 && !s.peer.isSame(from)
 }
 
 func (s *packet) Join(m Membership) error  { return s.member(m, true) }
@@ -140,14 +156,15 @@ func (s *packet) member(m Membership, join bool) error {
 }
 
 func (s *packet) ready(ev Events) {
+	if ev&Failed != 0 {
+		s.takeErrors() // or what they are would be an error of the next call
+		s.tellLate()
+	}
 	if ev&(Readable|Failed|Hangup) != 0 {
 		s.receive()
 	}
 	if ev&(Writable|Failed) != 0 && s.busy && !s.is(failing|closed) {
 		s.proceed()
-	}
-	if ev&Failed != 0 && !s.is(closed) {
-		drainErrors(s.fd)
 	}
 }
 
@@ -167,7 +184,7 @@ func (s *packet) receive() {
 			overwrite(all...)
 		}
 		if e != 0 && e != unix.EAGAIN && e != unix.EINTR {
-			s.receiveFailed(os.NewSyscallError(recvPacketsCall, e))
+			s.receiveFailed(e)
 			return // level-triggered: what is behind the error comes with the next Poll
 		}
 		if e != 0 || !full || bytes >= packetBytesPerPoll {
@@ -178,12 +195,14 @@ func (s *packet) receive() {
 
 // receiveFailed tells an error that the system has told us, and will not tell
 // again: of a socket that was stopped meanwhile, when it starts.
-func (s *packet) receiveFailed(err error) {
-	if s.is(started) {
-		s.h.Received(nil, err)
-	} else if !s.is(closed) {
-		s.late = err
+func (s *packet) receiveFailed(e errno) {
+	if s.is(closed) {
+		return
 	}
+	if !s.queues || s.takeErrors() == 0 {
+		s.tellLater(s.receiveError(e))
+	}
+	s.tellLate()
 }
 
 func (s *packet) Send(ms []Message) bool {
@@ -194,13 +213,20 @@ func (s *packet) Send(ms []Message) bool {
 		panic("poller: Send before Sent")
 	}
 	s.cut = 0
-	n, e := s.write(ms)
+	n, e := 0, unix.EAGAIN
+	if !s.full {
+		n, e = s.write(ms)
+	}
 	if n == len(ms) {
 		return true
 	}
 	s.busy, s.out, s.sent = true, ms[n:], n
-	if e == unix.EAGAIN {
+	switch {
+	case e == unix.EAGAIN && n == 0:
 		e = s.arm(s.mask() | Writable)
+	case e == unix.EAGAIN: // what went out is told before the wait for room
+		e = 0
+		s.failLater()
 	}
 	if e != 0 {
 		s.err = e
@@ -225,16 +251,23 @@ func (s *packet) write(ms []Message) (done int, e errno) {
 func (s *packet) proceed() {
 	n, e := s.write(s.out)
 	s.out, s.sent = s.out[n:], s.sent+n
-	if len(s.out) == 0 || e != unix.EAGAIN {
+	if s.sent > 0 || e != unix.EAGAIN {
 		s.complete(e)
 	}
 }
 
-// complete ends the Send in flight.
+// complete ends the Send in flight. Where the system has no room for the rest, the
+// socket stays watched for it, as the next Send is most likely that rest.
 func (s *packet) complete(e errno) {
-	s.arm(s.mask() &^ Writable)
 	n := s.sent
 	s.busy, s.out, s.sent, s.err = false, nil, 0, 0
+	if e == unix.EAGAIN {
+		s.full = true
+		defer s.emptied()
+		s.h.Sent(n, nil)
+		return
+	}
+	s.arm(s.mask() &^ Writable)
 	if e != 0 {
 		s.h.Sent(n, os.NewSyscallError(s.sendCall(), e))
 	} else {
@@ -242,10 +275,17 @@ func (s *packet) complete(e errno) {
 	}
 }
 
+// emptied is when those who had no room have been told so.
+func (s *packet) emptied() {
+	if s.full = false; !s.busy && !s.is(closed) {
+		s.arm(s.mask() &^ Writable)
+	}
+}
+
 func (s *packet) refused(lost Events, e errno) {
 	s.lose(lost)
 	if lost&Readable != 0 && s.is(started) {
-		s.late = os.NewSyscallError(armCall, e)
+		s.late = append(s.late, os.NewSyscallError(armCall, e))
 	}
 	if lost&Writable != 0 && s.busy {
 		s.err = e
@@ -262,12 +302,13 @@ func (s *packet) failLater() {
 
 func (s *packet) fail() {
 	s.unmark(failing)
-	if err := s.late; err != nil && s.is(started) {
-		s.late = nil
-		s.h.Received(nil, err)
-	}
-	if s.busy && s.err != 0 && !s.is(closed) {
+	s.tellLate()
+	switch {
+	case !s.busy || s.is(closed):
+	case s.err != 0:
 		s.complete(s.err)
+	case s.sent > 0:
+		s.complete(unix.EAGAIN)
 	}
 }
 

@@ -38,9 +38,12 @@ type packet struct {
 	done     int         // messages of that Send that went out
 	cut      int         // bytes of the first in out that did, a run being sent one by one
 	size     int         // bytes that the call under way is to send
+	doubts   uint8       // sends that were made again, of late
 	busy     bool
+	full     bool // the system has no room, and what went out is to be told
 	readable bool
 	recvErr  errno // how the receive of nothing ended
+	backErr  error // what came back for a datagram and is to be told
 	err      errno // how a Send ended, where that must not be told
 }
 
@@ -85,7 +88,7 @@ func (s *packet) Start() {
 		return
 	}
 	s.started = true
-	if s.readable {
+	if s.readable || s.backErr != nil {
 		s.later(s)
 	} else {
 		s.arm()
@@ -125,7 +128,7 @@ func (s *packet) Close() {
 	}
 }
 
-func (s *packet) Peer() Addr { return AddrOf(s.peer.addrPort()) }
+func (s *packet) Peer() Addr { return AddrOf(s.peer.addrPort(&s.p.zones)) }
 
 // Connect also decides whether a refusal is reported: only that of the one peer
 // means something without its address.
@@ -139,6 +142,7 @@ func (s *packet) Connect(peer Addr) error {
 	} else if e := sa.set(peer, int(s.family)); e != 0 {
 		return callError("connect", e)
 	}
+	s.forsake()
 	if e := connect(s.h, sa); e != 0 {
 		return callError("connect", e)
 	}
@@ -163,16 +167,19 @@ func (s *packet) completed(o *op, _ int, e errno) {
 		s.receive()
 		return
 	}
-	if e != 0 {
+	switch {
+	case s.stale(e): // goOn sends it again
+	case e != 0:
 		s.complete(e)
 		return
+	default:
+		s.advance()
 	}
-	s.advance()
 	s.goOn()
 }
 
 func (s *packet) proceed() {
-	if s.readable || !s.ops.recv.out { // or a panic has cut short what was before arm
+	if s.readable || s.backErr != nil || !s.ops.recv.out { // or a panic has cut short what was before arm
 		s.receive()
 	}
 	if s.busy && !s.ops.send.out && !s.failing && !s.closed {
@@ -186,9 +193,14 @@ func (s *packet) receive() {
 		if !s.started {
 			return
 		}
+		if err := s.backErr; err != nil {
+			s.backErr = nil
+			s.handler.Received(nil, err)
+			continue
+		}
 		if e := s.recvErr; e != 0 {
 			s.recvErr = 0
-			s.handler.Received(nil, callError("wsarecv", refused(e)))
+			s.handler.Received(nil, s.receiveError(e))
 			continue
 		}
 		n, e := s.take()
@@ -211,24 +223,18 @@ func (s *packet) receive() {
 // take receives a batch; an error is of what comes after it.
 func (s *packet) take() (n int, e errno) {
 	b := s.p.packets
-	for ; n < recvBatch; n++ {
+	for range recvBatch {
 		slot := b.slab[n*maxDatagram:][:maxDatagram:maxDatagram]
 		k, e := recvfrom(s.h, slot, &b.from, &b.size)
 		if e != 0 {
 			return n, e
 		}
-		b.messages[n] = Message{Data: slot[:k], Peer: b.from.addrPort()}
+		if !s.keepsOut(&b.from) {
+			b.messages[n] = Message{Data: slot[:k], Peer: b.from.addrPort(&s.p.zones)}
+			n++
+		}
 	}
 	return n, 0
-}
-
-// refused is the error of a datagram that was answered by ICMP: Winsock calls it a
-// reset, as there is no connection to refuse (recvfrom, WSAECONNRESET).
-func refused(e errno) errno {
-	if e == windows.WSAECONNRESET {
-		return windows.WSAECONNREFUSED
-	}
-	return e
 }
 
 func (s *packet) Send(ms []Message) bool {
@@ -247,6 +253,8 @@ func (s *packet) Send(ms []Message) bool {
 	if s.busy = true; e != 0 {
 		s.err = e
 		s.failLater(s)
+	} else if s.full {
+		s.later(s)
 	}
 	return false
 }
@@ -269,12 +277,15 @@ func (s *packet) write() errno {
 		s.size = len(p)
 		var size int32
 		if m.Peer.IsValid() || s.peer.Family == 0 {
-			if e := o.to.setFor(m.Peer, int(s.family), &size); e != 0 {
+			if e := o.to.setFor(m.Peer, int(s.family), &size, &s.p.zones); e != 0 {
 				return e
 			}
 		}
 		_, e := sendto(s.h, p, &o.to, size)
 		if e == windows.WSAEWOULDBLOCK {
+			if s.full = s.done > 0 && s.cut == 0; s.full {
+				return 0 // what went out is told before the system gets the next
+			}
 			o.wsa = windows.WSABuf{Len: uint32(len(p)), Buf: unsafe.SliceData(p)}
 			s.prepare(&o.send, s)
 			e = wsaSendTo(s.h, &o.wsa, &o.n, &o.to, size, &o.send)
@@ -283,7 +294,10 @@ func (s *packet) write() errno {
 				return 0
 			}
 		}
-		if e != 0 {
+		switch {
+		case s.stale(e): // and is sent again
+			continue
+		case e != 0:
 			return refused(e)
 		}
 		s.advance()
@@ -303,7 +317,11 @@ func (s *packet) advance() {
 
 // goOn goes on with the Send in flight.
 func (s *packet) goOn() {
-	if e := s.write(); e != 0 || len(s.out) == 0 {
+	e := errno(0)
+	if !s.full {
+		e = s.write()
+	}
+	if e != 0 || len(s.out) == 0 || s.full {
 		s.complete(e)
 	}
 }
@@ -311,7 +329,7 @@ func (s *packet) goOn() {
 // complete ends the Send in flight.
 func (s *packet) complete(e errno) {
 	n := s.done
-	s.busy, s.out, s.done, s.err = false, nil, 0, 0
+	s.busy, s.full, s.out, s.done, s.err = false, false, nil, 0, 0
 	s.handler.Sent(n, callError("sendto", e))
 }
 

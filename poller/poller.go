@@ -17,7 +17,8 @@
 //     poller ever calls back.
 //  2. Send true: over. Send false: exactly one Sent, also on error and after
 //     Close ([net.ErrClosed]). The buffers are the poller's until then and the
-//     caller's after. Errors of I/O are reported only by upcall.
+//     caller's after. Errors of I/O are reported only by upcall. What comes back
+//     for a datagram (a peer's refusal) is an error of receiving, and of no Send.
 //  3. Received data is the poller's memory and dies when the upcall returns: it is
 //     overwritten then, in race builds and under the build tag pikedebug. On
 //     a stream EOF comes once, after every byte that arrived; the sending side
@@ -183,7 +184,8 @@ type Packet interface {
 	Send(ms []Message) (done bool)
 
 	// Connect fixes the peer: Send may leave it out, and only its datagrams are
-	// received. The zero Addr dissolves that.
+	// received, from then on and also of those that had arrived before. The zero Addr
+	// dissolves that.
 	Connect(peer Addr) error
 
 	// Peer is the address the socket is connected to, or the zero Addr.
@@ -240,13 +242,15 @@ type StreamHandler interface {
 // A PacketHandler owns a packet socket.
 type PacketHandler interface {
 	// Received hands over datagrams; they are valid until it returns. An error
-	// (a peer's refusal, say) comes alone and ends nothing.
+	// comes alone and ends nothing; one that came back for a datagram is a
+	// *PeerError.
 	Received(ms []Message, err error)
 
 	// Sent completes the Send that was not done: n messages went out, and err,
 	// if there is one, is what the system said of message n. The rest was not
-	// tried. If message n is a run (Message.Segment), some of its datagrams may
-	// have gone out.
+	// tried: without an error because the system has no room, which the next Send
+	// waits for, and n is not 0 then. If message n is a run (Message.Segment), some
+	// of its datagrams may have gone out.
 	Sent(n int, err error)
 
 	Closed()

@@ -46,6 +46,7 @@ type readiness struct {
 	adrift  bool             // one of them was lost, and the system may watch for it still
 	stray   bool             // an event was for nobody
 	strays  int              // Polls in a row with such events; see dredge
+	zones   zones
 	seen    uint64
 	at, n   int  // the event that is being handled, and how many there are
 	fetched byte // keeps the compiler from dropping loads

@@ -4,9 +4,7 @@ package poller
 
 import (
 	"encoding/binary"
-	"net"
 	"net/netip"
-	"strconv"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -27,13 +25,13 @@ func (sa *sockaddr) set(a Addr, family int) errno {
 	if !a.AddrPort.IsValid() {
 		return unix.EINVAL
 	}
-	return (*sockaddrIn6)(unsafe.Pointer(&sa.raw)).setFor(a.AddrPort, family, &sa.n)
+	return (*sockaddrIn6)(unsafe.Pointer(&sa.raw)).setFor(a.AddrPort, family, &sa.n, nil)
 }
 
-func (sa *sockaddr) addr() Addr {
+func (sa *sockaddr) addr(z *zones) Addr {
 	switch sa.raw.Addr.Family {
 	case unix.AF_INET, unix.AF_INET6:
-		return AddrOf((*sockaddrIn6)(unsafe.Pointer(&sa.raw)).addrPort())
+		return AddrOf((*sockaddrIn6)(unsafe.Pointer(&sa.raw)).addrPort(z))
 	case unix.AF_UNIX:
 		un := (*unix.RawSockaddrUnix)(unsafe.Pointer(&sa.raw))
 		return Addr{Path: unixPath(un, int(sa.n)-2)}
@@ -46,30 +44,43 @@ func (sa *sockaddr) addr() Addr {
 type sockaddrIn6 struct{ unix.RawSockaddrInet6 }
 
 // set fills sa as an IPv6 address; an IPv4 one is mapped (RFC 4291, 2.5.5.2).
-func (sa *sockaddrIn6) set(ap netip.AddrPort, n *uint32) errno {
+func (sa *sockaddrIn6) set(ap netip.AddrPort, n *uint32, z *zones) errno {
 	sa.RawSockaddrInet6 = unix.RawSockaddrInet6{Family: unix.AF_INET6, Port: netPort(ap.Port()), Addr: ap.Addr().As16()}
 	sa.sized(unix.SizeofSockaddrInet6)
 	*n = unix.SizeofSockaddrInet6
-	if z := ap.Addr().Zone(); z != "" {
-		i, err := zoneIndex(z)
-		if err != nil {
-			return unix.ENODEV
-		}
-		sa.Scope_id = i
+	return sa.setZone(ap.Addr(), z)
+}
+
+// setZone refuses a zone that is none, and one that the system would not look at.
+func (sa *sockaddrIn6) setZone(ip netip.Addr, z *zones) errno {
+	zone := ip.Zone()
+	switch {
+	case zone == "":
+		return 0
+	case !scoped(ip):
+		return unix.EINVAL
 	}
+	i, ok := z.find(zone)
+	if !ok {
+		return unix.ENODEV
+	}
+	sa.Scope_id = i
 	return 0
 }
 
 // setFor fills sa for a socket of the given family.
-func (sa *sockaddrIn6) setFor(ap netip.AddrPort, family int, n *uint32) errno {
+func (sa *sockaddrIn6) setFor(ap netip.AddrPort, family int, n *uint32, z *zones) errno {
 	if !ap.IsValid() {
 		return unix.EDESTADDRREQ
 	}
 	if family != unix.AF_INET {
-		return sa.set(ap, n)
+		return sa.set(ap, n, z)
 	}
 	ip := ap.Addr().Unmap()
-	if !ip.Is4() {
+	switch {
+	case ap.Addr().Is4In6() && ap.Addr().Zone() != "":
+		return unix.EINVAL
+	case !ip.Is4():
 		return unix.EAFNOSUPPORT
 	}
 	in := (*unix.RawSockaddrInet4)(unsafe.Pointer(sa))
@@ -79,21 +90,33 @@ func (sa *sockaddrIn6) setFor(ap netip.AddrPort, family int, n *uint32) errno {
 	return 0
 }
 
-// addrPort allocates only for a scoped address. A mapped IPv4 address comes
+// addrPort allocates nothing, but now and then for a scoped address. A mapped IPv4 address comes
 // out as IPv4, as users write it.
-func (sa *sockaddrIn6) addrPort() netip.AddrPort {
+func (sa *sockaddrIn6) addrPort(z *zones) netip.AddrPort {
 	switch sa.Family {
 	case unix.AF_INET:
 		in := (*unix.RawSockaddrInet4)(unsafe.Pointer(sa))
 		return netip.AddrPortFrom(netip.AddrFrom4(in.Addr), netPort(in.Port))
 	case unix.AF_INET6:
 		ip := netip.AddrFrom16(sa.Addr).Unmap()
-		if sa.Scope_id != 0 && ip.Is6() {
-			ip = ip.WithZone(zoneName(sa.Scope_id))
+		if sa.Scope_id != 0 && scoped(ip) {
+			ip = z.addr(ip, sa.Scope_id)
 		}
 		return netip.AddrPortFrom(ip, netPort(sa.Port))
 	}
 	return netip.AddrPort{}
+}
+
+// isSame reports whether two addresses that the system has given are one. Of the
+// interface a link-local one is on, each may be silent.
+func (sa *sockaddrIn6) isSame(o *sockaddrIn6) bool {
+	switch {
+	case sa.Family != o.Family || sa.Port != o.Port:
+		return false
+	case sa.Family == unix.AF_INET:
+		return (*unix.RawSockaddrInet4)(unsafe.Pointer(sa)).Addr == (*unix.RawSockaddrInet4)(unsafe.Pointer(o)).Addr
+	}
+	return sa.Addr == o.Addr && (sa.Scope_id == o.Scope_id || sa.Scope_id == 0 || o.Scope_id == 0)
 }
 
 // netPort turns a port into network order, or back.
@@ -101,22 +124,4 @@ func netPort(p uint16) uint16 {
 	var b [2]byte
 	binary.BigEndian.PutUint16(b[:], p)
 	return binary.NativeEndian.Uint16(b[:])
-}
-
-func zoneIndex(zone string) (uint32, error) {
-	if n, err := strconv.ParseUint(zone, 10, 32); err == nil {
-		return uint32(n), nil
-	}
-	ifi, err := net.InterfaceByName(zone)
-	if err != nil {
-		return 0, err
-	}
-	return uint32(ifi.Index), nil
-}
-
-func zoneName(index uint32) string {
-	if ifi, err := net.InterfaceByIndex(int(index)); err == nil {
-		return ifi.Name
-	}
-	return strconv.FormatUint(uint64(index), 10)
 }

@@ -2,9 +2,7 @@ package poller
 
 import (
 	"encoding/binary"
-	"net"
 	"net/netip"
-	"strconv"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -30,7 +28,7 @@ func (sa *sockaddr) set(a Addr, family int) errno {
 	if !a.AddrPort.IsValid() {
 		return windows.WSAEINVAL
 	}
-	return sa.raw.setFor(a.AddrPort, family, &sa.n)
+	return sa.raw.setFor(a.AddrPort, family, &sa.n, nil)
 }
 
 // setNone fills sa with the address that dissolves the connection of a datagram
@@ -42,35 +40,48 @@ func (sa *sockaddr) setNone(family int) {
 	}
 }
 
-func (sa *sockaddr) addr() Addr { return AddrOf(sa.raw.addrPort()) }
+func (sa *sockaddr) addr(z *zones) Addr { return AddrOf(sa.raw.addrPort(z)) }
 
 // A sockaddrIn6 has room for either family of IP.
 type sockaddrIn6 struct{ windows.RawSockaddrInet6 }
 
 // set fills sa as an IPv6 address; an IPv4 one is mapped (RFC 4291, 2.5.5.2).
-func (sa *sockaddrIn6) set(ap netip.AddrPort, n *int32) errno {
+func (sa *sockaddrIn6) set(ap netip.AddrPort, n *int32, z *zones) errno {
 	sa.RawSockaddrInet6 = windows.RawSockaddrInet6{Family: windows.AF_INET6, Port: netPort(ap.Port()), Addr: ap.Addr().As16()}
 	*n = sizeofSockaddrIn6
-	if z := ap.Addr().Zone(); z != "" {
-		i, err := zoneIndex(z)
-		if err != nil {
-			return windows.WSAEADDRNOTAVAIL
-		}
-		sa.Scope_id = i
+	return sa.setZone(ap.Addr(), z)
+}
+
+// setZone refuses a zone that is none, and one that the system would not look at.
+func (sa *sockaddrIn6) setZone(ip netip.Addr, z *zones) errno {
+	zone := ip.Zone()
+	switch {
+	case zone == "":
+		return 0
+	case !scoped(ip):
+		return windows.WSAEINVAL
 	}
+	i, ok := z.find(zone)
+	if !ok {
+		return windows.WSAEADDRNOTAVAIL
+	}
+	sa.Scope_id = i
 	return 0
 }
 
 // setFor fills sa for a socket of the given family.
-func (sa *sockaddrIn6) setFor(ap netip.AddrPort, family int, n *int32) errno {
+func (sa *sockaddrIn6) setFor(ap netip.AddrPort, family int, n *int32, z *zones) errno {
 	if !ap.IsValid() {
 		return windows.WSAEDESTADDRREQ
 	}
 	if family != windows.AF_INET {
-		return sa.set(ap, n)
+		return sa.set(ap, n, z)
 	}
 	ip := ap.Addr().Unmap()
-	if !ip.Is4() {
+	switch {
+	case ap.Addr().Is4In6() && ap.Addr().Zone() != "":
+		return windows.WSAEINVAL
+	case !ip.Is4():
 		return windows.WSAEAFNOSUPPORT
 	}
 	in := (*windows.RawSockaddrInet4)(unsafe.Pointer(sa))
@@ -79,21 +90,33 @@ func (sa *sockaddrIn6) setFor(ap netip.AddrPort, family int, n *int32) errno {
 	return 0
 }
 
-// addrPort allocates only for a scoped address. A mapped IPv4 address comes
+// addrPort allocates nothing, but now and then for a scoped address. A mapped IPv4 address comes
 // out as IPv4, as users write it.
-func (sa *sockaddrIn6) addrPort() netip.AddrPort {
+func (sa *sockaddrIn6) addrPort(z *zones) netip.AddrPort {
 	switch sa.Family {
 	case windows.AF_INET:
 		in := (*windows.RawSockaddrInet4)(unsafe.Pointer(sa))
 		return netip.AddrPortFrom(netip.AddrFrom4(in.Addr), netPort(in.Port))
 	case windows.AF_INET6:
 		ip := netip.AddrFrom16(sa.Addr).Unmap()
-		if sa.Scope_id != 0 && ip.Is6() {
-			ip = ip.WithZone(zoneName(sa.Scope_id))
+		if sa.Scope_id != 0 && scoped(ip) {
+			ip = z.addr(ip, sa.Scope_id)
 		}
 		return netip.AddrPortFrom(ip, netPort(sa.Port))
 	}
 	return netip.AddrPort{}
+}
+
+// isSame reports whether two addresses that the system has given are one. Of the
+// interface a link-local one is on, each may be silent.
+func (sa *sockaddrIn6) isSame(o *sockaddrIn6) bool {
+	switch {
+	case sa.Family != o.Family || sa.Port != o.Port:
+		return false
+	case sa.Family == windows.AF_INET:
+		return (*windows.RawSockaddrInet4)(unsafe.Pointer(sa)).Addr == (*windows.RawSockaddrInet4)(unsafe.Pointer(o)).Addr
+	}
+	return sa.Addr == o.Addr && (sa.Scope_id == o.Scope_id || sa.Scope_id == 0 || o.Scope_id == 0)
 }
 
 // netPort turns a port into network order, or back.
@@ -101,22 +124,4 @@ func netPort(p uint16) uint16 {
 	var b [2]byte
 	binary.BigEndian.PutUint16(b[:], p)
 	return binary.NativeEndian.Uint16(b[:])
-}
-
-func zoneIndex(zone string) (uint32, error) {
-	if n, err := strconv.ParseUint(zone, 10, 32); err == nil {
-		return uint32(n), nil
-	}
-	ifi, err := net.InterfaceByName(zone)
-	if err != nil {
-		return 0, err
-	}
-	return uint32(ifi.Index), nil
-}
-
-func zoneName(index uint32) string {
-	if ifi, err := net.InterfaceByIndex(int(index)); err == nil {
-		return ifi.Name
-	}
-	return strconv.FormatUint(uint64(index), 10)
 }

@@ -102,13 +102,36 @@ func onlyJoined(fd int32, family int) {
 	}
 }
 
-// checkMembership refuses what is of no group, or of another family.
-func checkMembership(family int, m Membership) errno {
-	v4 := family == unix.AF_INET
-	if !m.Group.IsMulticast() || m.Group.Is4() != v4 || m.Source.IsValid() && m.Source.Is4() != v4 {
-		return unix.EINVAL
+// setsBoth reports whether an option of a socket of IPv6 is one of IPv4, too.
+func setsBoth(fd int32) bool { return carriesIPv4(fd) }
+
+// setMappedOption says that there is no way to set o for the IPv4 of a socket of IPv6,
+// which the kernels let nobody do (ip6_ctloutput in netinet6/ip6_output.c). The hops
+// of IPv6 are those of IPv4 too.
+func setMappedOption(_ int32, o Option, _ int) error {
+	if o == TTL {
+		return nil
 	}
-	return 0
+	return errors.ErrUnsupported
+}
+
+// checkMembership refuses what is of no group, or of another family, and settles the
+// rest. A socket of IPv6 joins no group of IPv4 on these systems, be it one that carries
+// IPv4.
+func checkMembership(fd int32, family int, m Membership) (Membership, error) {
+	m, ok := m.settled()
+	v4 := m.Group.Is4()
+	switch {
+	case !ok:
+		return m, unix.ENXIO
+	case !m.Group.IsMulticast() || m.Source.IsValid() && m.Source.Is4() != v4:
+		return m, unix.EINVAL
+	case v4 && family == unix.AF_INET6 && carriesIPv4(fd):
+		return m, errors.ErrUnsupported
+	case v4 != (family == unix.AF_INET):
+		return m, unix.EINVAL
+	}
+	return m, nil
 }
 
 // copyOptions gives fd the values that a listener has.
@@ -122,5 +145,5 @@ func copyOptions(fd, listener int32, family int, options ...Option) {
 
 func fillAddr(sa *sockaddrIn6, ip netip.Addr, family int) {
 	var n uint32
-	sa.setFor(netip.AddrPortFrom(ip, 0), family, &n)
+	sa.setFor(netip.AddrPortFrom(ip, 0), family, &n, nil)
 }

@@ -47,6 +47,14 @@ func setMulticastInterface(fd int32, family, index int) error {
 	return unix.SetsockoptIPMreqn(int(fd), unix.IPPROTO_IP, unix.IP_MULTICAST_IF, &unix.IPMreqn{Ifindex: int32(index)})
 }
 
+// setsBoth reports whether an option of a socket of IPv6 is one of IPv4, too: wherever
+// it is bound now, it may be connected and dissolved.
+func setsBoth(fd int32) bool { return isDual(fd) }
+
+// setMappedOption sets o for the IPv4 of a socket of IPv6, which Linux keeps as that of
+// any other (ipv6_setsockopt hands the level to ip_setsockopt).
+func setMappedOption(fd int32, o Option, v int) error { return setOne(fd, unix.AF_INET, o, v) }
+
 func applyPacket(fd int32, family int, o *Options) error {
 	if err := applyBuffers(fd, o); err != nil {
 		return err
@@ -86,11 +94,18 @@ func onlyJoined(fd int32, family int) {
 }
 
 // membership joins or leaves; RFC 3678's protocol-independent calls serve both
-// families.
+// families, and each level the sockets of IPv6 too.
 func membership(fd int32, family int, m Membership, join bool) error {
-	v4 := family == unix.AF_INET
-	if !m.Group.IsMulticast() || m.Group.Is4() != v4 || m.Source.IsValid() && m.Source.Is4() != v4 {
+	m, ok := m.settled()
+	v4 := m.Group.Is4()
+	switch {
+	case !ok:
+		return os.NewSyscallError("setsockopt", unix.ENODEV)
+	case !m.Group.IsMulticast() || m.Source.IsValid() && m.Source.Is4() != v4,
+		v4 && family == unix.AF_INET6 && !carriesIPv4(fd), !v4 && family == unix.AF_INET:
 		return os.NewSyscallError("setsockopt", unix.EINVAL)
+	case v4:
+		family = unix.AF_INET
 	}
 	level := unix.IPPROTO_IP
 	if family == unix.AF_INET6 {
@@ -129,5 +144,5 @@ func membership(fd int32, family int, m Membership, join bool) error {
 
 func fillStorage(b *[128]byte, ip netip.Addr, family int) {
 	var n uint32
-	(*sockaddrIn6)(unsafe.Pointer(b)).setFor(netip.AddrPortFrom(ip, 0), family, &n)
+	(*sockaddrIn6)(unsafe.Pointer(b)).setFor(netip.AddrPortFrom(ip, 0), family, &n, nil)
 }

@@ -74,10 +74,45 @@ func checkOption(o Option, v int) bool {
 	return v >= 0 && v <= math.MaxInt32
 }
 
+// ofIP reports whether an Option is kept for each family.
+func ofIP(o Option) bool {
+	switch o {
+	case TTL, TrafficClass, MulticastTTL, MulticastLoop, MulticastInterface:
+		return true
+	}
+	return false
+}
+
+// isDual reports whether a socket of IPv6 is not kept to it (RFC 3493, 5.3).
+func isDual(fd int32) bool {
+	only, err := unix.GetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_V6ONLY)
+	return mapsIPv4 && err == nil && only == 0
+}
+
+// carriesIPv4 reports whether a socket of IPv6 can receive IPv4 where it is bound.
+func carriesIPv4(fd int32) bool {
+	var sa sockaddr
+	if !isDual(fd) || getsockname(fd, &sa) != 0 {
+		return false
+	}
+	ip := sa.addr(nil).Addr()
+	return ip.Is4() || ip.IsUnspecified()
+}
+
+// setOption sets o for both families where a socket of IPv6 carries IPv4 too.
 func setOption(fd int32, family int, o Option, v int) error {
 	if !checkOption(o, v) {
 		return os.NewSyscallError("setsockopt", unix.EINVAL)
 	}
+	if family == unix.AF_INET6 && ofIP(o) && setsBoth(fd) { // first, as the system may not let it
+		if err := setMappedOption(fd, o, v); err != nil {
+			return err
+		}
+	}
+	return setOne(fd, family, o, v)
+}
+
+func setOne(fd int32, family int, o Option, v int) error {
 	var err error
 	switch o {
 	case Linger:

@@ -76,10 +76,46 @@ func checkOption(o Option, v int) bool {
 	return v >= 0 && v <= 1<<31-1
 }
 
+// ofIP reports whether an Option is kept for each family.
+func ofIP(o Option) bool {
+	switch o {
+	case TTL, TrafficClass, MulticastTTL, MulticastLoop, MulticastInterface:
+		return true
+	}
+	return false
+}
+
+// isDual reports whether a socket of IPv6 is not kept to it.
+func isDual(h windows.Handle) bool {
+	only, err := getOption(h, windows.AF_INET6, V6Only)
+	return err == nil && only == 0
+}
+
+// carriesIPv4 reports whether a socket of IPv6 can receive IPv4 where it is bound.
+func carriesIPv4(h windows.Handle) bool {
+	var sa sockaddr
+	if !isDual(h) || getsockname(h, &sa) != 0 {
+		return false
+	}
+	ip := sa.addr(nil).Addr()
+	return ip.Is4() || ip.IsUnspecified()
+}
+
+// setOption sets o for both families where a socket of IPv6 carries IPv4 too
+// ("Dual-Stack Sockets").
 func setOption(h windows.Handle, family int, o Option, v int) error {
 	if !checkOption(o, v) {
 		return callError("setsockopt", windows.WSAEINVAL)
 	}
+	if family == windows.AF_INET6 && ofIP(o) && isDual(h) {
+		if err := setOne(h, windows.AF_INET, o, v); err != nil {
+			return err
+		}
+	}
+	return setOne(h, family, o, v)
+}
+
+func setOne(h windows.Handle, family int, o Option, v int) error {
 	switch o {
 	case Linger:
 		return fault("setsockopt", setLinger(h, v))

@@ -161,5 +161,5 @@ func (s *source) Addr() Addr {
 	if s.fd < 0 || getsockname(s.fd, &s.p.sa) != 0 {
 		return Addr{}
 	}
-	return s.p.sa.addr()
+	return s.p.sa.addr(&s.p.zones)
 }

@@ -104,5 +104,5 @@ func (s *source) Addr() Addr {
 	if s.h == windows.InvalidHandle || getsockname(s.h, &s.p.sa) != 0 {
 		return Addr{}
 	}
-	return s.p.sa.addr()
+	return s.p.sa.addr(&s.p.zones)
 }

@@ -164,7 +164,7 @@ func (s *stream) Peer() Addr {
 		return Addr{}
 	}
 	in := sockaddrIn6{unix.RawSockaddrInet6{Family: unix.AF_INET6, Port: s.port, Addr: s.ip, Scope_id: s.scope}}
-	return AddrOf(in.addrPort())
+	return AddrOf(in.addrPort(&s.p.zones))
 }
 
 // noteReset keeps that a send has met the loss of the connection, which leaves that

@@ -49,7 +49,7 @@ func TestPeerIsKept(t *testing.T) {
 		if e := sa.set(AddrOf(netip.MustParseAddrPort(c.addr)), c.family); e != 0 {
 			t.Fatal(c.addr, e)
 		}
-		var s stream
+		s := stream{source: source{p: new(readiness)}}
 		s.open(3, c.family)
 		s.setPeer(&sa)
 		if got := s.Peer(); got != AddrOf(netip.MustParseAddrPort(c.want)) {
@@ -61,7 +61,7 @@ func TestPeerIsKept(t *testing.T) {
 	}
 	var sa sockaddr
 	sa.set(AddrOf(netip.MustParseAddrPort("192.0.2.1:7")), unix.AF_INET)
-	var s stream
+	s := stream{source: source{p: new(readiness)}}
 	s.open(3, unix.AF_UNIX)
 	s.setPeer(&sa) // what was there before an accept that gave no name
 	if got := s.Peer(); got != (Addr{}) {

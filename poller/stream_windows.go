@@ -72,7 +72,7 @@ func (s *stream) arm() {
 
 func (s *stream) Stop() { s.started, s.awaits = false, false }
 
-func (s *stream) Peer() Addr { return AddrOf(s.peer.addrPort()) }
+func (s *stream) Peer() Addr { return AddrOf(s.peer.addrPort(&s.p.zones)) }
 
 func (s *stream) Close() {
 	if !s.closed {

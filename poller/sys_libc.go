@@ -128,7 +128,7 @@ func (m *name) of(sa *sockaddr) unix.Sockaddr {
 		m.in6.Port, m.in6.Addr, m.in6.ZoneId = int(netPort(in.Port)), in.Addr, in.Scope_id
 		return &m.in6
 	}
-	m.un.Name = sa.addr().Path
+	m.un.Name = sa.addr(nil).Path
 	return &m.un
 }
 

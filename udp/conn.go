@@ -1,8 +1,10 @@
 package udp
 
 import (
+	"errors"
 	"net"
 	"net/netip"
+	"slices"
 
 	"example.com/pike/loop"
 	"example.com/pike/poller"
@@ -17,6 +19,7 @@ type Conn struct {
 	filling *batch // what is queued; nil if nothing is
 	flying  *batch // what is with the poller
 	spare   *batch
+	bound   *bound    // nil without a QueueLimit
 	kept    []Message // taken from the system, but reading was paused before they were delivered
 
 	// OnRead is called for each datagram. p belongs to the loop and is
@@ -33,7 +36,9 @@ type Conn struct {
 
 	// OnError is told what went wrong with a datagram: a *net.OpError with Op
 	// "write" and the address for one that could not be sent (unless it has a
-	// done function), "read" for a refusal that came back. The socket goes on.
+	// done function), "read" and the address of who refused for a refusal that came
+	// back. That is of a datagram sent before: what was written since then is sent.
+	// The socket goes on.
 	OnError func(c *Conn, err error)
 
 	// OnWrite is called when all that was written has been handed to the
@@ -58,6 +63,7 @@ const (
 	deferred                   // the loop will call Flush
 	holding                    // the loop is held until the output is sent
 	wrote                      // OnWrite is owed
+	renamed                    // Connect was called: what is being read may be of a stranger
 )
 
 func (c *Conn) is(s state) bool { return c.state&s != 0 }
@@ -101,7 +107,9 @@ func (c *Conn) RemoteAddr() netip.AddrPort {
 	return c.s.Peer().AddrPort
 }
 
-// Connect fixes the peer, as Dial does; the zero AddrPort dissolves that.
+// Connect fixes the peer, as Dial does; the zero AddrPort dissolves that. OnRead gets
+// nothing more of others, of what has arrived already neither; what OnReadBatch was
+// given stays as it is.
 func (c *Conn) Connect(peer netip.AddrPort) error {
 	if err := c.Loop().Check("udp.Conn.Connect"); err != nil {
 		return err
@@ -111,6 +119,12 @@ func (c *Conn) Connect(peer netip.AddrPort) error {
 	}
 	if err := c.s.Connect(poller.AddrOf(peer)); err != nil {
 		return c.fail("connect", peer, err)
+	}
+	if peer = c.RemoteAddr(); peer.IsValid() {
+		c.state |= renamed
+		if !c.is(inUpcall) {
+			c.sift()
+		}
 	}
 	return nil
 }
@@ -157,7 +171,7 @@ func (c *Conn) Close() error {
 		return c.fail("close", netip.AddrPort{}, net.ErrClosed)
 	}
 	c.s.Stop()
-	if c.filling != nil || c.flying != nil {
+	if c.is(holding) {
 		c.state |= draining
 		c.schedule()
 	} else {
@@ -201,7 +215,7 @@ func (u *upcalls) Received(ms []poller.Message, err error) {
 	}
 	c.state |= inUpcall
 	if err != nil {
-		c.tell(c.fail("read", c.RemoteAddr(), err))
+		c.tell(c.failRead(err))
 	} else {
 		c.read(ms)
 	}
@@ -209,6 +223,16 @@ func (u *upcalls) Received(ms []poller.Message, err error) {
 	if c.filling != nil {
 		c.flush()
 	}
+}
+
+// failRead is an error of receiving. One that came back for a datagram is of whom that
+// was for, who need not be the peer any more.
+func (c *Conn) failRead(err error) error {
+	var of *poller.PeerError
+	if errors.As(err, &of) {
+		return c.fail("read", of.Peer, err)
+	}
+	return c.fail("read", c.RemoteAddr(), err)
 }
 
 func (c *Conn) read(ms []Message) {
@@ -219,10 +243,12 @@ func (c *Conn) read(ms []Message) {
 		c.OnReadBatch(c, ms)
 		return
 	}
+	c.state &^= renamed
 	for i := range ms {
 		if rest, all := c.split(&ms[i]); !all {
 			if c.OnRead != nil && !c.Closing() {
 				c.keep(rest, ms[i:])
+				c.sift()
 			}
 			return
 		}
@@ -237,7 +263,7 @@ func (c *Conn) split(m *Message) (rest []byte, all bool) {
 		size = len(p)
 	}
 	for {
-		if c.OnRead == nil || c.Closing() || c.is(paused) {
+		if c.OnRead == nil || c.Closing() || c.is(paused|renamed) {
 			return p, false
 		}
 		if len(p) <= size {
@@ -258,6 +284,22 @@ func (c *Conn) keep(p []byte, ms []Message) {
 		}
 		m.Data = append([]byte(nil), m.Data...)
 		c.kept = append(c.kept, m)
+	}
+}
+
+// sift drops what was kept of those that Connect has made strangers, and goes on with
+// the rest if it was in the middle of reading.
+func (c *Conn) sift() {
+	if !c.is(renamed) {
+		return
+	}
+	c.state &^= renamed
+	peer := c.RemoteAddr()
+	c.kept = slices.DeleteFunc(c.kept, func(m Message) bool { return m.Peer != peer })
+	if c.is(inUpcall) && !c.is(paused) {
+		ms := c.kept
+		c.kept = nil
+		c.read(ms)
 	}
 }
 
@@ -294,7 +336,8 @@ func (u *upcalls) Finished() {
 			c.end(b, net.ErrClosed)
 		}
 	}
-	c.flying, c.filling, c.spare, c.kept = nil, nil, nil, nil
+	c.tellDrops(net.ErrClosed)
+	c.flying, c.filling, c.spare, c.kept, c.bound = nil, nil, nil, nil, nil
 	c.unhold()
 	if c.OnClose == nil {
 		return

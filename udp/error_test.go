@@ -141,12 +141,12 @@ func TestRecvErrorOnUnconnectedSocket(t *testing.T) {
 			}
 			no(t, err)
 			told, reads := 0, 0
+			peer := refused(t, lp, addr)
 			c.OnError = func(_ *udp.Conn, err error) {
 				told++
-				opIs(t, err, "read", netip.AddrPort{}, syscall.ECONNREFUSED)
+				opIs(t, err, "read", peer, syscall.ECONNREFUSED)
 			}
 			c.OnRead = func(*udp.Conn, []byte, netip.AddrPort) { reads++ }
-			peer := refused(t, lp, addr)
 			writeTo(t, c, "x", peer)
 			soon(t, lp, func() {
 				equal(t, "errors", told, 1)

@@ -38,10 +38,13 @@ func (c *Conn) WriteMessage(m Message) error {
 	if err := c.refuse(&m); err != nil {
 		return err
 	}
-	b := c.queue()
-	m.Data = b.copy(m.Data)
-	b.add(m, nil)
-	return nil
+	ok, err := c.admit(&m, nil)
+	if ok {
+		b := c.queue()
+		m.Data = b.copy(c.Loop(), m.Data)
+		b.add(m, nil)
+	}
+	return err
 }
 
 // WriteBatch is WriteMessage for each of ms. It returns how many were queued;
@@ -58,10 +61,15 @@ func (c *Conn) WriteBatch(ms []Message) (n int, err error) {
 		if err := c.refuse(&ms[i]); err != nil {
 			return i, err
 		}
-		b := c.queue()
 		m := ms[i]
-		m.Data = b.copy(m.Data)
-		b.add(m, nil)
+		switch ok, err := c.admit(&m, nil); {
+		case err != nil:
+			return i, err
+		case ok:
+			b := c.queue()
+			m.Data = b.copy(c.Loop(), m.Data)
+			b.add(m, nil)
+		}
 	}
 	return len(ms), nil
 }
@@ -83,7 +91,13 @@ func (c *Conn) WriteBuffers(ms []Message, done func(error)) (n int, err error) {
 		if err := c.refuse(&ms[i]); err != nil {
 			return i, err
 		}
-		c.queue().add(ms[i], done)
+		m := ms[i]
+		switch ok, err := c.admit(&m, done); {
+		case err != nil:
+			return i, err
+		case ok:
+			c.queue().add(m, done)
+		}
 	}
 	return len(ms), nil
 }

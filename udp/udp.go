@@ -21,7 +21,8 @@
 // for sockets that ask for it in their Options; WriteMessage says it.
 //
 // A datagram that could not be sent, and one that a peer has refused (ICMP,
-// seen on connected sockets), is an error for OnError; no error ends a socket.
+// seen on connected sockets), is an error for OnError; no error ends a socket, and
+// none is another datagram's.
 package udp
 
 import (
@@ -54,8 +55,12 @@ type Options struct {
 	// Broadcast allows sending to broadcast addresses.
 	Broadcast bool
 
-	// RecvError reports refusals on sockets that are not connected too
-	// (IP_RECVERR, Linux).
+	// RecvError reports refusals on sockets that are not connected too, and each
+	// that comes: as far as the system's buffer has room for them (ReadBuffer), and
+	// 1,024 while reading is paused (IP_RECVERR, Linux). Of a run that was written as
+	// one Message there may be one for all of it; others do not leave as runs then.
+	// Without it a connected socket hears of one refusal for all that have come
+	// since the last was told.
 	RecvError bool
 
 	// RecvPacketInfo has each Message of OnReadBatch say which address and
@@ -72,6 +77,10 @@ type Options struct {
 	// bytes; 0 leaves them to the system.
 	ReadBuffer  int
 	WriteBuffer int
+
+	// QueueLimit bounds what is queued because the system does not take it; nil is
+	// no bound.
+	QueueLimit *QueueLimit
 
 	// LocalAddr is the address that Dial binds; zero leaves it to the system.
 	LocalAddr netip.AddrPort
@@ -205,6 +214,12 @@ func connect(lp *loop.Loop, peer netip.AddrPort, o *Options) (*Conn, error) {
 // open binds ap; Options.Control is told of the address named.
 func open(lp *loop.Loop, op string, ap, named netip.AddrPort, o *Options) (*Conn, error) {
 	c := new(Conn)
+	if o != nil {
+		if !o.QueueLimit.valid() {
+			return nil, opError(op, netip.AddrPort{}, ap, errInvalid)
+		}
+		c.setLimit(o.QueueLimit)
+	}
 	err := c.attach(lp, func() (poller.Packet, error) {
 		return lp.Poller().Bind(poller.AddrOf(ap), o.controlled(named), (*upcalls)(c))
 	})

@@ -5,64 +5,6 @@ import (
 	"net/netip"
 )
 
-// A batch is datagrams that are queued, or with the poller. The last two of a
-// socket are used again, so that sending allocates nothing.
-type batch struct {
-	messages []Message
-	done     []func(error) // by message; nil for most
-	memory   []byte        // of copies; full memory is replaced, not moved
-	next     int           // the first message whose end has not been told
-	gone     int           // the first that the system has not taken, or refused
-	bytes    int           // from there on
-	count    int           // datagrams from there on
-}
-
-// Sizes of a batch: what its memory begins with, and the most that a socket
-// keeps of it for the next one.
-const (
-	firstMemory   = 4 << 10
-	spareMemory   = 1 << 20
-	spareMessages = 4 << 10
-)
-
-func (b *batch) copy(p []byte) []byte {
-	if cap(b.memory)-len(b.memory) < len(p) {
-		b.memory = make([]byte, 0, max(firstMemory, 2*cap(b.memory), len(p)))
-	}
-	at := len(b.memory)
-	b.memory = append(b.memory, p...)
-	return b.memory[at:len(b.memory):len(b.memory)]
-}
-
-func (b *batch) add(m Message, done func(error)) {
-	b.messages = append(b.messages, m)
-	b.done = append(b.done, done)
-	b.bytes += len(m.Data)
-	b.count += m.Count()
-}
-
-// pass counts n messages as no longer queued.
-func (b *batch) pass(n int) {
-	for i := range b.messages[b.gone:][:n] {
-		m := &b.messages[b.gone+i]
-		b.bytes -= len(m.Data)
-		b.count -= m.Count()
-	}
-	b.gone += n
-}
-
-// reusable empties b, and reports whether it is worth keeping: one burst must
-// not decide how much memory a socket has for good.
-func (b *batch) reusable() bool {
-	if cap(b.memory) > spareMemory || cap(b.messages) > spareMessages {
-		return false
-	}
-	clear(b.messages)
-	clear(b.done)
-	*b = batch{messages: b.messages[:0], done: b.done[:0], memory: b.memory[:0]}
-	return true
-}
-
 // WriteTo queues a copy of p to be sent to a peer, as one datagram and after
 // those written before. It never waits; the error is net.ErrClosed after Close. What
 // the system says later (a datagram too large, a network that cannot be
@@ -77,8 +19,21 @@ func (c *Conn) WriteTo(p []byte, to netip.AddrPort) (int, error) {
 	if !to.IsValid() {
 		return 0, c.fail("write", to, errInvalid)
 	}
+	return c.write(p, to)
+}
+
+// write queues a copy of a datagram.
+func (c *Conn) write(p []byte, to netip.AddrPort) (int, error) {
+	m := Message{Data: p, Peer: to}
+	if ok, err := c.admit(&m, nil); !ok {
+		if err != nil {
+			return 0, err
+		}
+		return len(p), nil
+	}
 	b := c.queue()
-	b.add(Message{Data: b.copy(p), Peer: to}, nil)
+	m.Data = b.copy(c.Loop(), p)
+	b.add(m, nil)
 	return len(p), nil
 }
 
@@ -95,9 +50,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 	case !to.IsValid():
 		return 0, c.fail("write", to, errInvalid)
 	}
-	b := c.queue()
-	b.add(Message{Data: b.copy(p)}, nil)
-	return len(p), nil
+	return c.write(p, netip.AddrPort{})
 }
 
 // WriteBuffer queues p without copying it: it must not change until done is
@@ -114,7 +67,11 @@ func (c *Conn) WriteBuffer(p []byte, to netip.AddrPort, done func(error)) error 
 	case done == nil, !to.IsValid() && !c.RemoteAddr().IsValid():
 		return c.fail("write", to, errInvalid)
 	}
-	c.queue().add(Message{Data: p, Peer: to}, done)
+	m := Message{Data: p, Peer: to}
+	if ok, err := c.admit(&m, done); !ok {
+		return err
+	}
+	c.queue().add(m, done)
 	return nil
 }
 
@@ -123,6 +80,10 @@ func (c *Conn) Buffered() (datagrams, bytes int) {
 	if c.Loop().Check("udp.Conn.Buffered") != nil {
 		return 0, 0
 	}
+	return c.buffered()
+}
+
+func (c *Conn) buffered() (datagrams, bytes int) {
 	for _, b := range []*batch{c.flying, c.filling} {
 		if b != nil {
 			datagrams += b.count
@@ -136,7 +97,9 @@ func (c *Conn) Buffered() (datagrams, bytes int) {
 func (c *Conn) queue() *batch {
 	if c.filling == nil {
 		if c.filling, c.spare = c.spare, nil; c.filling == nil {
-			c.filling = new(batch)
+			if c.filling = storeOf(c.Loop()).take(); c.filling == nil {
+				c.filling = new(batch)
+			}
 		}
 	}
 	if !c.is(holding) {
@@ -172,6 +135,9 @@ func (u *upcalls) Flush() {
 	c := (*Conn)(u)
 	c.state &^= deferred
 	c.deliver()
+	if !c.is(finished) {
+		c.tellDrops(ErrQueueLimit)
+	}
 	c.flush()
 }
 
@@ -179,12 +145,48 @@ func (u *upcalls) Flush() {
 func (c *Conn) flush() {
 	if !c.is(finished) && c.flying == nil && c.filling != nil {
 		c.flying, c.filling = c.filling, nil
-		if !c.s.Send(c.flying.messages) {
+		if !c.launch(c.flying) {
 			return // Sent will come
 		}
 		c.land()
 	}
 	c.flushed()
+}
+
+// launch gives the poller what is left of a batch, and reports whether the system has
+// taken all of it.
+func (c *Conn) launch(b *batch) bool {
+	most := len(b.messages)
+	if c.bound != nil && c.bound.limit != nil && c.bound.limit.Policy == DropOldest {
+		most = inFlight
+	}
+	for !b.over() {
+		ms := b.rest(most)
+		if len(ms) > 0 && !c.s.Send(ms) {
+			c.tellTaken(b)
+			return false
+		}
+		b.gone = b.with // land tells, and counts them no more
+		if b.skip > b.with {
+			c.tellTaken(b)
+		}
+		if c.is(finished) {
+			return false // the rest is told by Finished
+		}
+	}
+	return true
+}
+
+// tellTaken tells of what the system has taken while it has no room for more.
+func (c *Conn) tellTaken(b *batch) {
+	for i := b.next; i < b.gone; i++ {
+		b.uncount(&b.messages[i])
+	}
+	c.state |= inUpcall
+	for b.next < b.gone {
+		c.taken(b, nil)
+	}
+	c.state &^= inUpcall
 }
 
 // land is when the system has taken all of a batch.
@@ -194,23 +196,21 @@ func (c *Conn) land() {
 	c.state |= inUpcall | wrote // done functions may write: not from inside this
 	c.end(b, nil)
 	c.state &^= inUpcall
-	if c.spare == nil && b.reusable() {
-		c.spare = b
-	}
+	c.recycle(b)
 }
 
 // end tells those who wait for the rest of a batch.
 func (c *Conn) end(b *batch, err error) {
 	for i := b.next; i < len(b.messages); i++ {
 		if done := b.done[i]; done != nil {
-			c.tellDone(done, b.messages[i].Peer, err)
+			c.tellDone(done, &b.messages[i], err)
 		}
 	}
 }
 
-func (c *Conn) tellDone(done func(error), to netip.AddrPort, err error) {
+func (c *Conn) tellDone(done func(error), m *Message, err error) {
 	if err != nil {
-		err = c.failWrite(to, err)
+		err = c.failWrite(m, err)
 	}
 	if c.Loop().Guarded() {
 		defer c.Loop().Recover(c)
@@ -220,11 +220,15 @@ func (c *Conn) tellDone(done func(error), to netip.AddrPort, err error) {
 
 // failWrite is the error of a datagram; without an address it was for the peer
 // that the socket is connected to.
-func (c *Conn) failWrite(to netip.AddrPort, err error) error {
+func (c *Conn) failWrite(m *Message, err error) error {
+	to, from := m.Peer, c.LocalAddr()
 	if !to.IsValid() {
 		to = c.RemoteAddr()
 	}
-	return c.fail("write", to, err)
+	if m.Local.Zone() != "" { // which may be what is wrong
+		from = netip.AddrPortFrom(m.Local, from.Port())
+	}
+	return opError("write", from, to, err)
 }
 
 // Sent goes on after a wait, or after a datagram that the system refused.
@@ -244,24 +248,25 @@ func (u *upcalls) Sent(n int, err error) {
 	if c.is(finished) {
 		return // the rest is told by Finished
 	}
-	if b.next < len(b.messages) {
-		if !c.s.Send(b.messages[b.next:]) {
-			return
-		}
+	b.shrink()
+	if !c.launch(b) {
+		return
 	}
 	c.land()
 	c.flush()
 }
 
-// taken tells how the next datagram of a batch ended.
+// taken tells how the next datagram of a batch ended. Nobody has it any more.
 func (c *Conn) taken(b *batch, err error) {
 	m, done := b.messages[b.next], b.done[b.next]
+	b.messages[b.next], b.done[b.next] = Message{}, nil
 	b.next++
+	m.Data = nil
 	switch {
 	case done != nil:
-		c.tellDone(done, m.Peer, err)
+		c.tellDone(done, &m, err)
 	case err != nil:
-		c.tell(c.failWrite(m.Peer, err))
+		c.tell(c.failWrite(&m, err))
 	}
 }
 
@@ -273,6 +278,8 @@ func (c *Conn) flushed() {
 	case c.filling != nil: // by a done function: not at once, or it could go on for ever
 		c.schedule()
 		return
+	case c.bound != nil && len(c.bound.drops) > 0:
+		return // Flush will come
 	}
 	c.unhold()
 	if c.is(wrote) {

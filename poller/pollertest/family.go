@@ -12,6 +12,7 @@ var familyClauses = []clause{
 	{name: "Addr_dual_stack_stream_shows_IPv4", test: dualStackStream},
 	{name: "Addr_dual_stack_packet_shows_IPv4", test: dualStackPacket},
 	{name: "Addr_mapped_address_is_IPv4", test: mappedAddress},
+	{name: "Addr_zone_that_is_none", test: zoneOfNone},
 	{name: "Addr_V6Only_stream", test: v6OnlyStream},
 	{name: "Addr_V6Only_packet", test: v6OnlyPacket},
 	{name: "Addr_V6Only_of_IPv4_is_an_error", test: v6OnlyOfIPv4},
@@ -122,6 +123,34 @@ func mappedAddress(r *rig) {
 	r.until("both are connected", func() bool { return a.connected && len(v.conns) == 1 })
 	r.same("Peer", a.s.Peer(), v.addr())
 	r.same("the other Peer", v.last().s.Peer(), a.s.Addr())
+}
+
+// zoneOfNone holds that a zone is honoured or refused by whatever takes an address.
+func zoneOfNone(r *rig) {
+	r.needIPv6()
+	r.host = netip.IPv6Loopback()
+	p := r.bind(nil)
+	for _, s := range []string{"fe80::1%no-such-zone", "fe80::1%0", "::1%no-such-zone", "2001:db8::1%1"} {
+		bad := poller.AddrOf(netip.AddrPortFrom(netip.MustParseAddr(s), 9))
+		if _, err := r.tryListen(bad, nil); err == nil {
+			r.Errorf("Listen took %v", bad)
+		}
+		if _, err := r.tryBind(bad, nil); err == nil {
+			r.Errorf("Bind took %v", bad)
+		}
+		if c, err := r.tryDial(bad, nil); err == nil {
+			r.until("the dial has failed", func() bool { return c.connected || c.dialErr != nil })
+			if c.dialErr == nil {
+				r.Errorf("Dial took %v", bad)
+			}
+		}
+		if err := p.connect(bad); err == nil {
+			r.Errorf("Connect took %v", bad)
+		}
+		p.fails(0, message(bad, 1, 10))
+	}
+	p.deliver(message(p.addr(), 1, 10))
+	r.until("it still works", func() bool { return len(p.got) == 1 })
 }
 
 func v6OnlyStream(r *rig) {

@@ -29,6 +29,8 @@ type packet struct {
 	copies  [][]byte         // of their data
 	sending bool
 	answers int // Sents
+	before  int // messages of a Send that went out, when the rest is sent by another
+	parts   int // Sents of which there was a rest
 	sent    int // of the last one
 	sendErr error
 }
@@ -84,16 +86,28 @@ func (p *packet) Sent(n int, err error) {
 	switch {
 	case !p.sending:
 		p.broken(2, "Sent(%d, %v) without a Send", n, err)
-	case n < 0 || n > len(p.held) || (err == nil) != (n == len(p.held)):
+	case n < 0 || n > len(p.held) || err == nil && n == 0 || err != nil && n == len(p.held):
 		p.broken(2, "Sent(%d, %v) of %d messages", n, err, len(p.held))
 	case closed && !p.closing:
 		p.broken(2, "Sent(%d, %v) without Close", n, err)
 	case err != nil && !closed && p.closing:
 		p.broken(2, "Sent(%d, %v) after Close", n, err)
 	}
-	p.sending, p.sent, p.sendErr = false, n, err
+	p.sending, p.sent, p.sendErr = false, p.before+n, err
 	p.answers++
+	rest := slices.Clone(p.held[min(n, len(p.held)):])
+	for i := range rest {
+		rest[i].Data = p.copies[n+i]
+	}
 	p.takeBack()
+	if err == nil && len(rest) > 0 { // the system has no room for more
+		p.parts++
+		p.before += n
+		if !p.sendMore(rest) {
+			return
+		}
+		p.sent = p.before + len(rest)
+	}
 	if p.on.sent != nil {
 		p.on.sent(n, err)
 	}
@@ -126,6 +140,12 @@ func (p *packet) send(ms ...poller.Message) (done bool) {
 	if p.sending {
 		p.Fatalf("%s: the test sends while a Send is out", p.name)
 	}
+	p.before = 0
+	return p.sendMore(ms)
+}
+
+func (p *packet) sendMore(ms []poller.Message) (done bool) {
+	p.Helper()
 	p.held, p.copies = slices.Clone(ms), nil
 	for i, m := range ms {
 		p.held[i].Data = bytes.Clone(m.Data)

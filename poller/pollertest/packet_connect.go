@@ -1,14 +1,11 @@
 package pollertest
 
-import (
-	"errors"
-
-	"example.com/pike/poller"
-)
+import "example.com/pike/poller"
 
 var connectClauses = []clause{
 	{name: "Connect_sends_without_an_address", test: connectSends, both: true},
 	{name: "Connect_keeps_strangers_out", test: connectFilters, both: true},
+	{name: "Connect_keeps_out_what_came_before", test: connectForgets, both: true},
 	{name: "Connect_again_changes_the_peer", test: connectAgain},
 	{name: "Connect_to_nothing_dissolves", test: connectDissolves, both: true},
 	{name: "Connect_refused_is_told", test: func(r *rig) { r.refused() }, both: true},
@@ -51,6 +48,36 @@ func connectFilters(r *rig) {
 	}
 }
 
+// connectForgets connects when the datagrams of strangers are there already, and then
+// when those of the former peer are.
+func connectForgets(r *rig) {
+	for _, n := range []int{1, 40, 100} {
+		p, q, stranger := r.bindAt(r.addr(0), &poller.Options{RecvBuffer: roomy}), r.bind(nil), r.bind(nil)
+		early := message(p.addr(), n, 30)
+		stranger.deliver(messages(p.addr(), n, 10)...)
+		q.deliver(early)
+		stranger.deliver(messages(p.addr(), n, 10)...)
+		r.settle()
+		r.noError("Connect", p.connect(q.addr()))
+		p.start()
+		m := message(p.addr(), 7, 20)
+		q.deliver(m)
+		p.expect(q.from(early, m)...) // the peer's own may come before, too
+		p.stop()
+		q.deliver(messages(p.addr(), n, 40)...)
+		r.settle()
+		r.noError("Connect", p.connect(stranger.addr()))
+		p.start()
+		stranger.deliver(m)
+		p.expect(stranger.from(m)...)
+		r.settle()
+		if len(p.got) > 0 {
+			r.Fatalf("received %d messages of strangers", len(p.got))
+		}
+		p.close()
+	}
+}
+
 func connectAgain(r *rig) {
 	p, q, s := r.bind(nil), r.bind(nil), r.bind(nil)
 	for _, to := range []*packet{q, s, q} {
@@ -82,21 +109,18 @@ func connectDissolves(r *rig) {
 }
 
 // refused is a socket that has sent to a port that nobody has. The refusal is an
-// error of receiving, or of a later Send.
+// error of receiving, and of no Send.
 func (r *rig) refused() *packet {
 	r.Helper()
 	p := r.bind(nil)
 	r.noError("Connect", p.connect(r.nobody()))
 	for range 3 {
 		n := len(p.errs)
-		p.sendErr = nil
-		for tries := 0; len(p.errs) == n && !errors.Is(p.sendErr, faultRefused); tries++ {
+		for tries := 0; len(p.errs) == n; tries++ {
 			if tries == 1000 { // FreeBSD refuses 200 a second (net.inet.icmp.icmplim)
 				r.Fatal("nothing was refused")
 			}
-			if !p.send(poller.Message{Data: []byte("nobody")}) {
-				r.until("it is answered", func() bool { return !p.sending })
-			}
+			p.deliver(poller.Message{Data: []byte("nobody")})
 			r.settle()
 		}
 	}

@@ -17,6 +17,8 @@ var controlClauses = []clause{
 	{name: "Control_refuses_what_is_not_ours", test: controlBad, both: true},
 	{name: "Control_of_both_families", test: controlDualStack},
 	{name: "Control_of_a_group", test: controlGroup, both: true},
+	{name: "Control_of_a_broadcast", test: controlBroadcast},
+	{name: "Control_zone_is_an_interface", test: controlZone},
 }
 
 // telling is a socket that is told all there is, or a reason to skip.
@@ -193,9 +195,18 @@ func controlDualStack(r *rig) {
 		r.same("Peer of an answer", poller.AddrOf(p.hears().Peer), to)
 		p.close()
 	}
+	s := r.bindAt(anyIPv6, nil)
+	r.noError("SetOption", s.s.SetOption(poller.TrafficClass, 0x28))
+	for _, host := range []netip.Addr{localhost, netip.IPv6Loopback()} {
+		s.deliver(message(poller.AddrOf(netip.AddrPortFrom(host, q.addr().Port())), 1, 10))
+		if m := q.hears(); m.TrafficClass != 0x28 {
+			r.Errorf("to %v the traffic class is %#x, want that of the socket", host, m.TrafficClass)
+		}
+	}
 }
 
-// controlGroup holds that of a datagram to a group Local is the group.
+// controlGroup holds that of a datagram to a group Local is the group, and that it is
+// answered from an address that it can be answered from.
 func controlGroup(r *rig) {
 	c := r.club()
 	c.member.close()
@@ -205,5 +216,55 @@ func controlGroup(r *rig) {
 	c.to.AddrPort = netip.AddrPortFrom(c.to.Addr(), q.addr().Port())
 	r.noError("Join", c.join(c.m))
 	c.sender.deliver(c.next())
-	r.local("to a group", q.hears(), c.m.Group)
+	m := q.hears()
+	r.local("to a group", m, c.m.Group)
+	c.sender.start()
+	q.sends(m)
+	r.answer(c.sender.hears().Peer, q)
+}
+
+// answer holds that who a datagram is from could send it.
+func (r *rig) answer(from netip.AddrPort, q *packet) {
+	r.Helper()
+	ip := from.Addr()
+	if from.Port() != q.addr().Port() || ip.IsMulticast() || ip.Is4() && ip.As4()[3] == 255 {
+		r.Errorf("an answer from %v of a socket at %v", from, q.addr())
+	}
+}
+
+func controlBroadcast(r *rig) {
+	q, p := r.telling(r.wildcard()), r.bind(&poller.Options{Broadcast: true})
+	all := netip.AddrFrom4([4]byte{127, 255, 255, 255})
+	m := message(poller.AddrOf(netip.AddrPortFrom(all, q.addr().Port())), 1, 10)
+	if !p.send(m) {
+		r.until("it is answered", func() bool { return !p.sending })
+	}
+	r.settle()
+	if p.sendErr != nil || len(q.got) == 0 {
+		r.Skip("loopback is no network here, and has no broadcast address: ", p.sendErr)
+	}
+	m = q.hears()
+	r.local("to all", m, all)
+	q.sends(m)
+	r.answer(p.hears().Peer, q)
+	m.Local = localhost // one of our own is taken as it is
+	q.sends(m)
+	r.same("Peer", poller.AddrOf(p.hears().Peer), r.addr(q.addr().Port()))
+}
+
+// controlZone sends from an address with a zone.
+func controlZone(r *rig) {
+	r.needIPv6()
+	r.host = netip.IPv6Loopback()
+	p, q := r.bindAt(anyIPv6, nil), r.bind(nil)
+	m := message(q.addr(), 1, 10)
+	m.Local = netip.MustParseAddr("fe80::1%no-such-zone")
+	p.fails(0, m)
+	m.Local = netip.MustParseAddr("fe80::1%1")
+	m.Interface = 2
+	p.fails(0, m)
+	r.settle()
+	if len(q.got) > 0 {
+		r.Errorf("%d datagrams were sent all the same", len(q.got))
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"example.com/pike/poller"
@@ -16,6 +17,8 @@ var multicastClauses = []clause{
 	{name: "Multicast_on_an_interface_of_the_systems_choice", test: multicastChosen, both: true},
 	{name: "Multicast_of_one_source", test: multicastSource, both: true},
 	{name: "Multicast_group_of_another_socket", test: multicastAnother, both: true},
+	{name: "Multicast_of_IPv4_by_a_socket_of_both_families", test: multicastDual},
+	{name: "Multicast_zone_is_an_interface", test: multicastZone},
 	{name: "Multicast_errors", test: multicastErrors, both: true},
 	{name: "Broadcast_must_be_allowed", test: broadcast},
 }
@@ -60,7 +63,8 @@ func (r *rig) club() *club {
 	if r.host.Is6() {
 		any = anyIPv6
 	}
-	c := &club{rig: r, member: r.bindAt(any, nil), sender: r.bindAt(any, nil)}
+	o := &poller.Options{V6Only: r.host.Is6()} // options of both families are another test
+	c := &club{rig: r, member: r.bindAt(any, o), sender: r.bindAt(any, o)}
 	c.member.start()
 	var err error
 	for _, i := range interfaces() {
@@ -209,6 +213,62 @@ func multicastSource(r *rig) {
 	c.m.Source = source.WithZone("").Next()
 	r.noError("Join of another source", c.join(c.m))
 	c.receivesNothing("it has joined another source")
+}
+
+// multicastDual joins a group of IPv4 by the socket that servers open by default, and
+// sends to it by one: each option of the IP layer is that of either family.
+func multicastDual(r *rig) {
+	r.needMapped()
+	c := r.club()
+	old := c.member
+	c.member, c.sender = r.bindAt(anyIPv6, nil), r.bindAt(anyIPv6, nil)
+	old.close()
+	c.member.start()
+	c.to.AddrPort = netip.AddrPortFrom(c.to.Addr(), c.member.addr().Port())
+	err := c.join(c.m)
+	if errors.Is(err, errors.ErrUnsupported) {
+		r.Skip("this system joins no group of IPv4 by a socket of IPv6: ", err)
+	}
+	r.noError("Join", err)
+	r.noError("SetOption", c.sender.s.SetOption(poller.MulticastInterface, c.m.Interface))
+	one := c.next()
+	c.sender.deliver(one)
+	c.receives(one)
+	c.leave(c.m)
+	c.receivesNothing("it has left the group")
+	only := r.bindAt(anyIPv6, &poller.Options{V6Only: true})
+	if err := only.s.Join(c.m); err == nil {
+		r.Error("a socket of IPv6 alone has joined a group of IPv4")
+	}
+}
+
+// multicastZone names the interface of a group by a zone.
+func multicastZone(r *rig) {
+	r.needIPv6()
+	r.host = netip.IPv6Loopback()
+	c := r.club()
+	c.leave(c.m)
+	group, via := c.m.Group, c.m.Interface
+	for _, zone := range []string{"no-such-zone", "0", "99999999"} {
+		c.m = poller.Membership{Group: group.WithZone(zone)}
+		if err := c.join(c.m); err == nil {
+			r.Errorf("joined %v", c.m.Group)
+		}
+	}
+	if via == 0 {
+		r.Skip("multicast works on an interface of the system's choice only")
+	}
+	c.m = poller.Membership{Group: group.WithZone(strconv.Itoa(via)), Interface: via + 1}
+	if err := c.join(c.m); err == nil {
+		r.Errorf("joined %v on interface %d", c.m.Group, via+1)
+	}
+	c.m.Interface = 0
+	r.noError("Join", c.join(c.m))
+	one := c.next()
+	c.sender.deliver(one)
+	c.receives(one)
+	c.leave(c.m)
+	c.receivesNothing("it has left the group")
 }
 
 func multicastErrors(r *rig) {

@@ -38,7 +38,7 @@ var chapters = [][]clause{
 	upcallClauses, sendClauses, bufferClauses, trySendClauses,
 	receiveClauses, lentClauses, halfCloseClauses, closedClauses, stopClauses, hangUpClauses,
 	budgetClauses, staleClauses, churnClauses, connectedClauses, lostClauses,
-	packetClauses, packetErrorClauses, segmentClauses, controlClauses, connectClauses, multicastClauses,
+	packetClauses, packetErrorClauses, segmentClauses, controlClauses, connectClauses, refusalClauses, multicastClauses,
 	optionClauses, inheritClauses, hookClauses, adoptClauses, capabilityClauses, endClauses,
 }
 

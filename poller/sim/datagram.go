@@ -40,10 +40,6 @@ func (s *packet) transmit(m poller.Message) errno {
 }
 
 func (s *packet) transmitOne(m *poller.Message, data []byte) errno {
-	if e := s.err; e != eOK { // whoever asks first is told (ip(7))
-		s.err = eOK
-		return e
-	}
 	peer := m.Peer
 	if !peer.IsValid() {
 		if peer = s.peer; !peer.IsValid() {
@@ -62,6 +58,8 @@ func (s *packet) transmitOne(m *poller.Message, data []byte) errno {
 		return eMSGSIZE
 	case to.Port() == 0, m.Local.IsValid() && !s.canSendFrom(m.Local, to.Addr()):
 		return eINVAL
+	case zoneIndex(m.Local.Zone()) < 0:
+		return eNODEV
 	case m.Interface < 0 || m.Interface > interfaces:
 		return eNODEV
 	case to.Addr().IsMulticast():
@@ -80,16 +78,22 @@ func (s *packet) transmitOne(m *poller.Message, data []byte) errno {
 }
 
 // canSendFrom reports whether a datagram can have a source address: one of this
-// machine and of the family of its destination.
+// machine and of the family of its destination, or one of many.
 func (s *packet) canSendFrom(local, to netip.Addr) bool {
 	local = local.Unmap()
-	return local.Is4() == to.Is4() && s.h.m.isLocal(local)
+	return local.Is4() == to.Is4() && (s.h.m.isLocal(local) || s.isMany(local))
+}
+
+// isMany reports whether an address is one that a datagram can be for and not from: it
+// leaves the source to the system.
+func (s *packet) isMany(local netip.Addr) bool {
+	return local.IsMulticast() || s.h.m.isBroadcast(local)
 }
 
 // datagram is one that c may have something to say about.
 func (s *packet) datagram(from netip.Addr, to netip.AddrPort, via int, c *poller.Control) datagram {
 	d := datagram{src: s.source(from), dst: to, via: via, class: s.opt.class}
-	if c.Local.IsValid() {
+	if c.Local.IsValid() && !s.isMany(c.Local.Unmap()) {
 		d.src = netip.AddrPortFrom(c.Local.Unmap(), d.src.Port())
 	}
 	if c.TrafficClass != 0 {
@@ -117,6 +121,12 @@ func (s *packet) via(to *machine) int {
 func (s *packet) broadcast(to netip.AddrPort, c *poller.Control, data []byte) errno {
 	if !s.opt.broadcast {
 		return eACCES
+	}
+	if to.Addr() == loopbackBroadcast {
+		d := s.datagram(netip.AddrFrom4([4]byte{127, 0, 0, 1}), to, loopbackInterface, c)
+		d.many = true
+		s.post(s.h.m, d, data)
+		return eOK
 	}
 	_, from := s.h.m.route(to.Addr())
 	if !from.IsValid() {
@@ -204,14 +214,6 @@ func (d *datagram) happen(kind, int64) {
 		}
 		d.unreachable()
 		d.w.giveDatagram(d)
-	}
-}
-
-// unreachable has ICMP tell the sender that nobody has the port (RFC 1122,
-// 4.1.3.1).
-func (d *datagram) unreachable() {
-	if back := d.to.link(d.from.h.m); back.up() {
-		d.w.queue.push(back.arrival(0), evUnreachable, d.from, int64(eCONNREFUSED))
 	}
 }
 

@@ -33,7 +33,7 @@ const (
 	evReady    // stream, packet: what was put off goes on
 
 	evDatagram    // datagram: it arrives
-	evUnreachable // packet: ICMP says that nobody has a port
+	evUnreachable // refusal: ICMP says that nobody has a port
 )
 
 // ofRoot reports whether the event runs code that is not the simulator's, or

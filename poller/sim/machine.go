@@ -112,14 +112,18 @@ func (m *machine) isLocal(a netip.Addr) bool {
 // canBind reports whether a socket of m can have the address: its own, a
 // wildcard, and to receive datagrams only, a group or a broadcast address.
 func (m *machine) canBind(a netip.Addr, datagrams bool) bool {
-	return a.IsUnspecified() || m.isLocal(a) || datagrams && (a.IsMulticast() || m.isBroadcast(a))
+	return zoned(a) == eOK && (a.IsUnspecified() || m.isLocal(a) || datagrams && (a.IsMulticast() || m.isBroadcast(a)))
 }
 
 // limitedBroadcast is every machine of the sender's network (RFC 919).
 var limitedBroadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 
+// loopbackBroadcast is every socket of a machine.
+var loopbackBroadcast = netip.AddrFrom4([4]byte{127, 255, 255, 255})
+
 // isBroadcast reports whether a reaches every machine of a network of m, by
-// limitedBroadcast or by the last address of one. All networks have 256 addresses.
+// limitedBroadcast or by the last address of one. All networks have 256 addresses, but
+// for that of loopback.
 func (m *machine) isBroadcast(a netip.Addr) bool {
 	if !a.Is4() {
 		return false
@@ -128,7 +132,7 @@ func (m *machine) isBroadcast(a netip.Addr) bool {
 	if b[3] != 255 {
 		return false
 	}
-	return a == limitedBroadcast || slices.ContainsFunc(m.addrs, func(own netip.Addr) bool {
+	return a == limitedBroadcast || a == loopbackBroadcast || slices.ContainsFunc(m.addrs, func(own netip.Addr) bool {
 		if !own.Is4() {
 			return false
 		}

@@ -15,6 +15,34 @@ const (
 	interfaces        = networkInterface
 )
 
+// zoneIndex is the interface that a zone names, "lo" or "eth0" or by number; 0 if there
+// is no zone, and less if it names none.
+func zoneIndex(zone string) int {
+	switch zone {
+	case "":
+		return 0
+	case "lo", "1":
+		return loopbackInterface
+	case "eth0", "2":
+		return networkInterface
+	}
+	return -1
+}
+
+// zoned says why an address cannot have the zone that it has: there is none, or it
+// would say nothing of it (RFC 4007, 6).
+func zoned(ip netip.Addr) errno {
+	switch z := zoneIndex(ip.Zone()); {
+	case z == 0:
+		return eOK
+	case !ip.IsLinkLocalUnicast() && !ip.IsLinkLocalMulticast() && !ip.IsInterfaceLocalMulticast():
+		return eINVAL
+	case z < 0:
+		return eNODEV
+	}
+	return eOK
+}
+
 // Join adds a group.
 func (s *packet) Join(m poller.Membership) error { return s.member(vJoin, m, s.join) }
 
@@ -25,11 +53,20 @@ func (s *packet) member(v verb, m poller.Membership, change func(poller.Membersh
 	if s.closed {
 		return net.ErrClosed
 	}
-	m.Group, m.Source = m.Group.Unmap().WithZone(""), m.Source.Unmap()
-	group := poller.AddrOf(netip.AddrPortFrom(m.Group, 0))
 	e := eOK
+	for _, ip := range []*netip.Addr{&m.Group, &m.Source} {
+		if z := zoneIndex(ip.Zone()); z != m.Interface && z != 0 && m.Interface != 0 || z < 0 {
+			e = eNODEV
+		} else if z > 0 {
+			m.Interface = z
+		}
+		*ip = ip.Unmap().WithZone("")
+	}
+	group := poller.AddrOf(netip.AddrPortFrom(m.Group, 0))
 	switch {
-	case !m.Group.IsMulticast() || m.Group.Is4() != (s.family == inet),
+	case e != eOK:
+	case !m.Group.IsMulticast(), m.Group.Is4() && s.family == inet6 && (s.opt.v6Only || !s.bound.Addr().IsUnspecified()),
+		m.Group.Is6() && s.family == inet,
 		m.Source.IsValid() && m.Source.Is4() != m.Group.Is4():
 		e = eINVAL
 	case m.Interface < 0 || m.Interface > interfaces:
@@ -87,6 +124,12 @@ func (s *packet) leave(m poller.Membership) errno {
 func (s *packet) multicast(to netip.AddrPort, c *poller.Control, data []byte) errno {
 	h := s.h
 	via := c.Interface
+	if z := zoneIndex(to.Addr().Zone()); z > 0 {
+		if via != 0 && via != z {
+			return eINVAL
+		}
+		via = z
+	}
 	if via == 0 {
 		via = int(s.opt.multicastInterface)
 	}

@@ -16,7 +16,7 @@ type packet struct {
 	bound   poller.Addr    // as it was before Connect
 	peer    netip.AddrPort // if connected
 	groups  []poller.Membership
-	err     errno // an ICMP error that has not been told
+	errs    []refusal // ICMP errors that have not been told
 
 	queue  []*datagram // received by the system
 	queued int         // bytes of that, as the system counts them
@@ -74,6 +74,9 @@ func (h *Host) Bind(addr poller.Addr, o *poller.Options, handler poller.PacketHa
 
 func (h *Host) bindPacket(s *packet, addr poller.Addr) errno {
 	m := h.m
+	if e := zoned(addr.Addr()); e != eOK {
+		return e
+	}
 	if !m.canBind(addr.Addr(), true) {
 		return eADDRNOTAVAIL
 	}
@@ -156,6 +159,9 @@ func (s *packet) Connect(peer poller.Addr) error {
 
 // dest is a destination as this socket can reach it.
 func (s *packet) dest(to netip.AddrPort) (netip.AddrPort, errno) {
+	if e := zoned(to.Addr()); e != eOK {
+		return to, e
+	}
 	ip := to.Addr().Unmap()
 	switch {
 	case s.family == inet && !ip.Is4():
@@ -166,7 +172,7 @@ func (s *packet) dest(to netip.AddrPort) (netip.AddrPort, errno) {
 	return netip.AddrPortFrom(self(ip), to.Port()), eOK
 }
 
-func (s *packet) readable() bool { return s.started && (s.err != eOK || len(s.queue) > 0) }
+func (s *packet) readable() bool { return s.started && (len(s.errs) > 0 || len(s.queue) > 0) }
 func (s *packet) writable() bool { return s.busy && !s.late }
 
 func (s *packet) wake() {
@@ -187,10 +193,11 @@ func (s *packet) receive() {
 		if s.closed || !s.readable() {
 			return
 		}
-		if e := s.err; e != eOK {
-			s.err = eOK
-			h.note(vPacketError, s.id, &s.local, 0, e)
-			s.handler.Received(nil, e.of("recvmmsg"))
+		if len(s.errs) > 0 {
+			err := s.errs[0]
+			s.errs = s.errs[1:]
+			h.note(vPacketError, s.id, &s.local, int64(err.peer.Port()), eCONNREFUSED)
+			s.handler.Received(nil, err.error())
 			continue
 		}
 		n := min(len(s.queue), batchMost)
@@ -210,6 +217,9 @@ func (s *packet) handOver(n int) {
 	ms := w.messages[:0]
 	for _, d := range batch {
 		s.queued -= len(d.data) + packetOverhead
+		if s.peer.IsValid() && s.peer != d.src {
+			continue // a stranger's, from before Connect
+		}
 		m := s.message(d)
 		if len(ms) == 0 || !s.extend(&ms[len(ms)-1], &m) {
 			ms = append(ms, m)
@@ -217,12 +227,14 @@ func (s *packet) handOver(n int) {
 		w.trace.hash = mixBytes(w.trace.hash, d.data)
 	}
 	w.messages = ms
-	s.h.note(vReceivedPackets, s.id, &s.local, int64(n), eOK)
 	var lent [batchMost][]byte // the handler may put other slices into its messages
 	for i := range ms {
 		lent[i] = ms[i].Data
 	}
-	s.handler.Received(ms, nil)
+	if len(ms) > 0 {
+		s.h.note(vReceivedPackets, s.id, &s.local, int64(n), eOK)
+		s.handler.Received(ms, nil)
+	}
 	for _, p := range lent[:len(ms)] {
 		wipe(p)
 	}
@@ -276,18 +288,19 @@ func (s *packet) take() errno {
 	return eOK
 }
 
+// proceed goes on with a Send. What went out is told before there is room for more.
 func (s *packet) proceed() {
 	if s.closed || !s.writable() {
 		return
 	}
 	e := s.failed
-	if e == eOK {
+	if e == eOK && s.sent == 0 {
 		e = s.take()
 	}
-	if e == eOK && s.sent < len(s.held) {
+	n := s.sent
+	if e == eOK && n == 0 {
 		return
 	}
-	n := s.sent
 	s.returned()
 	s.h.note(vSentPackets, s.id, &s.local, int64(n), e)
 	s.handler.Sent(n, e.of("sendmmsg"))
@@ -318,12 +331,6 @@ func (s *packet) happen(k kind, arg int64) {
 	case k == evReady:
 		s.late = false
 		s.wake()
-	case k == evUnreachable:
-		// Of a socket that is not connected Linux tells only with IP_RECVERR (ip(7)).
-		if s.peer.IsValid() || s.opt.recvError {
-			s.err = errno(arg)
-			s.wake()
-		}
 	}
 }
 

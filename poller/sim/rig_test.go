@@ -93,6 +93,7 @@ type box struct {
 	batches int
 	errs    []error
 	sending bool
+	held    []poller.Message // what is being sent
 	sent    []error
 }
 
@@ -109,14 +110,21 @@ func (b *box) Received(ms []poller.Message, err error) {
 	}
 }
 
-func (b *box) Sent(_ int, err error) {
+func (b *box) Sent(n int, err error) {
 	b.sending = false
+	if err == nil && n < len(b.held) {
+		b.send(b.held[n:]...)
+		return
+	}
 	b.sent = append(b.sent, err)
 }
 
 func (b *box) Closed() {}
 
-func (b *box) send(ms ...poller.Message) { b.sending = !b.s.Send(ms) }
+func (b *box) send(ms ...poller.Message) {
+	b.held = ms
+	b.sending = !b.s.Send(ms)
+}
 
 const port = 7000
 

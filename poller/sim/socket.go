@@ -43,6 +43,8 @@ func familyOf(a poller.Addr) (family, errno) {
 		return unixDomain, eOK
 	case !a.AddrPort.IsValid():
 		return 0, eAFNOSUPPORT
+	case zoned(a.Addr()) != eOK:
+		return 0, zoned(a.Addr())
 	case a.Addr().Unmap().Is4():
 		return inet, eOK
 	}
