@@ -128,6 +128,7 @@ type Loop struct {
 	poller   poller.Poller
 	executor Executor
 	resolver Resolver
+	gate     poller.Gate // nil: there is none
 	log      *zap.Logger
 	onPanic  func(Handle, any, []byte)
 
@@ -187,6 +188,7 @@ func New(o Options) (*Loop, error) {
 		l.log = zap.NewNop()
 	}
 	l.executor = executorOf(o.Executor, p)
+	l.gate, _ = p.(poller.Gate)
 	l.resolver = resolverOf(o.Resolver, p)
 	l.now = p.Now()
 	l.timers.init(l.now)

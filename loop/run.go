@@ -108,6 +108,9 @@ func (l *Loop) RunNoWait() (alive bool, err error) {
 // running, the next Run, RunOnce or RunNoWait returns without a turn. Any goroutine may
 // call it. Handles stay as they are: Run may be called again.
 func (l *Loop) Stop() {
+	if l.gate != nil {
+		l.gate.Enter()
+	}
 	l.stop.Store(true)
 	l.interrupt()
 }

@@ -52,6 +52,14 @@ type Executor interface {
 	Submit(job func()) error
 }
 
+// A Gate is a Poller of a world that does one thing at a time, as the simulator's. Enter
+// is called by whoever hands something to a loop of that Poller (Post, Stop), on any
+// goroutine, before it does so: it waits until it is the turn of that goroutine, where
+// the world knows it for one that has to wait.
+type Gate interface {
+	Enter()
+}
+
 // A Signaler delivers signals in place of os/signal.
 type Signaler interface {
 	// Signals calls notify inside Poll for each signal of sigs (none is all)
