@@ -47,7 +47,7 @@ func (l *Loop) RunContext(ctx context.Context) error {
 	defer l.leave()
 	if ctx.Done() != nil {
 		l.ctx = ctx
-		stop := context.AfterFunc(ctx, l.interrupt)
+		stop := poller.AfterFunc(l.poller, ctx, l.interrupt)
 		defer func() {
 			stop()
 			l.ctx = nil

@@ -7,6 +7,8 @@ import (
 	"net"
 	"runtime/debug"
 	"sync/atomic"
+
+	"example.com/pike/poller"
 )
 
 // goroutines is the default Executor.
@@ -72,7 +74,7 @@ func Work[T any](ctx context.Context, lp *Loop, job func(context.Context) (T, er
 	}
 	lp.owed = true
 	if ctx.Done() != nil {
-		w.forget = context.AfterFunc(ctx, func() { w.drop(context.Cause(ctx)) })
+		w.forget = poller.AfterFunc(lp.poller, ctx, func() { w.drop(context.Cause(ctx)) })
 	}
 	return &w.Job, nil
 }

@@ -98,7 +98,7 @@ func (d *dialing) bound(ctx context.Context, o *Options) {
 		lp.SetTimeout(&d.timeout, lp.Poller().Now().Add(o.Timeout))
 	}
 	if ctx.Done() != nil {
-		d.stop = context.AfterFunc(ctx, func() {
+		d.stop = poller.AfterFunc(lp.Poller(), ctx, func() {
 			lp.Post(func() { d.fail(context.Cause(ctx)) })
 		})
 	}

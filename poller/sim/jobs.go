@@ -116,7 +116,7 @@ func (js *jobs) init() {
 	if js.changed == nil {
 		js.changed, js.closed = make(chan struct{}, 1), make(chan struct{})
 		js.byID = map[uint64]*job{}
-		js.timer = time.NewTimer(time.Hour)
+		js.timer = realTimer(time.Hour)
 	}
 }
 
@@ -171,6 +171,7 @@ func (w *World) rethrow() {
 // turns are looked behind once in lookEvery.
 func (w *World) settleAfter(h *Host) {
 	js := &w.jobs
+	w.tellEnded()
 	switch {
 	case js.n.Load() == 0:
 	case w.now >= js.next || slices.ContainsFunc(js.loose, func(j *job) bool { return j.h == h }):
@@ -185,11 +186,12 @@ func (w *World) settleAfter(h *Host) {
 // after the other, in an order that does not depend on how fast they are.
 func (w *World) settle() {
 	js := &w.jobs
+	w.tellEnded()
 	if js.n.Load() == 0 {
 		return
 	}
 	js.next = w.now + lookEvery
-	for {
+	for ; ; w.tellEnded() {
 		js.quiet(js.loose, false)
 		if !js.oneGoesOn() {
 			return
@@ -220,7 +222,7 @@ func (js *jobs) oneGoesOn() bool {
 
 // quiet waits until each job has ended, stands at the gate, or waits for others.
 func (js *jobs) quiet(of []*job, begun bool) {
-	began, pause := time.Now(), time.Duration(0)
+	began, pause := realNow(), time.Duration(0)
 	if begun {
 		pause = lookFirst
 	}
@@ -237,7 +239,7 @@ func (js *jobs) quiet(of []*job, begun bool) {
 		// Those that are quiet by now cannot release any that the look finds waiting.
 		js.quieted(of)
 		seen := js.look(js.noisy)
-		if !seen.busy && (!begun || !seen.strangers || time.Since(began) > strangersMost) {
+		if !seen.busy && (!begun || !seen.strangers || realSince(began) > strangersMost) {
 			return
 		}
 	}
@@ -268,7 +270,7 @@ func (w *World) enter() bool {
 	}
 	j.gate.Store(gateAsked)
 	signal(js.changed)
-	late := time.NewTimer(gateMost)
+	late := realTimer(gateMost)
 	defer late.Stop()
 	select {
 	case <-j.pass:
@@ -290,8 +292,8 @@ func (h *Host) Enter() { h.w.enter() }
 // linger gives the loose jobs of a world that is at rest some time, and reports whether
 // anything has come of it.
 func (w *World) linger() bool {
-	for end := time.Now().Add(lingerMost); w.jobs.n.Load() > 0 && time.Now().Before(end); {
-		time.Sleep(lookMost)
+	for end := realNow().Add(lingerMost); w.jobs.n.Load() > 0 && realNow().Before(end); {
+		realSleep(lookMost)
 		if w.settle(); w.err != nil || !w.atRest() {
 			return true
 		}

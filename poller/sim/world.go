@@ -109,7 +109,9 @@ type World struct {
 	rand    *rand.Rand
 	inbox   inbox // what may come from other goroutines
 	jobs    jobs
-	names   map[string][]netip.Addr
+
+	contexts []*watchedContext
+	names    map[string][]netip.Addr
 }
 
 // An inbox is what any goroutine may do to a world.
