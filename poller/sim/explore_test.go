@@ -210,7 +210,7 @@ func TestShrinkKeepsTheFailure(t *testing.T) {
 		"the same error":  {func(n int) error { return fmt.Errorf("after %s%w", strings.Repeat("again ", n), broken) }, 40},
 		"a sentinel":      {func(n int) error { return wrapped(n < 20, broken) }, 1},
 		"a longer text":   {func(n int) error { return pick(n >= 5, "lost", "lost, but", n) }, 5},
-		"a longer number": {func(n int) error { return fmt.Errorf("state %x", 1<<40+n<<20) }, 1},
+		"a longer number": {func(n int) error { return fmt.Errorf("state %x", int64(1)<<48+int64(n)<<20) }, 1},
 	} {
 		f := func(w *sim.World) error { return c.fail(w.Param("n")) }
 		cfg := sim.Config{Params: []sim.Param{{Name: "n", Value: 40, Min: 1}}}

@@ -75,47 +75,50 @@ func bound(do func(p poller.Packet)) act {
 	})
 }
 
-// TestHashCoversWhatNobodyHears has worlds differ in what a program does to its sockets,
-// with no difference to anybody else.
-func TestHashCoversWhatNobodyHears(t *testing.T) {
-	group := func(g, source string, ifindex int) act {
-		return bound(func(p poller.Packet) {
-			m := poller.Membership{Group: netip.MustParseAddr(g), Interface: ifindex}
-			if source != "" {
-				m.Source = netip.MustParseAddr(source)
-			}
-			p.Join(m)
-		})
-	}
-	dialFrom := func(to, local string) act {
-		return raw(func(h *sim.Host) {
-			o := new(poller.Options)
-			if local != "" {
-				o.Local = at(local, 0)
-			}
-			if s, err := h.Dial(at(to, 9), o, new(end)); err == nil {
-				s.Reset()
-			}
-		})
-	}
-	bind := func(o poller.Options) act {
-		return raw(func(h *sim.Host) {
-			if p, err := h.Bind(at("0.0.0.0", 9), &o, new(box)); err == nil {
-				p.Close()
-			}
-		})
-	}
-	listen := func(ip string, o poller.Options) act {
-		return raw(func(h *sim.Host) {
-			if l, err := h.Listen(at(ip, 9), &o, new(door)); err == nil {
-				l.Close()
-			}
-		})
-	}
+func groupAct(g, source string, ifindex int) act {
+	return bound(func(p poller.Packet) {
+		m := poller.Membership{Group: netip.MustParseAddr(g), Interface: ifindex}
+		if source != "" {
+			m.Source = netip.MustParseAddr(source)
+		}
+		p.Join(m)
+	})
+}
+
+func dialFromAct(to, local string) act {
+	return raw(func(h *sim.Host) {
+		o := new(poller.Options)
+		if local != "" {
+			o.Local = at(local, 0)
+		}
+		if s, err := h.Dial(at(to, 9), o, new(end)); err == nil {
+			s.Reset()
+		}
+	})
+}
+
+func bindAct(o poller.Options) act {
+	return raw(func(h *sim.Host) {
+		if p, err := h.Bind(at("0.0.0.0", 9), &o, new(box)); err == nil {
+			p.Close()
+		}
+	})
+}
+
+func listenAct(ip string, o poller.Options) act {
+	return raw(func(h *sim.Host) {
+		if l, err := h.Listen(at(ip, 9), &o, new(door)); err == nil {
+			l.Close()
+		}
+	})
+}
+
+// actsThatDiffer are acts by kind, each of which differs from its fellows.
+func actsThatDiffer() map[string][]act {
 	big := make([]byte, 1<<20) // more than anybody takes
 	other := make([]byte, 1<<20)
 	other[len(other)-1] = 1
-	for kind, acts := range map[string][]act{
+	return map[string][]act{
 		"datagram": {
 			datagram("10.0.0.1:100", "a"), datagram("10.0.0.1:200", "a"), datagram("10.0.0.1:100", "b"),
 			datagram("10.0.0.1:100", "aa"), datagram("10.0.0.99:100", "a"), datagram("10.0.0.98:100", "a"),
@@ -143,16 +146,16 @@ func TestHashCoversWhatNobodyHears(t *testing.T) {
 			streamOf(func(c *tcp.Conn) { c.SetNoDelay(false) }),
 		},
 		"dial": {
-			dialFrom("10.0.0.98", ""), dialFrom("10.0.0.99", ""), dialFrom("10.0.0.98", "127.0.0.1"),
-			dialFrom("fd00::98", ""),
+			dialFromAct("10.0.0.98", ""), dialFromAct("10.0.0.99", ""), dialFromAct("10.0.0.98", "127.0.0.1"),
+			dialFromAct("fd00::98", ""),
 		},
 		"group": {
-			group("224.0.0.200", "", 0), group("224.0.0.201", "", 0), group("224.0.0.200", "10.0.0.1", 0),
-			group("224.0.0.200", "10.0.0.3", 0), group("224.0.0.200", "", 1),
+			groupAct("224.0.0.200", "", 0), groupAct("224.0.0.201", "", 0), groupAct("224.0.0.200", "10.0.0.1", 0),
+			groupAct("224.0.0.200", "10.0.0.3", 0), groupAct("224.0.0.200", "", 1),
 		},
 		"bind": {
-			bind(poller.Options{}), bind(poller.Options{Broadcast: true}), bind(poller.Options{RecvBuffer: 9000}),
-			bind(poller.Options{ReuseAddr: true}), bind(poller.Options{ReusePort: true}), bind(poller.Options{V6Only: true}),
+			bindAct(poller.Options{}), bindAct(poller.Options{Broadcast: true}), bindAct(poller.Options{RecvBuffer: 9000}),
+			bindAct(poller.Options{ReuseAddr: true}), bindAct(poller.Options{ReusePort: true}), bindAct(poller.Options{V6Only: true}),
 		},
 		"connect": {
 			bound(func(p poller.Packet) { p.Connect(at("10.0.0.1", 1)) }),
@@ -163,9 +166,9 @@ func TestHashCoversWhatNobodyHears(t *testing.T) {
 			bound(func(p poller.Packet) { p.SetOption(poller.TTL, 4) }),
 		},
 		"listen": {
-			listen("0.0.0.0", poller.Options{}), listen("10.0.0.2", poller.Options{}), listen("127.0.0.1", poller.Options{}),
-			listen("0.0.0.0", poller.Options{Backlog: 3}), listen("0.0.0.0", poller.Options{KeepAlive: time.Minute}),
-			listen("192.0.2.1", poller.Options{}), listen("192.0.2.2", poller.Options{}), // which it has not
+			listenAct("0.0.0.0", poller.Options{}), listenAct("10.0.0.2", poller.Options{}), listenAct("127.0.0.1", poller.Options{}),
+			listenAct("0.0.0.0", poller.Options{Backlog: 3}), listenAct("0.0.0.0", poller.Options{KeepAlive: time.Minute}),
+			listenAct("192.0.2.1", poller.Options{}), listenAct("192.0.2.2", poller.Options{}), // which it has not
 		},
 		"path": {
 			raw(func(h *sim.Host) { h.Dial(poller.Addr{Path: "/a"}, nil, new(end)) }),
@@ -173,7 +176,13 @@ func TestHashCoversWhatNobodyHears(t *testing.T) {
 			raw(func(h *sim.Host) { h.Unlink("/a") }),
 			raw(func(h *sim.Host) { h.Unlink("/b") }),
 		},
-	} {
+	}
+}
+
+// TestHashCoversWhatNobodyHears has worlds differ in what a program does to its sockets,
+// with no difference to anybody else.
+func TestHashCoversWhatNobodyHears(t *testing.T) {
+	for kind, acts := range actsThatDiffer() {
 		seen := map[uint64]int{}
 		for i, a := range acts {
 			hash := hashOf(t, sim.Config{}, a)

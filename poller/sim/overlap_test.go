@@ -34,7 +34,9 @@ func TestFaultsOfHostsOverlap(t *testing.T) {
 		}, []time.Duration{1300 * time.Millisecond, 1600 * time.Millisecond}},
 		"a longer crash within a crash": {[]sim.Rule{crash(s, 5*s), crash(2*s, 10*s)}, nil, []time.Duration{12 * s}},
 		"a shorter one":                 {[]sim.Rule{crash(s, 5*s), crash(2*s, s)}, nil, []time.Duration{6 * s}},
-		"Crash within one":              {[]sim.Rule{crash(s, 5*s)}, func(w *sim.World, srv *sim.Host) { w.At(2*s, srv.Crash) }, []time.Duration{6 * s}},
+		"Crash within one": {[]sim.Rule{crash(s, 5*s)}, func(w *sim.World, srv *sim.Host) {
+			w.At(2*s, srv.Crash)
+		}, []time.Duration{6 * s}},
 		"crash, Boot, crash": {[]sim.Rule{crash(s, 5*s), crash(3*s, 10*s)}, func(w *sim.World, srv *sim.Host) {
 			w.At(2*s, srv.Boot)
 		}, []time.Duration{2 * s, 13 * s}},
