@@ -152,6 +152,7 @@ type Loop struct {
 	poller   poller.Poller
 	executor Executor
 	resolver Resolver
+	gate     poller.Gate // nil: there is none
 	log      *zap.Logger
 	onPanic  func(Handle, any, []byte)
 
@@ -217,6 +218,7 @@ func New(o Options) (*Loop, error) {
 	}
 	l.executor, l.mayRecover = executorOf(o.Executor, p), o.Executor != nil
 	l.submitter = newSubmitter(l.executor)
+	l.gate, _ = p.(poller.Gate)
 	l.resolver = resolverOf(o.Resolver, p)
 	l.now = p.Now()
 	l.timers.init(l.now)

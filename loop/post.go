@@ -34,6 +34,9 @@ func (l *Loop) Post(fn func()) error {
 	if fn == nil {
 		return invalid("loop: post")
 	}
+	if l.gate != nil {
+		l.gate.Enter()
+	}
 	if !l.mail.put(fn) {
 		return &misuse{"loop: post", net.ErrClosed}
 	}

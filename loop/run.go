@@ -53,7 +53,7 @@ func (l *Loop) RunContext(ctx context.Context) error {
 	defer l.giveBack()
 	if ctx.Done() != nil {
 		l.ctx = ctx
-		stop := context.AfterFunc(ctx, l.interrupt)
+		stop := poller.AfterFunc(l.poller, ctx, l.interrupt)
 		defer func() {
 			stop()
 			l.ctx = nil
@@ -114,6 +114,9 @@ func (l *Loop) RunNoWait() (alive bool, err error) {
 // running, the next Run, RunOnce or RunNoWait returns without a turn. Any goroutine may
 // call it. Handles stay as they are: Run may be called again.
 func (l *Loop) Stop() {
+	if l.gate != nil {
+		l.gate.Enter()
+	}
 	l.stop.Store(true)
 	l.interrupt()
 }

@@ -135,7 +135,7 @@ func (s *shutdown) limit(ctx context.Context, grace time.Duration) {
 	if ctx.Err() != nil {
 		s.expire(context.Cause(ctx))
 	} else if ctx.Done() != nil {
-		s.forget = append(s.forget, context.AfterFunc(ctx, func() {
+		s.forget = append(s.forget, poller.AfterFunc(l.poller, ctx, func() {
 			l.Post(func() {
 				if l.shutdown == s {
 					s.expire(context.Cause(ctx))

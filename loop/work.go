@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"sync/atomic"
+
+	"example.com/pike/poller"
 )
 
 // goroutines is the default Executor.
@@ -76,7 +78,7 @@ func Work[T any](ctx context.Context, lp *Loop, job func(context.Context) (T, er
 	}
 	lp.owed = owedYields
 	if ctx.Done() != nil {
-		w.forget = context.AfterFunc(ctx, func() { w.drop(context.Cause(ctx)) })
+		w.forget = poller.AfterFunc(lp.poller, ctx, func() { w.drop(context.Cause(ctx)) })
 	}
 	return &w.Job, nil
 }

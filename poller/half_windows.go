@@ -20,7 +20,6 @@ type halves struct {
 const (
 	lookEvery = 200 * time.Millisecond
 	lookSpan  = 100 * time.Microsecond
-
 )
 
 // halve puts s into the list.

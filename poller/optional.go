@@ -53,6 +53,26 @@ type Executor interface {
 	Submit(job func()) error
 }
 
+// A Gate is a Poller of a world that does one thing at a time, as the simulator's.
+type Gate interface {
+	// Enter is called by whoever hands something to a loop of the Poller (Post, Stop), on
+	// any goroutine, before it does so: it waits until it is the turn of that goroutine,
+	// where the world knows it for one that has to wait.
+	Enter()
+
+	// AfterFunc is context.AfterFunc, but f is called between two turns of programs, not
+	// on a goroutine that races with them. It belongs to the goroutine of the Poller.
+	AfterFunc(ctx context.Context, f func()) (stop func() bool)
+}
+
+// AfterFunc is context.AfterFunc for what belongs to a Poller: its Gate's, if it is one.
+func AfterFunc(p Poller, ctx context.Context, f func()) (stop func() bool) {
+	if g, ok := p.(Gate); ok {
+		return g.AfterFunc(ctx, f)
+	}
+	return context.AfterFunc(ctx, f)
+}
+
 // A Signaler delivers signals in place of os/signal.
 type Signaler interface {
 	// Signals calls notify inside Poll for each signal of sigs (none is all)

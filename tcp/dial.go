@@ -105,7 +105,7 @@ func (d *dialing) bound(ctx context.Context, o *Options) {
 		lp.SetTimeout(&d.timeout, d.until)
 	}
 	if ctx.Done() != nil {
-		d.stop = context.AfterFunc(ctx, func() {
+		d.stop = poller.AfterFunc(lp.Poller(), ctx, func() {
 			lp.Post(func() {
 				if ctx.Err() == context.DeadlineExceeded {
 					d.late(context.Cause(ctx))

@@ -41,6 +41,7 @@ func (h *Host) Dial(addr poller.Addr, o *poller.Options, handler poller.StreamHa
 		e = h.room()
 	}
 	if e != eOK {
+		h.noteAt(vDial, 0, &addr, 0, e)
 		return nil, e.of("socket")
 	}
 	c := &conn{w: h.w, dest: addr, port: addr.Port()}
@@ -54,6 +55,7 @@ func (h *Host) Dial(addr poller.Addr, o *poller.Options, handler poller.StreamHa
 		c.dest.AddrPort = netip.AddrPortFrom(self(addr.Addr()), addr.Port())
 		c.to, from = h.m.route(c.dest.Addr())
 		if e := h.bindDial(a, from, o); e != eOK {
+			h.noteAt(vDial, 0, &addr, 0, e)
 			return nil, e.of("bind")
 		}
 		if !from.IsValid() {
@@ -64,7 +66,7 @@ func (h *Host) Dial(addr poller.Addr, o *poller.Options, handler poller.StreamHa
 	a.opt.reuse = o.ReuseAddr
 	h.open(a)
 	a.size(h)
-	h.note(vDial, a.id, &a.peer, int64(a.peer.Port()), eOK)
+	h.noteAt(vDial, a.id, &a.peer, mixAddr(a.opt.hash(), &a.local), eOK)
 	if fail != eOK {
 		a.answer(fail)
 	} else {

@@ -32,6 +32,8 @@ const (
 	evProbe    // stream: keep-alive
 	evReady    // stream, packet: what was put off goes on
 
+	evHeal // link: a cut ends; nobody waits for this
+
 	evDatagram    // datagram: it arrives
 	evUnreachable // refusal: ICMP says that nobody has a port
 )
@@ -84,6 +86,15 @@ func (q *queue) push(at poller.Time, k kind, who actor, arg int64) {
 	q.heap = append(q.heap, key{at, q.seq<<slotBits | uint64(slot)})
 	q.up(len(q.heap) - 1)
 }
+
+// pushStill is push for an event that changes nothing for anybody.
+func (w *World) pushStill(at poller.Time, k kind, who actor, arg int64) {
+	w.still++
+	w.queue.push(at, k, who, arg)
+}
+
+// atRest reports whether nothing can happen any more.
+func (w *World) atRest() bool { return len(w.queue.heap) == w.still && !w.inbox.full.Load() }
 
 // first is when the next event happens, Never if there is none.
 func (q *queue) first() poller.Time {

@@ -3,6 +3,7 @@ package sim
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -52,8 +53,8 @@ func Test(t T, cfg Config, f func(w *World) error) {
 // Explore runs f in n worlds, of the seeds from 1, over all cores. At the first
 // failure it makes the world smaller, by leaving out faults and rules and by making
 // Config.Params smaller, and fails t with the command that replays it and the
-// end of its trace. Now and then it runs a world twice, to see whether anything
-// decides that is not the seed.
+// end of its trace. The first world, and each hundredth after it, it runs twice, to see
+// whether anything decides that is not the seed.
 func Explore(t T, n int, cfg Config, f func(w *World) error) {
 	t.Helper()
 	if _, _, replay := replayed(t, 1, cfg); replay {
@@ -61,10 +62,13 @@ func Explore(t T, n int, cfg Config, f func(w *World) error) {
 		return
 	}
 	first, n := Seeds(t, n)
+	if n < 1 {
+		t.Fatalf("sim: Explore was to run %d worlds", n)
+		return
+	}
 	r := Search(first, n, cfg, f)
 	if r.Failure != nil {
-		small := r.Failure.Shrink(f)
-		fail(t, small, f)
+		fail(t, r.Failure.Shrink(f), f)
 		return
 	}
 	t.Logf("sim: %d worlds, %v of their time, faults: %v", r.Worlds, r.Time.Round(time.Millisecond), r.Hits)
@@ -86,6 +90,7 @@ type Failure struct {
 	Err    error
 	Hash   uint64
 	less   []string // what Shrink has taken away, as PIKE_SEED says it
+	whole  error    // what Err was before
 }
 
 // Replay is the value of PIKE_SEED that makes the world again.
@@ -93,14 +98,16 @@ func (f *Failure) Replay() string {
 	return strings.Join(append([]string{strconv.FormatUint(f.Seed, 10)}, f.less...), " ")
 }
 
-// checkEvery is how often Search runs a world twice.
+// checkEvery is how often Search runs a world twice. The first one is one of those, so
+// that it is done in every search.
 const checkEvery = 100
 
 // Search runs f in n worlds, of the seeds from first, over all cores, and stops
 // at the first that fails. It has no use for Config.Trace.
 func Search(first uint64, n int, cfg Config, f func(w *World) error) Result {
 	cfg.Trace = nil
-	s := &search{end: first + uint64(n), next: first, cfg: cfg, run: f}
+	n = max(n, 0)
+	s := &search{first: first, end: first + uint64(n), next: first, cfg: cfg, run: f}
 	var wait sync.WaitGroup
 	for range min(n, runtime.GOMAXPROCS(0)) {
 		wait.Add(1)
@@ -118,6 +125,7 @@ type search struct {
 	run func(w *World) error
 
 	mu        sync.Mutex
+	first     uint64
 	next, end uint64
 	result    Result
 }
@@ -126,7 +134,7 @@ type search struct {
 var errExited = errors.New("sim: the world ended its goroutine; use World.Errorf")
 
 // errNotRun is a test that would pass whatever its programs do.
-var errNotRun = errors.New("sim: World.Go was given programs, and World.Run was not called")
+var errNotRun = errors.New("sim: World.Go was given a program, and World.Run was not called after that")
 
 // work runs one world after the other. Seeds are given out in order, so that all
 // below one that fails have been given out before it: the lowest to fail is the
@@ -148,7 +156,7 @@ func (s *search) work() {
 		s.mu.Unlock()
 		running = true
 		w, err := Once(seed, s.cfg, s.run)
-		if err == nil && seed%checkEvery == 0 {
+		if err == nil && (seed-s.first)%checkEvery == 0 {
 			if v, err2 := Once(seed, s.cfg, s.run); err2 != nil || v.Hash() != w.Hash() {
 				err = fmt.Errorf("sim: seed %d is not the same twice: something decides that is not the seed (%v)", seed, err2)
 			}
@@ -178,6 +186,9 @@ func (s *search) add(seed uint64, w *World, err error) {
 	}
 }
 
+// panicPrefix begins the text of every error that a panic has become.
+const panicPrefix = "panic: "
+
 // Once runs f in one world. The error is that of f, of the world, or a panic of
 // either.
 func Once(seed uint64, cfg Config, f func(w *World) error) (w *World, err error) {
@@ -187,9 +198,9 @@ func Once(seed uint64, cfg Config, f func(w *World) error) (w *World, err error)
 		switch v := recover().(type) {
 		case nil:
 		case *panicked:
-			err = fmt.Errorf("panic: %w", v)
+			err = fmt.Errorf(panicPrefix+"%w", v)
 		default:
-			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+			err = fmt.Errorf(panicPrefix+"%v\n%s", v, debug.Stack())
 		}
 	}()
 	err = f(w)
@@ -197,7 +208,7 @@ func Once(seed uint64, cfg Config, f func(w *World) error) (w *World, err error)
 	case err != nil:
 	case w.err != nil:
 		err = w.err
-	case w.running > 0 && w.steps == 0:
+	case w.idle():
 		err = errNotRun
 	}
 	return w, err
@@ -241,7 +252,7 @@ func Seeds(t T, n int) (first uint64, count int) {
 	if both && many == "" {
 		return first, n
 	}
-	if n, err = strconv.Atoi(many); err != nil || n < 0 {
+	if n, err = strconv.Atoi(many); err != nil || n < 1 {
 		t.Fatalf("sim: %s=%q: how many is %q", EnvSeeds, text, many)
 	}
 	return first, n
@@ -251,13 +262,17 @@ func Seeds(t T, n int) (first uint64, count int) {
 func traced(t T, cfg *Config) (done func()) {
 	t.Helper()
 	name := os.Getenv(EnvTrace)
-	if name == "" || cfg.Trace != nil {
+	if name == "" {
 		return func() {}
 	}
 	file, err := os.Create(name)
 	if err != nil {
 		t.Fatalf("sim: %s: %v", EnvTrace, err)
 	}
-	cfg.Trace = file
+	if cfg.Trace != nil {
+		cfg.Trace = io.MultiWriter(cfg.Trace, file)
+	} else {
+		cfg.Trace = file
+	}
 	return func() { file.Close() }
 }

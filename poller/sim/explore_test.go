@@ -3,6 +3,7 @@ package sim_test
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -145,7 +146,8 @@ func TestExploreThatPasses(t *testing.T) {
 		want string
 	}{
 		{"7", "sim: 7 worlds"}, {"5000:9", "sim: 9 worlds"}, {"5000:", "sim: 300 worlds"},
-		{"x", "PIKE_SEEDS"}, {"x:1", "PIKE_SEEDS"}, {"1:-1", "PIKE_SEEDS"},
+		{" 7", "PIKE_SEEDS"}, {"x", "PIKE_SEEDS"}, {"x:1", "PIKE_SEEDS"}, {"1:-1", "PIKE_SEEDS"}, {":5", "PIKE_SEEDS"},
+		{"0", "PIKE_SEEDS"}, {"9:0", "PIKE_SEEDS"}, {"18446744073709551615:3", "sim: 3 worlds"},
 	} {
 		t.Setenv(sim.EnvSeeds, c.env)
 		f := new(fakeT)
@@ -154,6 +156,101 @@ func TestExploreThatPasses(t *testing.T) {
 			t.Errorf("PIKE_SEEDS=%s: %s%s", c.env, f.logs, f.failure)
 		}
 	}
+}
+
+// TestExploreOfNoWorlds must not pass.
+func TestExploreOfNoWorlds(t *testing.T) {
+	t.Setenv(sim.EnvSeeds, "")
+	for _, n := range []int{0, -1} {
+		f := new(fakeT)
+		f.catch(func() { sim.Explore(f, n, sim.Config{}, func(w *sim.World) error { return nil }) })
+		if f.failure == "" {
+			t.Errorf("Explore of %d worlds passes", n)
+		}
+	}
+}
+
+// TestFewWorldsAreChecked runs fewer worlds than every hundredth of, of a program that
+// rolls dice of its own.
+func TestFewWorldsAreChecked(t *testing.T) {
+	for _, c := range []struct {
+		worlds int
+		seeds  string
+	}{{1, ""}, {50, ""}, {99, ""}, {1000, "101:99"}, {1000, "7"}, {50, "12345:"}, {1000, "3:1"}} {
+		t.Setenv(sim.EnvSeed, "")
+		t.Setenv(sim.EnvSeeds, c.seeds)
+		f := new(fakeT)
+		f.catch(func() {
+			sim.Explore(f, c.worlds, sim.Config{}, func(w *sim.World) error {
+				w.Go(w.Host("h"), func(h *sim.Host) error { return h.Poll(poller.Time(rand.Int64N(1e9))) })
+				return w.Run()
+			})
+		})
+		if !strings.Contains(f.failure, "is not the same twice") {
+			t.Errorf("%d worlds, PIKE_SEEDS=%q: %q", c.worlds, c.seeds, f.failure)
+		}
+	}
+}
+
+// TestShrinkKeepsTheFailure has smaller worlds fail, too, but otherwise.
+func TestShrinkKeepsTheFailure(t *testing.T) {
+	broken := errors.New("broken")
+	type fails func(n int) error
+	for what, c := range map[string]struct {
+		fail  fails
+		value int // that is left of 40
+	}{
+		"another text": {func(n int) error { return pick(n >= 5, "lost write %d", "too few operations to judge: %d", n) }, 5},
+		"other numbers": {func(n int) error {
+			return fmt.Errorf("at %v: lost write %d of 10.0.0.%d:%d", time.Duration(n)*time.Second, n, n, n)
+		}, 1},
+		"other quotes":    {func(n int) error { return fmt.Errorf("the echo is %q", strings.Repeat("x", n)) }, 1},
+		"other panic":     {func(n int) error { panic(pick(n >= 9, "lost %d", "found %d", n)) }, 9},
+		"no panic":        {func(n int) error { return orPanic(n < 7, errors.New("lost")) }, 7},
+		"the same error":  {func(n int) error { return fmt.Errorf("after %s%w", strings.Repeat("again ", n), broken) }, 40},
+		"a sentinel":      {func(n int) error { return wrapped(n < 20, broken) }, 1},
+		"a longer text":   {func(n int) error { return pick(n >= 5, "lost", "lost, but", n) }, 5},
+		"a longer number": {func(n int) error { return fmt.Errorf("state %x", int64(1)<<48+int64(n)<<20) }, 1},
+	} {
+		f := func(w *sim.World) error { return c.fail(w.Param("n")) }
+		cfg := sim.Config{Params: []sim.Param{{Name: "n", Value: 40, Min: 1}}}
+		r := sim.Search(1, 1, cfg, f)
+		small := r.Failure.Shrink(f)
+		if got := small.Config.Params[0].Value; got != c.value {
+			t.Errorf("%s: the smallest world has n=%d, want %d: %v", what, got, c.value, small.Err)
+		}
+		t.Setenv(sim.EnvSeeds, "")
+		report := new(fakeT)
+		report.catch(func() { sim.Explore(report, 1, cfg, f) })
+		if c.value < 40 && !(strings.Contains(report.failure, "PIKE_SEED='1' ") && strings.Contains(report.failure, "PIKE_SEED='1 n=")) {
+			t.Errorf("%s: the report does not have the world as it was found:\n%s", what, report.failure)
+		}
+	}
+}
+
+// pick is one of two errors.
+func pick(first bool, one, other string, n int) error {
+	if !first {
+		one = other
+	}
+	if strings.Contains(one, "%") {
+		return fmt.Errorf(one, n)
+	}
+	return errors.New(one)
+}
+
+func orPanic(panics bool, err error) error {
+	if panics {
+		panic(err)
+	}
+	return err
+}
+
+func wrapped(is bool, err error) error {
+	if is {
+		return fmt.Errorf("in a small world: %w", err)
+	}
+	return err
 }
 
 // fallOver is a program whose name is to be seen when it panics.

@@ -57,6 +57,7 @@ type Host struct {
 
 	program func(*Host) error // nil: none, the host is polled from outside
 	daemon  bool
+	begun   bool                    // the program was: a World that ends before has not run it
 	life    int64                   // programs begun so far
 	resumed func() (struct{}, bool) // goes on with the program; nil: it has not begun, or runs now
 	yield   func(struct{}) bool     // gives the turn back to the root
@@ -69,6 +70,7 @@ var (
 	_ poller.Poller   = (*Host)(nil)
 	_ poller.Resolver = (*Host)(nil)
 	_ poller.Executor = (*Host)(nil)
+	_ poller.Gate     = (*Host)(nil)
 	_ poller.Signaler = (*Host)(nil)
 	_ poller.Meter    = (*Host)(nil)
 	_ poller.Sleeper  = (*Host)(nil)
@@ -183,6 +185,7 @@ func (h *Host) Poll(deadline poller.Time) error {
 // wait lets time pass until there is something to tell, or the deadline.
 func (h *Host) wait(deadline poller.Time) {
 	w := h.w
+	w.settleAfter(h)
 	soon := w.now + turnCost
 	busy := len(h.ready)+len(h.closing)+len(h.signals) > 0 || h.woken.Load() || deadline <= soon
 	if busy && w.queue.first() > soon && !w.inbox.full.Load() && w.step(soon) {
@@ -210,6 +213,10 @@ func (h *Host) wait(deadline poller.Time) {
 	}
 	h.waiting, h.roused = false, false
 	h.turns++
+	if h.paused != 0 && w.now >= h.paused {
+		h.paused = 0
+		h.note(vResumed, 0, nil, 0, eOK)
+	}
 }
 
 // alarm has the deadline happen. An alarm that is set already and rings before

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"time"
 
 	"example.com/pike/poller"
@@ -31,6 +32,7 @@ const defaultMTU = 1500
 type link struct {
 	Link
 	w        *World
+	from, to *machine
 	back     *link
 	free     poller.Time // when what was sent before is on the wire
 	packet   poller.Time // when the last datagram arrives that was in order
@@ -89,7 +91,7 @@ func (m *machine) newLink(to *machine, of Link) *link {
 	if of.MTU == 0 {
 		of.MTU = defaultMTU
 	}
-	l := &link{Link: of, w: m.w}
+	l := &link{Link: of, w: m.w, from: m, to: to}
 	m.links[to.id] = l
 	return l
 }
@@ -105,54 +107,45 @@ func (l *link) mayPart(h *Host, to *machine, port uint16) {
 // now on.
 func (w *World) Link(a, b *Host, l Link) {
 	w.LinkOneWay(a, b, l)
-	w.LinkOneWay(b, a, l)
+	if a.m != b.m {
+		w.LinkOneWay(b, a, l)
+	}
 }
 
 // LinkOneWay sets the direction from a to b alone.
 func (w *World) LinkOneWay(a, b *Host, l Link) {
+	w.owns(a, b)
 	if l.MTU == 0 {
 		l.MTU = defaultMTU
 	}
 	a.m.link(b.m).Link = l
+	text := fmt.Sprintf("%s: %v to %v", b.m.name, l.Latency, l.Latency+l.Jitter)
+	if l.Bandwidth > 0 {
+		text += fmt.Sprintf(", %d bytes a second", l.Bandwidth)
+	}
+	if l.Loss+l.Duplicate+l.Reorder > 0 {
+		text += fmt.Sprintf(", of a million datagrams %d lost, %d doubled, %d overtaken", l.Loss, l.Duplicate, l.Reorder)
+	}
+	to, n := label(text)
+	a.note(vLink, 0, to, n, eOK)
 }
 
-// Cut separates two hosts until Heal: nothing gets from one to the other, and
-// neither is told. What is on its way still arrives.
-func (w *World) Cut(a, b *Host) { w.cut(a.m, b.m, poller.Never) }
-
-// CutFor is Cut and, d later, Heal.
-func (w *World) CutFor(a, b *Host, d time.Duration) { w.cut(a.m, b.m, w.now.Add(d)) }
-
-// CutOneWay drops what a sends to b. Streams between them make no progress in
-// either direction, for want of acknowledgements.
-func (w *World) CutOneWay(a, b *Host) {
-	a.m.link(b.m).cutUntil = poller.Never
-	w.parted(a.m, b.m, poller.Never)
+// owns holds that hosts are of this world.
+func (w *World) owns(hosts ...*Host) {
+	for _, h := range hosts {
+		if h == nil || h.w != w {
+			panic("sim: a host that is not of this world")
+		}
+	}
 }
 
-// Heal ends what Cut, CutFor and CutOneWay did to two hosts.
-func (w *World) Heal(a, b *Host) {
-	l := a.m.link(b.m)
-	l.cutUntil, l.back.cutUntil = 0, 0
-	name, n := label(b.m.name)
-	a.note(vHeal, 0, name, n, eOK)
-}
-
-func (w *World) cut(a, b *machine, until poller.Time) {
-	l := a.link(b)
-	l.cutUntil = max(l.cutUntil, until)
-	l.back.cutUntil = max(l.back.cutUntil, until)
-	w.parted(a, b, until)
-}
-
-// parted records a cut, and starts the keep-alive probes of the connections
-// that it concerns. Those of other connections would be answered without anybody
-// noticing, so they are never sent: a world that is at rest has no events.
-func (w *World) parted(a, b *machine, until poller.Time) {
-	name, n := label(b.name)
-	a.first.note(vCut, 0, name, n, eOK)
-	a.probe(b, until)
-	b.probe(a, until)
+// apart holds that they are of two machines, besides: no cut parts a machine from
+// itself.
+func (w *World) apart(a, b *Host) {
+	w.owns(a, b)
+	if a.m == b.m {
+		panic(fmt.Sprintf("sim: %s and %s are the same machine", a.name, b.name))
+	}
 }
 
 func (m *machine) probe(peer *machine, until poller.Time) {

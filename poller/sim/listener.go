@@ -35,14 +35,17 @@ func (h *Host) Listen(addr poller.Addr, o *poller.Options, a poller.Acceptor) (p
 		e = h.room()
 	}
 	if e != eOK {
+		h.noteAt(vListen, 0, &addr, 0, e)
 		return nil, e.of("socket")
 	}
 	if o.V6Only && f == inet {
+		h.noteAt(vListen, 0, &addr, 0, eINVAL)
 		return nil, eINVAL.of("setsockopt")
 	}
 	l := &listener{a: a}
 	l.kind = listenerSocket
 	if e := h.bindListener(l, addr, f, o); e != eOK {
+		h.noteAt(vListen, 0, &addr, 0, e)
 		return nil, e.of("bind")
 	}
 	l.family = f
@@ -50,7 +53,7 @@ func (h *Host) Listen(addr poller.Addr, o *poller.Options, a poller.Acceptor) (p
 	l.opt.reuse = !o.NoReuseAddr
 	h.open(l)
 	l.setBacklog(o.Backlog)
-	h.note(vListen, l.id, &l.local, int64(l.local.Port()), eOK)
+	h.noteAt(vListen, l.id, &l.local, mix(l.opt.hash(), uint64(l.backlog)), eOK)
 	return l, nil
 }
 
@@ -124,7 +127,10 @@ func (m *machine) bindPath(path string, l *listener) errno {
 }
 
 // Unlink removes the file of a unix-domain socket, as os.Remove would.
-func (h *Host) Unlink(path string) { delete(h.m.paths, path) }
+func (h *Host) Unlink(path string) {
+	delete(h.m.paths, path)
+	h.noteAt(vUnlink, 0, &poller.Addr{Path: path}, 0, eOK)
+}
 
 // listenerFor finds who gets a connection to a, if anybody does.
 func (m *machine) listenerFor(a poller.Addr) *listener {

@@ -16,6 +16,8 @@ type machine struct {
 	first *Host
 	hosts []*Host // its processes
 
+	offUntil poller.Time // when the power comes back; Never: by nothing that is known yet
+
 	addrs []netip.Addr // besides the loopback ones
 	links []*link      // by the id of the other machine
 	ports map[portKey]*port
@@ -84,6 +86,9 @@ func (m *machine) port(k portKey) *port {
 	}
 	return p
 }
+
+// called reports whether m has the name, as World.Host takes it.
+func (m *machine) called(name string) bool { return m.name == name || folded(m.name) == folded(name) }
 
 // leave forgets a port that is not used any more.
 func (m *machine) leave(k portKey) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/pike/poller"
 	"example.com/pike/poller/sim"
@@ -41,6 +42,19 @@ func TestMisusePanics(t *testing.T) {
 	late.turn(1e6)
 
 	panics(t, "both a and again have 10.0.0.1", func() { n.Host("again", "10.0.0.1") })
+	panics(t, "no host can be called", func() { n.Host("") })
+	panics(t, "no host can be called", func() { n.Host("localhost") })
+	panics(t, "the host a is there already, with the addresses [10.0.0.1 fd00::1]", func() { n.Host("a", "192.0.2.1") })
+	panics(t, "a and a/2 are the same machine", func() { n.Cut(a, a.Process("a/2")) })
+	panics(t, "a and a are the same machine", func() { n.CutFor(a, a, 1) })
+	panics(t, "a and a are the same machine", func() { n.CutOneWay(a, a) })
+	panics(t, "a and a are the same machine", func() { n.Heal(a, a) })
+	panics(t, "not of this world", func() { n.Cut(a, n.Lookup("nobody")) })
+	panics(t, "not of this world", func() { n.Link(sim.New(1, sim.Config{}).Host("a"), b, sim.Link{}) })
+	panics(t, "not of this world", func() { n.Go(sim.New(1, sim.Config{}).Host("a"), idle) })
+	panics(t, "no program", func() { n.Go(a, nil) })
+	panics(t, "without a function", func() { n.At(0, nil) })
+	panics(t, "negative number", func() { sim.New(1, sim.Config{Rules: []sim.Rule{{Fault: sim.Crash, For: -1}}}) })
 	panics(t, "has no", func() { n.Param("clients") })
 	panics(t, "Rule has no fault", func() { sim.New(1, sim.Config{Rules: []sim.Rule{{Fault: 99}}}) })
 	n.At(0, func() { panics(t, "Poll inside", func() { b.Poll(0) }) })
@@ -60,6 +74,69 @@ func TestMisusePanics(t *testing.T) {
 	})
 	if err == nil || !strings.Contains(err.Error(), "goes on polling") {
 		t.Errorf("a program that does not end: %v", err)
+	}
+}
+
+// TestHostIsFoundByItsName has a name stand for one host, however often it is asked for.
+func TestHostIsFoundByItsName(t *testing.T) {
+	w := sim.New(1, sim.Config{})
+	if w.Lookup("srv") != nil {
+		t.Error("there is a host before there is one")
+	}
+	srv, db := w.Host("srv"), w.Host("db", "192.0.2.1", "2001:db8::1")
+	worker := srv.Process("worker")
+	for _, c := range []struct{ got, want *sim.Host }{
+		{w.Host("srv"), srv}, {w.Host("SRV."), srv}, {w.Lookup("srv"), srv}, {w.Lookup("Srv"), srv},
+		{w.Host("db"), db}, {w.Host("db", "192.0.2.1", "2001:db8::1"), db}, {w.Host("srv", "10.0.0.1", "fd00::1"), srv},
+		{w.Lookup("worker"), nil},
+	} {
+		if c.got != c.want {
+			t.Errorf("%v, want %v", c.got, c.want)
+		}
+	}
+	if worker == srv || srv.Process("worker") == worker {
+		t.Error("a process was not added")
+	}
+}
+
+// TestWhatCouldNotHaveHappened fails worlds in which something that was asked for could
+// not strike or run, instead of passing them.
+func TestWhatCouldNotHaveHappened(t *testing.T) {
+	second := func(h *sim.Host) error { return h.Poll(h.Now().Add(time.Second)) }
+	for text, c := range map[string]struct {
+		rules []sim.Rule
+		run   func(w *sim.World) error
+	}{
+		`no host "sv", which Config.Rules[1] names: sim.Rule{Fault: sim.Reset, To: "sv"}`: {
+			[]sim.Rule{{Fault: sim.Drop, To: "SRV"}, {Fault: sim.Reset, To: "sv"}},
+			func(w *sim.World) error { w.Go(w.Host("srv"), second); return w.Run() },
+		},
+		`no host "cl"`: {
+			[]sim.Rule{{Fault: sim.Partition, From: "cl", At: time.Minute}},
+			func(w *sim.World) error { w.Go(w.Host("srv"), second); return w.Run() },
+		},
+		"every program is a Daemon": {nil, func(w *sim.World) error { w.Daemon(w.Host("srv"), second); return w.Run() }},
+		"Run was not called": {nil, func(w *sim.World) error {
+			w.Go(w.Host("srv"), second)
+			err := w.Run()
+			w.Daemon(w.Host("late"), second)
+			return err
+		}},
+	} {
+		_, err := sim.Once(1, sim.Config{Rules: c.rules}, c.run)
+		if err == nil || !strings.Contains(err.Error(), text) {
+			t.Errorf("want %q: %v", text, err)
+		}
+	}
+	// A rule that a search has taken out, and a host that comes later, are no mistakes.
+	rules := []sim.Rule{{Fault: sim.Drop, To: "late"}}
+	_, err := sim.Once(1, sim.Config{Rules: rules}, func(w *sim.World) error {
+		w.Go(w.Host("srv"), second)
+		w.At(time.Millisecond, func() { w.Go(w.Host("late"), second) })
+		return w.Run()
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 

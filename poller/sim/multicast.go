@@ -77,7 +77,8 @@ func (s *packet) member(v verb, m poller.Membership, change func(poller.Membersh
 		}
 		e = change(m)
 	}
-	s.h.note(v, s.id, &group, int64(m.Interface), e)
+	source := poller.AddrOf(netip.AddrPortFrom(m.Source, 0))
+	s.h.noteAt(v, s.id, &group, mixAddr(uint64(m.Interface), &source), e)
 	return e.of("setsockopt")
 }
 

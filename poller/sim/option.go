@@ -77,6 +77,24 @@ func check(o *poller.Options) error {
 	return o.Check()
 }
 
+// hash covers what the owner of a new socket has asked for.
+func (t *options) hash() uint64 {
+	flags := uint64(0)
+	for i, on := range [...]bool{
+		t.noDelay, t.keepAlive, t.broadcast, t.v6Only, t.reuse, t.reusePort,
+		t.recvError, t.recvInfo, t.recvClass, t.segments,
+	} {
+		if on {
+			flags |= 1 << i
+		}
+	}
+	h := mix(fnvOffset, flags)
+	for _, v := range [...]int32{t.idle, t.interval, t.count, t.userTimeout, t.recvBuffer, t.sendBuffer} {
+		h = mix(h, uint64(uint32(v)))
+	}
+	return h
+}
+
 // bufferSize is what Linux makes of a size: twice that, for its bookkeeping,
 // within bounds (socket(7), SO_RCVBUF).
 func bufferSize(n int, least int32) int32 { return max(2*int32(min(n, bufferMost)), least) }

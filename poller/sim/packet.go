@@ -45,31 +45,42 @@ func (h *Host) Bind(addr poller.Addr, o *poller.Options, handler poller.PacketHa
 		return nil, err
 	}
 	addr = plain(addr)
+	s, call, e := h.packet(addr, o, handler)
+	if e == eOK {
+		call, e = "bind", h.bindPacket(s, addr)
+	}
+	if e != eOK {
+		h.noteAt(vBind, 0, &addr, 0, e)
+		return nil, e.of(call)
+	}
+	h.open(s)
+	h.noteAt(vBind, s.id, &s.local, s.opt.hash(), eOK)
+	return s, nil
+}
+
+// packet makes a socket that has no address yet. An error comes with the call that
+// fails.
+func (h *Host) packet(addr poller.Addr, o *poller.Options, handler poller.PacketHandler) (s *packet, call string, e errno) {
 	f, e := familyOf(addr)
 	if e == eOK {
 		e = h.room()
 	}
 	switch {
 	case f == unixDomain:
-		return nil, eAFNOSUPPORT.of("bind")
+		return nil, "bind", eAFNOSUPPORT
 	case e != eOK:
-		return nil, e.of("socket")
+		return nil, "socket", e
 	case o.V6Only && f == inet:
-		return nil, eINVAL.of("setsockopt")
+		return nil, "setsockopt", eINVAL
 	}
-	s := &packet{handler: handler}
+	s = &packet{handler: handler}
 	s.kind, s.family = packetSocket, f
 	s.opt.from(o, &h.w.cfg)
 	s.opt.reuse = o.ReuseAddr
 	if o.RecvBuffer <= 0 {
 		s.opt.recvBuffer = packetBuffer
 	}
-	if e := h.bindPacket(s, addr); e != eOK {
-		return nil, e.of("bind")
-	}
-	h.open(s)
-	h.note(vBind, s.id, &s.local, int64(s.local.Port()), eOK)
-	return s, nil
+	return s, "", eOK
 }
 
 func (h *Host) bindPacket(s *packet, addr poller.Addr) errno {
@@ -133,7 +144,7 @@ func (s *packet) Connect(peer poller.Addr) error {
 		return net.ErrClosed
 	}
 	peer = plain(peer)
-	s.h.note(vConnect, s.id, &peer, int64(peer.Port()), eOK)
+	s.h.noteAt(vConnect, s.id, &peer, 0, eOK)
 	if !peer.IsValid() {
 		s.peer, s.local = netip.AddrPort{}, s.bound
 		return nil
@@ -224,7 +235,6 @@ func (s *packet) handOver(n int) {
 		if len(ms) == 0 || !s.extend(&ms[len(ms)-1], &m) {
 			ms = append(ms, m)
 		}
-		w.trace.hash = mixBytes(w.trace.hash, d.data)
 	}
 	w.messages = ms
 	var lent [batchMost][]byte // the handler may put other slices into its messages
@@ -255,6 +265,7 @@ func (s *packet) Send(ms []poller.Message) bool {
 	}
 	h := s.h
 	h.note(vSendPackets, s.id, &s.local, int64(len(ms)), eOK)
+	check := h.w.hashMessages(ms)
 	s.held, s.sent = ms, 0
 	if s.strikes(LateSent) {
 		s.late = true
@@ -263,7 +274,7 @@ func (s *packet) Send(ms []poller.Message) bool {
 		s.held = nil
 		return true
 	}
-	s.busy, s.heldSum = true, sumMessages(ms)
+	s.busy, s.heldSum = true, check
 	s.wake()
 	return false
 }
@@ -314,15 +325,35 @@ func (s *packet) returned() {
 	s.busy, s.held, s.sent, s.failed = false, nil, 0, eOK
 }
 
+// sumMessages is sum for messages.
 func sumMessages(ms []poller.Message) uint64 {
 	h := uint64(fnvOffset)
 	for i := range ms {
-		m := &ms[i]
-		a, local := poller.AddrOf(m.Peer), poller.AddrOf(netip.AddrPortFrom(m.Local, 0))
-		h = mixBytes(mixAddr(mix(h, uint64(len(m.Data))), &a), m.Data)
-		h = mix(mix(mix(mixAddr(h, &local), uint64(m.Segment)), uint64(m.Interface)), uint64(m.TrafficClass))
+		h = mixBytes(mixHeader(h, &ms[i]), ms[i].Data)
 	}
 	return h
+}
+
+// mixHeader covers all of a message but its bytes.
+func mixHeader(h uint64, m *poller.Message) uint64 {
+	a, local := poller.AddrOf(m.Peer), poller.AddrOf(netip.AddrPortFrom(m.Local, 0))
+	h = mixAddr(mixAddr(mix(h, uint64(len(m.Data))), &a), &local)
+	return mix(mix(mix(h, uint64(m.Segment)), uint64(m.Interface)), uint64(m.TrafficClass))
+}
+
+// hashMessages is hashSent for messages, whose destinations and sizes the hash
+// covers in any case. It returns their checksum.
+func (w *World) hashMessages(ms []poller.Message) uint64 {
+	check := sumMessages(ms)
+	x := check
+	if w.cfg.OpaqueData {
+		x = fnvOffset
+		for i := range ms {
+			x = mixHeader(x, &ms[i])
+		}
+	}
+	w.trace.hash = mix(w.trace.hash, x)
+	return check
 }
 
 func (s *packet) happen(k kind, arg int64) {

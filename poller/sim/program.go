@@ -17,20 +17,25 @@ import (
 // A host has one program at a time; when it has returned, or the host has crashed,
 // Go may start another.
 func (w *World) Go(h *Host, program func(h *Host) error) {
+	w.owns(h)
 	h.start(program, false)
 }
 
 // Daemon is Go for a program that World.Run does not wait for. When the others
 // have returned its Poll returns ErrOver.
 func (w *World) Daemon(h *Host, program func(h *Host) error) {
+	w.owns(h)
 	h.start(program, true)
 }
 
 func (h *Host) start(program func(*Host) error, daemon bool) {
-	if h.program != nil {
+	switch {
+	case program == nil:
+		panic("sim: no program for " + h.name)
+	case h.program != nil:
 		panic("sim: " + h.name + " runs a program already")
 	}
-	h.program, h.daemon = program, daemon
+	h.program, h.daemon, h.begun = program, daemon, false
 	if !daemon {
 		h.w.running++
 	}
@@ -47,7 +52,9 @@ func (h *Host) begin(life int64) bool {
 	if life != h.life || h.program == nil || h.resumed != nil {
 		return false
 	}
-	h.m.powerOn()
+	h.m.powerOn() // which World.Go does, too
+	h.begun = true
+	h.paused = 0 // what had been was the pause of another process
 	h.closed, h.gone, h.futile, h.result = false, nil, 0, nil
 	h.woken.Store(false)
 	h.workers = nil
@@ -116,7 +123,8 @@ func (h *Host) returned() {
 // that is running now waits.
 func (h *Host) Kill() { h.w.queue.push(h.w.now, evHalt, h, 0) }
 
-// Crash takes the power from the machine. Peers learn nothing until they send
+// Crash takes the power from the machine. If it has none already, the cut that lasts
+// longer decides when it is back. Peers learn nothing until they send
 // something and the machine is on again (Restart, Boot, World.Go), or get no answer for too
 // long. It takes effect when the code that is running now waits.
 func (h *Host) Crash() { h.loses(0) }
@@ -132,23 +140,50 @@ func (h *Host) Boot() {
 // loses is Crash, and the power comes back after span if that is not 0.
 func (h *Host) loses(span poller.Time) { h.w.queue.push(h.w.now, evPowerOff, h, int64(span)) }
 
+// powerOff takes the power away for a span, 0 for as long as Restart says. If there is
+// none already, the longer cut decides.
 func (m *machine) powerOff(span poller.Time) {
-	if m.off {
+	if span == 0 {
+		span = m.restart()
+	}
+	until := poller.Never
+	if span > 0 {
+		until = m.w.now + span
+	}
+	if !m.off {
+		m.off, m.offUntil = true, 0
+		m.first.note(vOff, 0, nil, 0, eOK)
+		for _, h := range m.hosts {
+			h.halt(true)
+			h.life++ // a process that was killed before does not begin again without power
+		}
+		clear(m.ports)
+		clear(m.paths)
+	}
+	if until <= m.offUntil {
 		return
 	}
-	m.off = true
-	m.first.note(vOff, 0, nil, 0, eOK)
+	if m.offUntil = until; until != poller.Never {
+		m.w.queue.push(until, evCall, call(func() { m.backAt(until) }), 0)
+	}
+}
+
+// backAt is the end of a cut of the power, if no other has taken its place.
+func (m *machine) backAt(until poller.Time) {
+	if m.off && m.offUntil == until {
+		m.powerOn()
+	}
+}
+
+// restart is how long the machine takes to start again after a crash: as long as the
+// first of its processes that does.
+func (m *machine) restart() poller.Time {
 	for _, h := range m.hosts {
-		if span == 0 {
-			span = poller.Time(h.Restart)
+		if h.Restart > 0 {
+			return poller.Time(h.Restart)
 		}
-		h.halt(true)
 	}
-	clear(m.ports)
-	clear(m.paths)
-	if span > 0 {
-		m.w.queue.push(m.w.now+span, evCall, call(m.powerOn), 0)
-	}
+	return 0
 }
 
 func (m *machine) powerOn() {

@@ -96,10 +96,10 @@ func TestGolden(t *testing.T) {
 		faults sim.Faults
 		hash   uint64
 	}{
-		{1, sim.None(), 0xa1da8d741d5d0f23},
-		{2, sim.Light(), 0x71c86b3818518564},
-		{3, sim.Heavy(), 0x7853f638982fc2cc},
-		{4, sim.Heavy(), 0x22a9565035347f92},
+		{1, sim.None(), 0x617b83735caca59d},
+		{2, sim.Light(), 0xa7171feb017a5ca7},
+		{3, sim.Heavy(), 0x69a3578eef58f1b7},
+		{4, sim.Heavy(), 0xe0601891a97807e1},
 	} {
 		w, err := sim.Once(c.seed, sim.Config{Faults: c.faults}, chatter)
 		if err != nil || w.Hash() != c.hash {

@@ -16,6 +16,11 @@ func (w *World) State() string {
 	var b strings.Builder
 	for _, h := range w.hosts {
 		fmt.Fprintf(&b, "  %s: %s\n", h.name, h.state())
+		for _, j := range w.jobs.loose {
+			if j.h == h {
+				fmt.Fprintf(&b, "    job %d waits: %s\n", j.n, j.waits)
+			}
+		}
 		for i, e := range h.sockets {
 			if i == socketsShown {
 				fmt.Fprintf(&b, "    and %d more sockets\n", len(h.sockets)-i)

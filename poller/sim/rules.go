@@ -23,7 +23,8 @@ type Rule struct {
 	Fault Fault
 
 	// From is the host that dials or sends, To the one that listens or receives,
-	// Port the port of To. Of a fault that concerns one host, that is To.
+	// Port the port of To. Of a fault that concerns one host, that is To. A world whose
+	// Run ends without a host that one of its rules names has failed.
 	From, To string
 	Port     uint16
 
@@ -82,7 +83,7 @@ func (r *rule) timed() bool {
 func (r *rule) perConnection() bool { return r.Fault == Reset || r.Fault == Stall }
 
 func (r *rule) matches(now poller.Time, from, to *machine, port uint16) bool {
-	if r.From != "" && r.From != from.name || r.To != "" && r.To != to.name || r.Port != 0 && r.Port != port {
+	if r.From != "" && !from.called(r.From) || r.To != "" && !to.called(r.To) || r.Port != 0 && r.Port != port {
 		return false
 	}
 	return r.perConnection() || now >= poller.Time(r.At)
@@ -108,6 +109,8 @@ func (w *World) arm(rules []Rule) {
 		case r.Fault == noFault:
 		case int(r.Fault) >= NumFaults:
 			panic("sim: a Rule has no fault")
+		case r.Nth < 0 || r.After < 0 || r.At < 0 || r.For < 0:
+			panic(fmt.Sprintf("sim: a Rule has a negative number: %v", r.Rule))
 		case r.timed():
 			w.At(r.At, func() { w.strikeAtTime(r) })
 		default:
@@ -116,10 +119,23 @@ func (w *World) arm(rules []Rule) {
 	}
 }
 
+// unmet is what is wrong with a rule that could not strike anybody.
+func (w *World) unmet() error {
+	for i := range w.rules {
+		r := &w.rules[i]
+		for _, name := range [...]string{r.From, r.To} {
+			if r.Fault != noFault && name != "" && w.Lookup(name) == nil {
+				return fmt.Errorf("sim: the world has no host %q, which Config.Rules[%d] names: %v", name, i, r.Rule)
+			}
+		}
+	}
+	return nil
+}
+
 // strikeAtTime carries out a timed rule.
 func (w *World) strikeAtTime(r *rule) {
 	for _, m := range w.machines {
-		if r.To != "" && m.name != r.To {
+		if r.To != "" && !m.called(r.To) {
 			continue
 		}
 		if r.Fault == Crash {
@@ -129,7 +145,7 @@ func (w *World) strikeAtTime(r *rule) {
 			continue
 		}
 		for _, o := range w.machines {
-			if o != m && (r.From == "" || o.name == r.From) {
+			if o != m && (r.From == "" || o.called(r.From)) {
 				w.hits[Partition]++
 				r.hits++
 				span := poller.Time(r.For)
@@ -158,8 +174,17 @@ func (h *Host) strikes(f Fault, from, to *machine, port uint16, a *poller.Addr) 
 
 // struck counts and records that f has struck.
 func (h *Host) struck(f Fault, a *poller.Addr) {
-	h.w.hits[f]++
-	h.note(vFault, 0, a, int64(f), eOK)
+	w := h.w
+	w.hits[f]++
+	if spans[f].hi == 0 || w.trace.out == nil {
+		h.note(vFault, 0, a, int64(f), eOK)
+		return
+	}
+	h.record(vFault, 0, int64(f), eOK) // told by span
+	w.blow = blow{h: h}
+	if a != nil {
+		w.blow.addr = *a
+	}
 }
 
 func (w *World) decide(f Fault, from, to *machine, port uint16) (strikes bool) {
@@ -200,10 +225,14 @@ const (
 
 // span is how long the fault that has just struck lasts.
 func (w *World) span(f Fault) poller.Time {
+	var span poller.Time
 	if w.by != nil && w.by.Fault == f && w.by.For > 0 {
-		return poller.Time(w.by.For)
+		span = poller.Time(w.by.For)
+	} else {
+		span = w.dice.between(die(f), spans[f].lo, spans[f].hi)
 	}
-	return w.dice.between(die(f), spans[f].lo, spans[f].hi)
+	w.tellBlow(f, span)
+	return span
 }
 
 // fate ties the rules for connections to one that is being made.

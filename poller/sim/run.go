@@ -51,26 +51,68 @@ func (w *World) Run() error {
 	if w.rooted {
 		panic("sim: Run inside the world")
 	}
+	if err := w.runnable(); err != nil {
+		w.fail(err)
+	}
 	w.rooted = true
 	defer w.over()
 	for w.running > 0 && w.err == nil {
 		if h := w.next(); h != nil {
 			h.resume()
+			w.settle()
 		}
 	}
+	w.rethrow()
 	w.rooted = false
+	if w.err == nil {
+		w.fail(w.unmet())
+	}
 	return w.err
+}
+
+// errNoProgram is a test that would pass whatever its programs do.
+var errNoProgram = errors.New("sim: World.Run has nothing to wait for: every program is a Daemon")
+
+// runnable says why Run would run nothing.
+func (w *World) runnable() error {
+	if w.running > 0 {
+		return nil
+	}
+	for _, h := range w.hosts {
+		if h.program != nil {
+			return errNoProgram
+		}
+	}
+	return nil
+}
+
+// idle reports whether some program that was given to Go or Daemon has not begun.
+func (w *World) idle() bool {
+	for _, h := range w.hosts {
+		if h.program != nil && !h.begun {
+			return true
+		}
+	}
+	return false
 }
 
 // over makes every program that is left return.
 func (w *World) over() {
 	w.rooted = true
-	for _, h := range w.hosts {
-		if h.program != nil {
+	defer func() { w.rooted = false }()
+	defer w.jobs.release()
+	w.end(0)
+}
+
+// end is over for the hosts from i on, and for all of them where one panics.
+func (w *World) end(i int) {
+	for ; i < len(w.hosts); i++ {
+		if h := w.hosts[i]; h.program != nil {
+			defer w.end(i + 1)
 			h.over()
+			return
 		}
 	}
-	w.rooted = false
 }
 
 // await is Poll's waiting, until it is the turn of h, whose program is no
@@ -85,8 +127,10 @@ func (w *World) await(h *Host) {
 		case nil:
 		default:
 			g.resume()
+			w.settle()
 		}
 	}
+	w.rethrow()
 }
 
 // next is the root's: it runs the world until it is some host's turn, or until
@@ -100,7 +144,7 @@ func (w *World) next() *Host {
 		if h := w.advance(true); h != nil {
 			return h
 		}
-		if w.err == nil && w.queue.first() == poller.Never && !w.inbox.full.Load() {
+		if w.err == nil && w.atRest() && !w.linger() {
 			w.stuck(ErrDeadlock)
 		}
 	}
@@ -115,8 +159,7 @@ func (w *World) advance(root bool) *Host {
 		if w.inbox.full.Load() {
 			w.receive()
 		}
-		at := q.first()
-		if at == poller.Never || !root && q.peek().ofRoot() || !w.step(at) {
+		if w.atRest() || !root && q.peek().ofRoot() || !w.step(q.first()) {
 			return nil
 		}
 		_, e := q.pop()
@@ -125,6 +168,12 @@ func (w *World) advance(root bool) *Host {
 			if h := e.who.(*Host); h.due(e.kind, e.arg) {
 				return h
 			}
+		case evHalt, evPowerOff, evCall: // code of programs and tests
+			e.who.happen(e.kind, e.arg)
+			w.settle()
+		case evHeal:
+			w.still--
+			fallthrough
 		default:
 			e.who.happen(e.kind, e.arg)
 		}

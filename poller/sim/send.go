@@ -18,7 +18,9 @@ func (s *stream) Send(bufs [][]byte) bool {
 	if total == 0 {
 		return true
 	}
-	s.bufs, s.off = bufs, 0
+	check := sum(bufs)
+	s.h.w.hashSent(check)
+	s.bufs, s.off, s.left = bufs, 0, total
 	if !s.dialing && !s.dead && !s.shut {
 		if s.strikes(LateSent) {
 			s.late = true
@@ -29,7 +31,7 @@ func (s *stream) Send(bufs [][]byte) bool {
 		}
 	}
 	s.busy = true
-	s.held, s.heldSum = s.bufs, sum(s.bufs)
+	s.held, s.heldSum = bufs, check
 	s.out().await()
 	s.wake()
 	return false
@@ -54,19 +56,16 @@ func (s *stream) TrySend(p []byte) int {
 	}
 	n := s.short(min(len(p), s.room()))
 	s.h.note(vTrySend, s.id, &s.peer, int64(n), eOK)
+	if w := s.h.w; !w.cfg.OpaqueData {
+		w.trace.hash = mixBytes(w.trace.hash, p[:n])
+	}
 	s.out().write(p[:n])
 	s.out().transmit()
 	return n
 }
 
 // Unsent is what the system has not taken of the Send in flight.
-func (s *stream) Unsent() int {
-	n := -s.off
-	for _, b := range s.bufs {
-		n += len(b)
-	}
-	return max(n, 0)
-}
+func (s *stream) Unsent() int { return s.left }
 
 // room is how much the system takes.
 func (s *stream) room() int { return max(0, s.sendCap-s.out().unacked()) }
@@ -87,6 +86,7 @@ func (s *stream) take() (all bool) {
 		n := min(left, len(b))
 		s.out().write(b[:n])
 		left -= n
+		s.left -= n
 		if s.off += n; s.off == len(s.bufs[0]) {
 			s.bufs, s.off = s.bufs[1:], 0
 		}
@@ -133,5 +133,5 @@ func (s *stream) returned() {
 	if sum(s.held) != s.heldSum {
 		s.h.w.fail(fmt.Errorf("sim: %s: the buffers of a Send to %v were changed before Sent", s.h.name, s.peer))
 	}
-	s.held, s.bufs, s.off = nil, nil, 0
+	s.held, s.bufs, s.off, s.left = nil, nil, 0, 0
 }

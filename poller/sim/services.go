@@ -11,14 +11,6 @@ import (
 	"example.com/pike/poller"
 )
 
-// A job is a function given to the Executor.
-type job struct {
-	h    *Host
-	life int64
-	run  func()
-	n    int64
-}
-
 // How long jobs take.
 const (
 	jobLeast = 10 * microsecond
@@ -26,15 +18,21 @@ const (
 )
 
 // Submit has job run at a time of the seed's, no more than Config.Workers of a
-// process at once. It takes that time first and then runs in an instant, not on
-// the coroutine of the program, whose loop gets the result by Post.
+// process at once. It takes that time first and then runs in an instant, on a goroutine
+// of its own, for which the world stands still. One that waits for something that the
+// world has yet to do, a callback or what another job does, is waited for no more until
+// that has been done; it then goes on, in an instant again, and keeps no worker meanwhile.
+// If nothing can happen any more the world has ended with [ErrDeadlock], and the report
+// says where the job waits. The goroutine of a job that waits when the world has ended
+// stays, as long as nobody releases it.
 func (h *Host) Submit(run func()) error {
-	h.w.inbox.put(func(b *inbox) { b.jobs = append(b.jobs, job{h: h, life: h.life, run: run}) })
+	h.w.enter()
+	h.w.inbox.put(func(b *inbox) { b.jobs = append(b.jobs, &job{h: h, life: h.life, run: run}) })
 	return nil
 }
 
 // work finds the worker that is free first.
-func (h *Host) work(j job) {
+func (h *Host) work(j *job) {
 	if h.gone != nil || h.closed {
 		return
 	}
@@ -57,15 +55,7 @@ func (h *Host) work(j job) {
 	h.jobs++
 	j.n = h.jobs
 	h.note(vSubmit, 0, nil, j.n, eOK)
-	w.queue.push(end, evCall, &j, 0)
-}
-
-func (j *job) happen(kind, int64) {
-	if j.life != j.h.life || j.h.gone != nil || j.h.closed {
-		return // the process that wanted it is no more
-	}
-	j.h.note(vJob, 0, nil, j.n, eOK)
-	j.run()
+	w.queue.push(end, evCall, j, 0)
 }
 
 // LookupNetIP answers with what World.Name and World.Host said, at once: it is
@@ -74,10 +64,14 @@ func (h *Host) LookupNetIP(ctx context.Context, network, name string) ([]netip.A
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if !h.w.enter() {
+		return nil, ErrOver
+	}
 	if ip, err := netip.ParseAddr(name); err == nil {
 		return []netip.Addr{ip}, nil
 	}
 	to, n := label(name)
+	h.w.trace.hash = mix(h.w.trace.hash, uint64(n))
 	if h.strikes(LookupFail, h.m, h.m, 0, to) {
 		return nil, &net.DNSError{Err: "server misbehaving", Name: name, IsTemporary: true}
 	}
@@ -87,7 +81,6 @@ func (h *Host) LookupNetIP(ctx context.Context, network, name string) ([]netip.A
 			found = append(found, ip)
 		}
 	}
-	h.w.trace.hash = mix(h.w.trace.hash, uint64(n))
 	h.note(vLookup, 0, to, int64(len(found)), eOK)
 	if len(found) == 0 {
 		return nil, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}

@@ -15,9 +15,11 @@ import (
 const triesMost = 400
 
 // Shrink looks for less that fails in the same way: without some of the faults
-// and rules, and with smaller Params. The seed stays.
+// and rules, and with smaller Params. The seed stays. The same way is the same error
+// (errors.Is), or the same text but for numbers and what is quoted; of panics the stack
+// does not count, of deadlocks and limits who waits for what.
 func (f *Failure) Shrink(run func(w *World) error) *Failure {
-	s := &shrinker{best: *f, run: run, tries: triesMost}
+	s := &shrinker{best: *f, found: f.Err, run: run, tries: triesMost}
 	for s.pass() {
 	}
 	return &s.best
@@ -25,6 +27,7 @@ func (f *Failure) Shrink(run func(w *World) error) *Failure {
 
 type shrinker struct {
 	best  Failure
+	found error // what it is to fail with
 	run   func(w *World) error
 	tries int
 }
@@ -66,7 +69,7 @@ func (s *shrinker) try(word string) bool {
 		return false
 	}
 	w, err := attempt(s.best.Seed, cfg, s.run)
-	if err == nil || !alike(err, s.best.Err) {
+	if err == nil || !alike(err, s.found) {
 		return false
 	}
 	name, _, isParam := strings.Cut(word, "=")
@@ -74,6 +77,9 @@ func (s *shrinker) try(word string) bool {
 		return isParam && strings.HasPrefix(old, name+"=")
 	})
 	s.best.less = append(s.best.less, word)
+	if s.best.whole == nil {
+		s.best.whole = s.best.Err
+	}
 	s.best.Config, s.best.Err, s.best.Hash = cfg, err, 0
 	if w != nil {
 		s.best.Hash = w.Hash()
@@ -93,16 +99,36 @@ func attempt(seed uint64, cfg Config, run func(w *World) error) (w *World, err e
 	return w, err
 }
 
-// alike reports whether two errors are of one kind: it is no use to find a
-// deadlock where a wrong answer was to be explained.
+// alike reports whether a is the failure that was found, b: it is no use to find a
+// deadlock where a wrong answer was to be explained, nor the complaint of a small world
+// where a large one had lost a write.
 func alike(a, b error) bool {
 	for _, kind := range []error{ErrDeadlock, ErrLimit, errExited} {
-		if errors.Is(a, kind) != errors.Is(b, kind) {
-			return false
+		if errors.Is(a, kind) || errors.Is(b, kind) {
+			return errors.Is(a, kind) && errors.Is(b, kind)
 		}
 	}
-	return strings.HasPrefix(a.Error(), "panic: ") == strings.HasPrefix(b.Error(), "panic: ")
+	if errors.Is(a, b) {
+		return true
+	}
+	return gist(a) == gist(b)
 }
+
+// gist is what an error says up to its numbers, addresses, times and what it quotes, all
+// of which get other in a smaller world. Of a panic it is what the program said, not the
+// stack.
+func gist(err error) string {
+	text := err.Error()
+	if strings.HasPrefix(text, panicPrefix) {
+		text, _, _ = strings.Cut(text, "\ngoroutine ")
+	}
+	return particulars.ReplaceAllString(text, "#")
+}
+
+// particulars are quoted text, then numbers, with what belongs to them: 0x1f,
+// 10.0.0.1:7000, 1m3.5s.
+var particulars = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|`[^`]*`|" +
+	`0x[0-9a-fA-F]+|[0-9a-f]{12,}|(?:[0-9]+(?:[.:][0-9]+)*(?:ns|us|µs|ms|s|m|h)?)+`)
 
 // noFaults takes all away at once.
 const noFaults = "-faults"
@@ -184,17 +210,22 @@ func fail(t T, f *Failure, run func(w *World) error) {
 	} else {
 		text += "the trace ends with\n" + end.String()
 	}
-	t.Fatalf("%sreplay: %s", text, f.command(t.Name()))
+	replay := f.command(t.Name(), f.Replay())
+	if f.whole != nil {
+		whole := strconv.FormatUint(f.Seed, 10)
+		replay += fmt.Sprintf("\nbefore it was made smaller: %v\nreplay: %s", f.whole, f.command(t.Name(), whole))
+	}
+	t.Fatalf("%sreplay: %s", text, replay)
 }
 
 // command is what replays the failure of a test.
-func (f *Failure) command(test string) string {
+func (f *Failure) command(test, world string) string {
 	parts := strings.Split(test, "/")
 	for i, p := range parts {
 		parts[i] = "^" + regexp.QuoteMeta(p) + "$"
 	}
 	return fmt.Sprintf("%s='%s' go test -count=1 -run '%s' %s",
-		EnvSeed, f.Replay(), strings.Join(parts, "/"), callerPackage())
+		EnvSeed, world, strings.Join(parts, "/"), callerPackage())
 }
 
 // callerPackage is the import path of the nearest caller that is not of this

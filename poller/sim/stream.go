@@ -44,6 +44,7 @@ type stream struct {
 	heldSum uint64
 	bufs    [][]byte // of held, from the first that is not wholly taken
 	off     int      // bytes of bufs[0] that are
+	left    int      // bytes of bufs that are not
 }
 
 func (s *stream) other() *stream { return &s.conn.ends[1-s.side] }
@@ -111,9 +112,10 @@ func (s *stream) Reset() {
 // Shutdown ends the sending side.
 func (s *stream) Shutdown() {
 	switch {
-	case s.closed || s.shut:
+	case s.closed || s.shut || s.shutting:
 	case s.busy || s.dialing:
 		s.shutting = true
+		s.h.note(vShutLater, s.id, &s.peer, 0, eOK)
 	default:
 		s.shut = true
 		s.h.note(vShutdown, s.id, &s.peer, 0, eOK)
@@ -201,8 +203,6 @@ func (s *stream) receive() {
 		}
 		p := h.w.lend(n)
 		in.read(p)
-		t := &h.w.trace
-		t.hash = mixBytes(t.hash, p)
 		h.note(vReceived, s.id, &s.peer, int64(n), eOK)
 		s.handler.Received(p, nil)
 		wipe(p)
@@ -314,7 +314,7 @@ func (s *stream) end() {
 
 func (s *stream) abandon(vanish bool) {
 	s.closed = true
-	s.busy, s.held, s.bufs = false, nil, nil
+	s.busy, s.held, s.bufs, s.left = false, nil, nil, 0
 	// The system answers a close that leaves bytes unread with a reset (RFC 1122,
 	// 4.2.2.13). The backends read them first when a handler calls Close; nobody
 	// does for a process that ends.

@@ -59,6 +59,14 @@ const (
 	vSignal
 	vJob
 	vOverflow
+
+	vShutLater
+	vUnlink
+	vLink
+	vCutOneWay
+	vHealOneWay
+	vResumed
+	vJobWaits
 )
 
 // tales are how the trace tells each verb: %a is an address, %n a number. A
@@ -105,6 +113,14 @@ var tales = [...]string{
 	vSignal:          "received signal %a",
 	vJob:             "finished job %n",
 	vOverflow:        "has no room for a datagram of %n bytes on %a",
+
+	vShutLater:  "will end its side to %a after what it sends",
+	vUnlink:     "removes %a",
+	vLink:       "has another link to %a",
+	vCutOneWay:  "sends to %a in vain",
+	vHealOneWay: "gets through to %a again",
+	vResumed:    "goes on after a pause",
+	vJobWaits:   "lets job %n wait",
 }
 
 // trace is the hash of everything that has happened, and where to tell it.
@@ -137,10 +153,22 @@ func mixBytes(h uint64, p []byte) uint64 {
 	return h
 }
 
+// hashSent has the hash cover what a Send was given, by its checksum: that it was
+// sent has happened, whether anybody receives it or not. What is received needs no
+// more than its length, since it is what was sent.
+func (w *World) hashSent(check uint64) {
+	if !w.cfg.OpaqueData {
+		w.trace.hash = mix(w.trace.hash, check)
+	}
+}
+
 // mixAddr covers all of an address but its zone.
 func mixAddr(h uint64, a *poller.Addr) uint64 {
-	if a.Path != "" {
+	switch {
+	case a.Path != "":
 		return mixBytes(h, []byte(a.Path))
+	case !a.IsValid():
+		return mix(h, 0)
 	}
 	ip := a.Addr().As16()
 	return mix(mixBytes(h, ip[:]), uint64(a.Port()))
@@ -149,14 +177,45 @@ func mixAddr(h uint64, a *poller.Addr) uint64 {
 // note records what h does or what happens to it. The address a may be nil; it is
 // told but not hashed, as id stands for it.
 func (h *Host) note(v verb, id uint32, a *poller.Addr, n int64, e errno) {
+	h.record(v, id, n, e)
+	if t := &h.w.trace; t.out != nil {
+		t.tell(h.w.now, h.name, v, a, n, e)
+	}
+}
+
+// record is note, but does not tell.
+func (h *Host) record(v verb, id uint32, n int64, e errno) {
 	t := &h.w.trace
 	x := mix(t.hash, uint64(h.w.now))
 	x = mix(x, uint64(v)|uint64(e)<<8|uint64(h.id)<<16|uint64(id)<<32)
 	t.hash = mix(x, uint64(n))
 	t.records++
-	if t.out != nil {
-		t.tell(h.w.now, h.name, v, a, n, e)
+}
+
+// A blow is a fault that has struck and that the trace tells of when it is known how
+// long it lasts.
+type blow struct {
+	h    *Host
+	addr poller.Addr
+}
+
+func (w *World) tellBlow(f Fault, span poller.Time) {
+	t, b := &w.trace, &w.blow
+	if t.out == nil || b.h == nil {
+		return
 	}
+	to, _ := label("for " + clock(span))
+	if b.addr != (poller.Addr{}) {
+		to.Path = b.addr.String() + " " + to.Path
+	}
+	t.tell(w.now, b.h.name, vFault, to, int64(f), eOK)
+	b.h = nil
+}
+
+// noteAt is note for what names an address that no id stands for yet: it is hashed,
+// too.
+func (h *Host) noteAt(v verb, id uint32, a *poller.Addr, n uint64, e errno) {
+	h.note(v, id, a, int64(mixAddr(mix(fnvOffset, n), a)), e)
 }
 
 func (t *trace) tell(now poller.Time, host string, v verb, a *poller.Addr, n int64, e errno) {

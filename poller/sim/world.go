@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -44,6 +45,12 @@ type Config struct {
 	// may make smaller to find a smaller failure.
 	Params []Param
 
+	// OpaqueData has World.Hash cover how many bytes are sent, and where to, but not
+	// which: for programs whose bytes are random and whose behaviour is not, as those of
+	// TLS and QUIC, which draw keys from crypto/rand. What does depend on them must
+	// not have a size that does: signatures by ECDSA do, by Ed25519 and RSA do not.
+	OpaqueData bool
+
 	// Trace is where to tell what happens, a line each.
 	Trace io.Writer
 }
@@ -53,6 +60,9 @@ type Param struct {
 	Name       string
 	Value, Min int
 }
+
+// localhost is every machine's name for itself (RFC 6761, 6.3).
+const localhost = "localhost"
 
 // The defaults of Config.
 const (
@@ -73,19 +83,22 @@ type World struct {
 	steps uint64
 	dice  dice
 	queue queue
+	still int // events in queue that change nothing for anybody: see atRest
 	trace trace
 	rates Faults
 	rules []rule
 	ruled [NumFaults][]*rule
 	by    *rule // that made the fault strike that strikes now
+	blow  blow
 	hits  Hits
 	err   error // why the world has ended
 
 	machines []*machine
 	hosts    []*Host
 	byAddr   map[netip.Addr]*machine
-	ids      uint32 // sockets so far
-	buf      []byte // what streams receive into
+	byName   map[string]*Host // the first process of each machine
+	ids      uint32           // sockets so far
+	buf      []byte           // what streams receive into
 	messages []poller.Message
 	spare    [][]byte // buffers of streams, by no one used
 	packets  []*datagram
@@ -95,7 +108,10 @@ type World struct {
 	rooted  bool  // the root is under way
 	rand    *rand.Rand
 	inbox   inbox // what may come from other goroutines
-	names   map[string][]netip.Addr
+	jobs    jobs
+
+	contexts []*watchedContext
+	names    map[string][]netip.Addr
 }
 
 // An inbox is what any goroutine may do to a world.
@@ -103,7 +119,7 @@ type inbox struct {
 	full atomic.Bool
 	mu   sync.Mutex
 	wake []*Host
-	jobs []job
+	jobs []*job
 }
 
 // New makes a world in which everything that is left open is decided by seed.
@@ -113,8 +129,9 @@ func New(seed uint64, cfg Config) *World {
 	w.dice.seed(seed)
 	w.trace.hash, w.trace.out = fnvOffset, cfg.Trace
 	w.byAddr = map[netip.Addr]*machine{}
+	w.byName = map[string]*Host{}
 	w.names = map[string][]netip.Addr{}
-	w.Name("localhost", "127.0.0.1", "::1")
+	w.Name(localhost, "127.0.0.1", "::1")
 	w.arm(cfg.Rules)
 	return w
 }
@@ -143,20 +160,29 @@ func (c *Config) setDefaults() {
 	}
 }
 
-// Host adds a host. Without addresses it gets one of 10.0.0.0/8 and one of
-// fd00::/8. Its name resolves to them in every program of the world.
+// Host is the host of a name, as names are looked up, without regard to case; it is
+// added if there is none. Without addresses a new one gets one of 10.0.0.0/8 and one of
+// fd00::/8. Its name resolves to them in every program of the world. To give a host that
+// is there other addresses than it has panics.
 func (w *World) Host(name string, addrs ...string) *Host {
-	m := &machine{w: w, name: name, id: uint16(len(w.machines)), ports: map[portKey]*port{}}
-	if len(w.machines) == 1<<16-1 {
-		panic("sim: too many hosts")
+	if h := w.Lookup(name); h != nil {
+		if len(addrs) > 0 && !slices.Equal(h.m.addrs, parsed(addrs)) {
+			panic(fmt.Sprintf("sim: the host %s is there already, with the addresses %v", name, h.m.addrs))
+		}
+		return h
 	}
+	m := &machine{w: w, name: name, id: uint16(len(w.machines)), ports: map[portKey]*port{}}
+	switch {
+	case len(w.machines) == 1<<16-1:
+		panic("sim: too many hosts")
+	case folded(name) == "" || folded(name) == localhost:
+		panic(fmt.Sprintf("sim: no host can be called %q", name))
+	}
+	m.addrs = parsed(addrs)
 	if len(addrs) == 0 {
 		v4 := netip.AddrFrom4([4]byte{10, 0, byte(m.id / 250), byte(m.id%250 + 1)})
 		v6 := netip.AddrFrom16([16]byte{0: 0xfd, 14: byte((m.id + 1) >> 8), 15: byte(m.id + 1)})
 		m.addrs = append(m.addrs, v4, v6)
-	}
-	for _, a := range addrs {
-		m.addrs = append(m.addrs, netip.MustParseAddr(a).Unmap())
 	}
 	for _, a := range m.addrs {
 		if w.byAddr[a] != nil {
@@ -168,8 +194,20 @@ func (w *World) Host(name string, addrs ...string) *Host {
 	w.machines = append(w.machines, m)
 	w.names[folded(name)] = m.addrs
 	m.first = w.process(m, name)
+	w.byName[folded(name)] = m.first
 	return m.first
 }
+
+func parsed(addrs []string) (ips []netip.Addr) {
+	for _, a := range addrs {
+		ips = append(ips, netip.MustParseAddr(a).Unmap())
+	}
+	return ips
+}
+
+// Lookup is the host of a name, or nil if there is none. It finds what Host has
+// added, not what Host.Process has.
+func (w *World) Lookup(name string) *Host { return w.byName[folded(name)] }
 
 func (w *World) process(m *machine, name string) *Host {
 	h := &Host{w: w, m: m, name: name, id: uint16(len(w.hosts)), timer: poller.Never}
@@ -208,6 +246,7 @@ func (w *World) Steps() uint64 { return w.steps }
 // Rand is a generator for programs and tests to draw from, made from the seed.
 // It is the same one each time.
 func (w *World) Rand() *rand.Rand {
+	w.enter()
 	if w.rand == nil {
 		w.rand = rand.New(&w.dice[dieUser])
 	}
@@ -243,6 +282,9 @@ func (w *World) Param(name string) int {
 // Errorf ends the world as a failure. Programs may call it from callbacks; it
 // also makes a World what assertion packages take in place of a *testing.T.
 func (w *World) Errorf(format string, args ...any) {
+	if !w.enter() {
+		return
+	}
 	// The packages that want this method begin and end their texts with a newline.
 	w.fail(errors.New(strings.TrimSpace(fmt.Sprintf(format, args...))))
 }
@@ -251,7 +293,7 @@ func (w *World) Errorf(format string, args ...any) {
 func (w *World) Err() error { return w.err }
 
 func (w *World) fail(err error) {
-	if w.err == nil {
+	if w.err == nil && err != nil {
 		w.err = err
 	}
 }
@@ -259,6 +301,10 @@ func (w *World) fail(err error) {
 // At calls f after d, between the events of programs: the place for a test to
 // cut links, crash hosts or send signals.
 func (w *World) At(d time.Duration, f func()) {
+	if f == nil {
+		panic("sim: At without a function")
+	}
+	w.enter()
 	w.queue.push(w.now.Add(d), evCall, call(f), 0)
 }
 

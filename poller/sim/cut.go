@@ -1,0 +1,99 @@
+package sim
+
+import (
+	"time"
+
+	"example.com/pike/poller"
+)
+
+// Cut separates two hosts until Heal: nothing gets from one to the other, and
+// neither is told. What is on its way still arrives.
+func (w *World) Cut(a, b *Host) {
+	w.apart(a, b)
+	w.cut(a.m, b.m, poller.Never)
+}
+
+// CutFor is Cut and, d later, Heal, unless another cut lasts longer: each takes nothing
+// from the others.
+func (w *World) CutFor(a, b *Host, d time.Duration) {
+	w.apart(a, b)
+	w.cut(a.m, b.m, w.now.Add(d))
+}
+
+// CutOneWay drops what a sends to b. Streams between them make no progress in
+// either direction, for want of acknowledgements.
+func (w *World) CutOneWay(a, b *Host) {
+	w.apart(a, b)
+	l := a.m.link(b.m)
+	if l.until(poller.Never) {
+		l.from.tellOf(vCutOneWay, l.to)
+	}
+	w.doubt(a.m, b.m, poller.Never)
+}
+
+// Heal ends what Cut, CutFor and CutOneWay did to two hosts.
+func (w *World) Heal(a, b *Host) {
+	w.apart(a, b)
+	l := a.m.link(b.m)
+	l.cutUntil, l.back.cutUntil = 0, 0
+	a.m.tellOf(vHeal, b.m)
+}
+
+// cut parts two machines. The end of a cut is an event for the sake of the trace
+// alone: whoever waits for the network tries again by itself.
+func (w *World) cut(a, b *machine, until poller.Time) {
+	if until <= w.now {
+		return
+	}
+	l := a.link(b)
+	there, back := l.until(until), l.back.until(until)
+	a.tellOf(vCut, b)
+	if until != poller.Never {
+		if there {
+			w.pushStill(until, evHeal, l, int64(until))
+		} else if back {
+			w.pushStill(until, evHeal, l.back, int64(until))
+		}
+	}
+	w.doubt(a, b, until)
+}
+
+// until has a cut last until then, and reports whether it would not have.
+func (l *link) until(t poller.Time) bool {
+	if t <= l.cutUntil {
+		return false
+	}
+	l.cutUntil = t
+	return true
+}
+
+// happen is the end of a cut, if no other has taken its place.
+func (l *link) happen(_ kind, until int64) {
+	if l.cutUntil != poller.Time(until) {
+		return
+	}
+	l.cutUntil = 0
+	switch {
+	case l.back.cutUntil == poller.Time(until):
+		l.back.cutUntil = 0
+		l.from.tellOf(vHeal, l.to)
+	case l.back.up():
+		l.from.tellOf(vHeal, l.to)
+	default:
+		l.from.tellOf(vHealOneWay, l.to)
+	}
+}
+
+// tellOf records what concerns m and another machine.
+func (m *machine) tellOf(v verb, of *machine) {
+	name, n := label(of.name)
+	m.first.note(v, 0, name, n, eOK)
+}
+
+// doubt starts the keep-alive probes of the connections that a cut concerns. Those of
+// other connections would be answered without anybody noticing, so they are never
+// sent: a world that is at rest has no events.
+func (w *World) doubt(a, b *machine, until poller.Time) {
+	a.probe(b, until)
+	b.probe(a, until)
+}
