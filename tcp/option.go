@@ -83,7 +83,8 @@ func (c *Conn) KeepAlive() (bool, error) {
 }
 
 // SetKeepAlivePeriod sets how long the peer is silent before the first probe,
-// and the time between probes; seconds, rounded up.
+// and the time between probes; seconds, rounded up. What is not positive is
+// os.ErrInvalid: SetKeepAlive(false) is what turns probes off.
 func (c *Conn) SetKeepAlivePeriod(d time.Duration) error {
 	c.Loop().Check("tcp.Conn.SetKeepAlivePeriod")
 	if d <= 0 && !c.is(finished) {
