@@ -253,7 +253,7 @@ func (l *Loop) Logger() *zap.Logger { return l.log }
 type Metrics struct {
 	Turns     uint64        // of the loop, complete ones
 	Events    uint64        // that the poller has taken from the system, where it counts them
-	Callbacks uint64        // of timers and timeouts, posted functions, results of Work, and hooks; not of sockets and a Watch
+	Callbacks uint64        // of timers, posted functions and watchers
 	Idle      time.Duration // spent waiting; needs Options.MeasureIdle
 }
 
