@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	example.com/pike v0.0.0
 	github.com/cloudwego/netpoll v0.7.2
+	github.com/lesismal/nbio v1.6.8
 	github.com/panjf2000/gnet/v2 v2.9.7
 	golang.org/x/sys v0.49.0
 	gonum.org/v1/plot v0.17.0

@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"example.com/pike/bench/load"
 )
 
 func idleMemory() []Workload {
+	peers := tcpEchoPeers(64)[1:] // the floor holds nothing, and nothing is no measure
+	peers = slices.Insert(peers, len(peers)-1, Peer{Name: "nbio", Program: nbioProgram})
 	return []Workload{{
 		Name:   "idle-memory",
 		About:  "resident memory for each of 18,000 connections (or as many as descriptors allow) that spoke once",
@@ -19,7 +22,7 @@ func idleMemory() []Workload {
 			{Name: "after", Unit: "MiB"},
 		},
 		Goals:   []Goal{{Metric: "memory", Peer: "uv-tuned", Limit: 1}},
-		Peers:   tcpEchoPeers(64)[1:], // the floor holds nothing, and nothing is no measure
+		Peers:   peers,
 		Measure: measureIdleMemory,
 	}}
 }

@@ -27,6 +27,7 @@ var (
 	goNetProgram   = buildGo("gonet", ".", "./peers/gonet")
 	gnetProgram    = buildGo("gnet", ".", "./peers/gnet")
 	netpollProgram = buildGo("netpoll", ".", "./peers/netpoll")
+	nbioProgram    = buildGo("nbio", ".", "./peers/nbio")
 	pikeProgram    = buildGo("pike-echo", "..", "./examples/echo")
 )
 

@@ -88,7 +88,8 @@ func (c *Conn) KeepAlive() (bool, error) {
 }
 
 // SetKeepAlivePeriod sets how long the peer is silent before the first probe,
-// and the time between probes; seconds, rounded up.
+// and the time between probes; seconds, rounded up. What is not positive is
+// os.ErrInvalid: SetKeepAlive(false) is what turns probes off.
 func (c *Conn) SetKeepAlivePeriod(d time.Duration) error {
 	if err := c.Loop().Check("tcp.Conn.SetKeepAlivePeriod"); err != nil {
 		return err
