@@ -109,7 +109,8 @@ func TestTimeoutsOfPeersThatSendWithoutEnd(t *testing.T) {
 		}, 1400 * ms},
 	} {
 		t.Run(op, func(t *testing.T) {
-			r := newSimRig(t)
+			link := sim.Link{Latency: ms / 10, Bandwidth: 20_000_000}
+			r := newRig(t, loop.Options{Poller: sim.New(1, sim.Config{Loopback: link}).Host("host")})
 			client, server := r.pair()
 			server.Write(make([]byte, mebibyte))
 			r.no(client.PauseRead())

@@ -17,7 +17,7 @@ const (
 // those who wait for a buffer to be sent are told: as many as a system call takes.
 const (
 	buffersPerSend = 64
-	bytesPerSend   = 1 << 20 // but for a buffer that is larger: what is in flight takes memory until all of it is sent
+	bytesPerSend   = 1 << 20 // of ours: what is in flight takes memory until all of it is sent
 	pieceSize      = bytesPerSend / 4
 )
 
@@ -202,15 +202,18 @@ func (o *output) launch() [][]byte {
 		o.bufs, o.ends, o.head = fit(o.bufs[:n]), fit(o.ends[:n]), 0
 	}
 	bufs := o.bufs[o.head:min(o.head+buffersPerSend, len(o.bufs))]
-	n := 0
+	ours := 0
 	for i, b := range bufs {
-		if n += len(b); n > bytesPerSend && i > 0 {
-			n, bufs = n-len(b), bufs[:i]
+		if o.ends[o.head+i].in != nil {
+			ours += len(b)
+		}
+		if ours > bytesPerSend {
+			bufs = bufs[:i]
 			break
 		}
+		o.queued -= len(b)
 	}
 	o.flight = len(bufs)
-	o.queued -= n
 	return bufs
 }
 
