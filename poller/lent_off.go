@@ -2,5 +2,8 @@
 
 package poller
 
-func lent([]Message) [][]byte { return nil }
-func overwrite(...[]byte)     {}
+type lending struct{}
+
+func lent([]Message) lending { return lending{} }
+func (lending) overwrite()   {}
+func overwrite([]byte)       {}

@@ -2,20 +2,30 @@
 
 package poller
 
-// lent is what a packet upcall lends: the handler may put other slices into its messages.
-func lent(ms []Message) (all [][]byte) {
-	for i := range ms {
-		all = append(all, ms[i].Data)
+// lending is what a packet upcall lends: the handler may put other slices into its messages.
+type lending struct {
+	data [recvBatch][]byte
+	n    int
+}
+
+func lent(ms []Message) (l lending) {
+	for l.n < min(len(ms), recvBatch) {
+		l.data[l.n] = ms[l.n].Data
+		l.n++
 	}
-	return all
+	return l
+}
+
+func (l *lending) overwrite() {
+	for _, p := range l.data[:l.n] {
+		overwrite(p)
+	}
 }
 
 // overwrite makes what an upcall has lent useless when it has returned, so that whoever
 // keeps it finds out: else it is whole until something else arrives.
-func overwrite(all ...[]byte) {
-	for _, p := range all {
-		for i := range p {
-			p[i] = 0xDB
-		}
+func overwrite(p []byte) {
+	for i := range p {
+		p[i] = 0xDB
 	}
 }

@@ -181,7 +181,7 @@ func (s *packet) receive() {
 		if len(ms) > 0 {
 			all := lent(ms)
 			s.h.Received(ms, nil)
-			overwrite(all...)
+			all.overwrite()
 		}
 		if e != 0 && e != unix.EAGAIN && e != unix.EINTR {
 			s.receiveFailed(e)

@@ -210,7 +210,7 @@ func (s *packet) receive() {
 		if n > 0 {
 			all := lent(s.p.packets.messages[:n])
 			s.handler.Received(s.p.packets.messages[:n], nil)
-			overwrite(all...)
+			all.overwrite()
 		}
 		if !s.readable && !s.closed {
 			s.arm()
