@@ -40,8 +40,10 @@ func (r *rig) accepted(ln *tcp.Listener) *tcp.Conn {
 func TestAdoptedListenerHasTheOptionsOfListen(t *testing.T) {
 	for name, o := range map[string]*tcp.Options{
 		"defaults": nil,
-		"others": {Delay: true, KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 70 * time.Second, Interval: 20 * time.Second, Count: 4},
-			MaxConns: 1, AcceptPolicy: tcp.Refuse, ReadBuffer: 50_000},
+		"others": {
+			Delay: true, KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 70 * time.Second, Interval: 20 * time.Second, Count: 4},
+			MaxConns: 1, AcceptPolicy: tcp.Refuse, ReadBuffer: 50_000,
+		},
 		"no keep-alive": {KeepAlive: -1},
 	} {
 		t.Run(name, func(t *testing.T) {
