@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -122,6 +123,16 @@ var socketCallbacks = map[string]func(t *testing.T, lp *loop.Loop, boom boom){
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		_, err := tcp.DialContext(ctx, lp, "127.0.0.1:1", nil, func(c *tcp.Conn, err error) { boom(c) })
+		no(t, err)
+	},
+	"tcp.Options.Control": func(t *testing.T, lp *loop.Loop, boom boom) { // Dial's; Listen's is called from inside
+		var c *tcp.Conn
+		o := &tcp.Options{Control: func(string, string, syscall.RawConn) error {
+			boom(c)
+			return nil
+		}}
+		var err error
+		c, err = tcp.Dial(lp, "127.0.0.1:1", o, func(*tcp.Conn, error) {})
 		no(t, err)
 	},
 	"tcp.Conn.OnRead": func(t *testing.T, lp *loop.Loop, boom boom) {
@@ -307,6 +318,7 @@ var notCallbacks = map[string]string{
 	"loop.Loop.Local":      "called from inside",
 	"loop.RunOn":           "called from inside, before the loop runs",
 	"loop.Options.OnPanic": "TestOnPanic is about it",
+	"udp.Options.Control":  "called from inside",
 }
 
 // callbacksOf reads the source of a package, of whatever system, for exported

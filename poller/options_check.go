@@ -30,6 +30,7 @@ type OptionError struct {
 	Bounds string
 }
 
+// Error names the option, its value and what it could be.
 func (e *OptionError) Error() string {
 	return fmt.Sprintf("option %s: %s is out of range (%s)", e.Name, e.Value, e.Bounds)
 }
@@ -48,7 +49,11 @@ func (o *Options) Check() error {
 	for _, t := range [...]struct {
 		name string
 		d    time.Duration
-	}{{"KeepAlive", o.KeepAlive}, {"KeepAliveConfig.Idle", o.KeepAliveConfig.Idle}, {"KeepAliveConfig.Interval", o.KeepAliveConfig.Interval}} {
+	}{
+		{"KeepAlive", o.KeepAlive},
+		{"KeepAliveConfig.Idle", o.KeepAliveConfig.Idle},
+		{"KeepAliveConfig.Interval", o.KeepAliveConfig.Interval},
+	} {
 		if t.d > longestKeepAlive {
 			return &OptionError{t.name, t.d.String(), "at most " + longestKeepAlive.String()}
 		}

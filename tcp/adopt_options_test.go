@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -40,8 +39,10 @@ func (r *rig) accepted(ln *tcp.Listener) *tcp.Conn {
 func TestAdoptedListenerHasTheOptionsOfListen(t *testing.T) {
 	for name, o := range map[string]*tcp.Options{
 		"defaults": nil,
-		"others": {Delay: true, KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 70 * time.Second, Interval: 20 * time.Second, Count: 4},
-			MaxConns: 1, AcceptPolicy: tcp.Refuse, ReadBuffer: 50_000},
+		"others": {
+			Delay: true, KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 70 * time.Second, Interval: 20 * time.Second, Count: 4},
+			MaxConns: 1, AcceptPolicy: tcp.Refuse, ReadBuffer: 50_000,
+		},
 		"no keep-alive": {KeepAlive: -1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -94,64 +95,6 @@ func TestAdoptConnWithOptions(t *testing.T) {
 	on, err = r.adopt(b).NoDelay()
 	r.no(err)
 	r.equal("NoDelay, which was its owner's", on, false)
-}
-
-// What is adopted in vain is as it was.
-func TestAdoptInVain(t *testing.T) {
-	r := newRig(t)
-	path := filepath.Join(t.TempDir(), "s")
-	nl, err := net.Listen("unix", path)
-	if err != nil {
-		t.Skip(err)
-	}
-	defer nl.Close()
-	for _, o := range [][]*tcp.Options{{{KeepAlive: 10 * time.Hour}}, {{MaxConns: -1}}, {nil, nil}} {
-		if _, err := tcp.AdoptListener(r.lp, nl, o...); err == nil {
-			t.Errorf("it was adopted with %+v", o)
-		}
-	}
-	go func() {
-		nc, err := net.Dial("unix", path)
-		if err == nil {
-			nc.Close()
-		}
-	}()
-	nl.(*net.UnixListener).SetDeadline(time.Now().Add(patience))
-	nc, err := nl.Accept()
-	r.no(err)
-	nc.Close()
-	r.no(nl.Close())
-	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the path is still there, and was its owner's to remove: %v", err)
-	}
-}
-
-// The path of a unix-domain listener stays with it.
-func TestAdoptUnixListener(t *testing.T) {
-	r := newRig(t)
-	path := filepath.Join(t.TempDir(), "s")
-	nl, err := net.Listen("unix", path)
-	if err != nil {
-		t.Skip(err)
-	}
-	ln := r.adoptListener(nl)
-	got := ""
-	ln.OnAccept = func(c *tcp.Conn) {
-		c.OnRead = func(c *tcp.Conn, p []byte) { got += string(p) }
-		c.OnClose = func(*tcp.Conn, error) { ln.Close() }
-	}
-	sent := make(chan error, 1)
-	go func() {
-		nc, err := net.Dial("unix", path)
-		if err == nil {
-			_, err = io.WriteString(nc, "hello")
-			nc.Close()
-		}
-		sent <- err
-	}()
-	r.until("the connection has come and gone", func() bool { return ln.Closing() })
-	r.no(<-sent)
-	r.equal("received", got, "hello")
 }
 
 // A connection that comes with a time to linger does not block the loop when it

@@ -5,16 +5,11 @@ import (
 	"math"
 	"net"
 	"os"
-	"runtime"
 	"syscall"
 	"time"
 
 	"example.com/pike/poller"
 )
-
-// sharesPort is where connections share their port by SO_REUSEPORT: the BSDs and macOS want
-// that, Windows has none, and elsewhere it does no harm.
-const sharesPort = runtime.GOOS != "windows"
 
 // What Options ask for before a socket is bound, listens or connects.
 var hookClauses = []clause{
