@@ -13,5 +13,6 @@ type PeerError struct {
 
 // Error is what went wrong, without the address.
 func (e *PeerError) Error() string { return e.Err.Error() }
+
 // Unwrap is Err.
 func (e *PeerError) Unwrap() error { return e.Err }
