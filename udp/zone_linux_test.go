@@ -1,4 +1,4 @@
-//go:build !race && !pikedebug
+//go:build !race && !pikedebug && !kqfake
 
 package udp_test
 
