@@ -96,10 +96,10 @@ func TestGolden(t *testing.T) {
 		faults sim.Faults
 		hash   uint64
 	}{
-		{1, sim.None(), 0x617b83735caca59d},
-		{2, sim.Light(), 0xa7171feb017a5ca7},
-		{3, sim.Heavy(), 0x69a3578eef58f1b7},
-		{4, sim.Heavy(), 0xe0601891a97807e1},
+		{1, sim.None(), 0xfa228ae326826a7d},
+		{2, sim.Light(), 0x609451cd54189afe},
+		{3, sim.Heavy(), 0xed8755106b58e8ce},
+		{4, sim.Heavy(), 0x2cc949876bac7857},
 	} {
 		w, err := sim.Once(c.seed, sim.Config{Faults: c.faults}, chatter)
 		if err != nil || w.Hash() != c.hash {
