@@ -198,7 +198,7 @@ func adopt(lp *loop.Loop, from any, take func(poller.Adopter, uintptr) error) er
 // NetConn hands the connection over to package net, for code that blocks; this
 // connection closes without a word to the peer, and OnClose follows. What was written, and
 // an end after it, is sent first as far as the system takes it at once: what it does not is
-// syscall.EBUSY, and so is what was read when there was no OnRead any more. A NetConn that
+// syscall.EBUSY, and so is what was read when there was no OnRead. A NetConn that
 // fails, for want of descriptors say, leaves the connection as it was.
 func (c *Conn) NetConn() (net.Conn, error) {
 	if err := c.Loop().Check("tcp.Conn.NetConn"); err != nil {
@@ -211,7 +211,7 @@ func (c *Conn) NetConn() (net.Conn, error) {
 	if !ok {
 		return nil, c.fail("release", errors.ErrUnsupported)
 	}
-	if c.more != nil && c.more.unread != nil || !c.sendNow() {
+	if c.keeps() || !c.sendNow() {
 		return nil, c.fail("release", syscall.EBUSY)
 	}
 	nc, err := duplicate(r)

@@ -24,14 +24,16 @@ type Conn struct {
 
 	// OnRead is called with what has arrived. p belongs to the loop and is
 	// overwritten when OnRead returns. Without OnRead nothing is read: what arrives stays
-	// with the system, and the peer's end is seen only if nothing is before it. It may be set
-	// at any time, which is noticed at the end of the loop's turn; where more than 64
+	// with the system, and the peer's end is seen only if nothing is before it. With OnEOF
+	// alone up to 64 KiB are read and kept, so that the end behind them is seen. OnRead may
+	// be set at any time, which is noticed at the end of the loop's turn; where more than 64
 	// connections of a loop have none, the older of them are looked at every 250 ms, and
 	// ResumeRead says it at once. [Discard] drops what arrives.
 	OnRead func(c *Conn, p []byte)
 
 	// OnEOF is called once when the peer has ended its side: nothing more will
-	// arrive, but the connection can be written to until Close or CloseWrite.
+	// arrive, but the connection can be written to until Close or CloseWrite. What arrived
+	// before that and nobody has read is kept for an OnRead that is set later.
 	// Without OnEOF the connection is closed, its output sent first, and the
 	// reason is io.EOF.
 	OnEOF func(c *Conn)
@@ -122,7 +124,7 @@ type rarely struct {
 	counts   bool        // awaited does
 	slow     bool        // left is more than 0 since the last look but one
 
-	unread []byte // was received when there was no OnRead any more
+	unread []byte // was received when there was no OnRead
 	end    error  // came behind that
 }
 
@@ -241,7 +243,7 @@ func (c *Conn) begin() {
 
 // startRead has the poller deliver, unless something is against it.
 func (c *Conn) startRead() {
-	if c.Closing() || c.is(connecting|paused|readEnded|held|heldByLoop) {
+	if c.Closing() || c.is(connecting|paused|held|heldByLoop) || c.is(readEnded) && !c.keeps() {
 		return
 	}
 	if c.OnRead == nil {
@@ -251,7 +253,7 @@ func (c *Conn) startRead() {
 	if c.is(timed) {
 		c.more.resumed()
 	}
-	if c.more != nil && c.more.unread != nil { // first
+	if c.keeps() { // first
 		if !c.is(deferred) {
 			c.state |= deferred
 			c.Loop().Defer((*upcalls)(c))
@@ -300,7 +302,7 @@ func (u *upcalls) Prefetch() byte {
 func (u *upcalls) Received(p []byte, err error) {
 	c := (*Conn)(u)
 	if err != nil {
-		if c.more != nil && c.more.unread != nil && !c.Closing() { // that comes first
+		if c.keeps() && !c.Closing() && !(err == io.EOF && c.hearsEnd()) { // that comes first
 			if c.more.end = err; err != io.EOF {
 				c.leaveAlone()
 			}

@@ -35,12 +35,17 @@ func isGone(err error) bool {
 // The peer ends its side, and then is gone: nobody writes, and yet it is told, be the
 // connection reading or paused, and its place is free again.
 func TestResetAfterEnd(t *testing.T) {
+	t.Run("read", func(t *testing.T) { resetAfterEnd(t, tcp.Discard) })
+	t.Run("no OnRead", func(t *testing.T) { resetAfterEnd(t, nil) })
+}
+
+func resetAfterEnd(t *testing.T, onRead func(*tcp.Conn, []byte)) {
 	worlds(t, func(r *rig) {
 		const n = 4
 		eofs, ends := 0, 0
 		var dialed []*tcp.Conn
 		ln := r.listen(&tcp.Options{MaxConns: n}, func(c *tcp.Conn) {
-			c.OnRead = tcp.Discard
+			c.OnRead = onRead
 			c.OnEOF = func(c *tcp.Conn) {
 				if eofs++; eofs%2 == 0 {
 					r.no(c.PauseRead())
@@ -187,6 +192,44 @@ func (r *rig) conns() (cs []*tcp.Conn) {
 		}
 	})
 	return cs
+}
+
+// Whoever has an OnEOF and no OnRead hears of the end behind what has arrived, which is
+// kept for an OnRead that comes later, be it after the end. Of more than is kept the rest
+// stays with the system, and so the end waits.
+func TestEndWithoutOnRead(t *testing.T) {
+	for _, size := range []int{7, 60_000, 1 << 20} {
+		t.Run(fmt.Sprint(size, " bytes"), func(t *testing.T) {
+			worlds(t, func(r *rig) {
+				var c *tcp.Conn
+				var sent, got pattern
+				ends, closed := 0, false
+				ln := r.listen(nil, func(a *tcp.Conn) {
+					c = a
+					c.OnEOF = func(*tcp.Conn) { ends++ }
+					c.OnClose = func(_ *tcp.Conn, err error) { r.no(err); closed = true }
+				})
+				d := r.dial(ln, nil)
+				d.Write(sent.next(size))
+				r.no(d.CloseWrite())
+				kept := size <= 60_000
+				if kept {
+					r.until("the end is heard of", func() bool { return ends == 1 })
+				} else {
+					r.until("something is accepted", func() bool { return c != nil })
+					r.rest(50 * time.Millisecond)
+					r.equal("ends heard of", ends, 0)
+				}
+				c.OnRead = func(_ *tcp.Conn, p []byte) {
+					r.no(got.check(p))
+				}
+				r.until("all is read, and the end", func() bool { return got.at == size && ends == 1 })
+				r.equal("still writable", c.Writable(), true)
+				r.no(c.Close())
+				r.until("it is closed", func() bool { return closed })
+			})
+		})
+	}
 }
 
 // OnRead is taken away and set again, in the middle of things: nothing is lost, and the

@@ -32,17 +32,26 @@ const (
 	hotMost   = 64
 	coldEvery = 250 * time.Millisecond
 
+	// keptMost is how much is kept of what arrives for whoever has an OnEOF and no OnRead,
+	// but for the end of the last buffer that the poller reads.
+	keptMost = 64 << 10
+
 	// aloneFor is how long a connection that is gone is kept for a reader who may be on
 	// his way.
 	aloneFor = 500 * time.Millisecond
 )
 
 // await leaves what arrives with the system until there is an OnRead. The peer's end is
-// still told, if it is not behind something that arrived.
+// still told, if it is not behind something that arrived. Whoever has an OnEOF wants to know
+// of it in any case, so that some is read, and kept.
 func (c *Conn) await() {
-	c.s.Stop()
-	if w, ok := c.s.(poller.EndWatcher); ok {
-		w.WatchEnd()
+	if c.hearsEnd() && (c.more == nil || len(c.more.unread) < keptMost) {
+		c.s.Start() // after the end this does nothing
+	} else {
+		c.s.Stop()
+		if w, ok := c.s.(poller.EndWatcher); ok {
+			w.WatchEnd()
+		}
 	}
 	if c.is(silent) {
 		return
@@ -67,7 +76,7 @@ func (c *Conn) await() {
 // heardOf begins to read where there is an OnRead now, and reports whether c is to be
 // forgotten.
 func (c *Conn) heardOf() bool {
-	if c.OnRead == nil && !c.Closing() {
+	if c.OnRead == nil && !c.Closing() && !(c.is(readEnded) && !c.keeps()) {
 		return false
 	}
 	c.state &^= silent
@@ -113,7 +122,7 @@ func (u *unheard) Expired(*loop.Timeout) {
 	n := 0
 	for ; n < len(u.alone) && u.alone[n].until <= now; n++ {
 		c := u.alone[n].c
-		if c.Closing() || c.OnRead != nil || c.is(paused) {
+		if c.Closing() || c.OnRead != nil || c.is(paused) && !c.is(readEnded) {
 			continue
 		}
 		if m := c.more; m.end != nil {
@@ -130,8 +139,13 @@ func (u *unheard) Expired(*loop.Timeout) {
 	}
 }
 
-// keepUnread keeps what was received when OnRead was gone: at most one buffer of the
-// poller, as reading stops then.
+// hearsEnd reports whether the program hears of the peer's end, and of nothing before it.
+func (c *Conn) hearsEnd() bool { return c.OnEOF != nil && c.OnRead == nil }
+
+// keeps reports whether something that was received is kept for an OnRead.
+func (c *Conn) keeps() bool { return c.more != nil && c.more.unread != nil }
+
+// keepUnread keeps what was received when there was no OnRead.
 func (c *Conn) keepUnread(p []byte) {
 	m := c.rare()
 	m.unread = append(m.unread, p...)
@@ -140,10 +154,10 @@ func (c *Conn) keepUnread(p []byte) {
 
 // readUnread hands over what was kept, and the end that came behind it.
 func (c *Conn) readUnread() {
-	m := c.more
-	if m == nil || m.unread == nil {
+	if !c.keeps() {
 		return
 	}
+	m := c.more
 	if c.Closing() {
 		m.unread, m.end = nil, nil
 		return
