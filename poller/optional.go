@@ -109,10 +109,10 @@ type Acker interface {
 	Unacked() int
 }
 
-// A Foreteller is a stream that knows what the next Polls have to tell of it. A loop that
-// was late, for a callback took long or the process was stopped, has much to look at, more
-// perhaps than one Poll tells: who asks first does not take for a peer's silence what
-// waits to be read.
+// A Foreteller is a stream that knows what the next Polls have to tell of it (rule 14 of
+// the contract). A loop may be late, because a callback took long or the process was
+// stopped. It has much to look at then, perhaps more than one Poll tells. Who asks first
+// does not take for a peer's silence what waits to be read.
 type Foreteller interface {
 	// Untold is what has happened by now and was not told yet: Readable if something
 	// has arrived, n bytes of data, or with none an end or an error alone; Writable if

@@ -11,45 +11,48 @@
 //
 // # The contract
 //
-// Every backend keeps these rules; package pollertest has a test for each.
+// Every backend keeps these rules, and package pollertest holds it to them.
 //
 //  1. Upcalls happen only inside [Poller.Poll], on its goroutine. No call into a
 //     poller ever calls back.
-//  2. Send true: over. Send false: exactly one Sent, also on error and after
-//     Close ([net.ErrClosed]). The buffers are the poller's until then and the
-//     caller's after. Errors of I/O are reported only by upcall. What comes back
-//     for a datagram (a peer's refusal) is an error of receiving, and of no Send.
-//  3. Received data is the poller's memory and dies when the upcall returns: it is
-//     overwritten then, in race builds and under the build tag pikedebug. On
-//     a stream EOF comes once, after every byte that arrived; the sending side
-//     stays usable (half-close) until Close. An error comes once and last: instead
-//     of EOF, or after it (rule 12).
-//  4. Every socket ends in exactly one Closed, its last upcall; by then nothing
-//     of it is with the system.
-//  5. Stop works at once, also inside an upcall; Start after Stop loses nothing.
-//     A stream that is stopped with nothing to send is told no more than rule 12
-//     says, and an end that waits for Start does not make Poll return again and
-//     again.
-//  6. A Poll delivers at most a budget for each socket, then moves on; sockets
+//  2. A Send that returns true is over. One that returns false is followed by
+//     exactly one Sent, also on error and after Close ([net.ErrClosed]). The buffers
+//     are the poller's until then, and the caller's after. Errors of I/O are told
+//     only by upcalls. What comes back for a datagram (a peer's refusal) is an error
+//     of receiving, and of no Send.
+//  3. Received data is the poller's memory, and dies when the upcall returns. Race
+//     builds and the build tag pikedebug have it overwritten then. On a stream EOF
+//     comes once, after every byte that arrived. The sending side stays usable
+//     (half-close) until Close. An error comes once and last: instead of EOF, or
+//     after it (rule 12).
+//  4. Every socket ends in exactly one Closed, its last upcall. By then nothing of
+//     it is with the system.
+//  5. Stop works at once, also inside an upcall. Start after Stop loses nothing. A
+//     stream that is stopped, and has nothing to send, is told no more than rule 12
+//     says, unless it asks for its end ([EndWatcher]). An end that waits for Start
+//     does not make Poll return again and again.
+//  6. A Poll delivers at most a budget for each socket, and then moves on. Sockets
 //     that are still ready are not forgotten.
 //  7. One Poll returns for any number of Wakes before it.
 //  8. A deadline never fires early.
-//  9. An event never reaches a socket that it was not meant for, though the
-//     system uses descriptor numbers again at once.
-//  10. Within one Poll the order is the system's; in a simulator, the seed's.
-//  11. The first upcall of a stream that was accepted or dialed is Connected. A
-//     handler that panics out of Poll leaves every socket with its owner, and what
-//     was still to be told for the next Poll.
-//  12. That a connection is gone, reset or given up by the system, is told once, by
-//     Sent or by Received: of a stream that receives, of one that has had EOF, and
-//     of one that is stopped as soon as nothing that arrived is before it. What has
-//     arrived comes first, and waits for Start. Where both sides had ended there is
-//     no connection to lose.
-//  13. Nothing sleeps but a Poll that has nothing to report: no call, whatever others
-//     who have a descriptor do to it (make it blocking, give it a time to linger), as
-//     far as the system has a means against that.
-//  14. What has happened and is still to be told a stream says when it is asked
-//     ([Foreteller]), however late the loop is: time that passes is the peer's.
+//  9. An event never reaches a socket that it was not meant for, though the system
+//     uses descriptor numbers again at once.
+//  10. Within one Poll the order is the system's. In a simulator it is the seed's.
+//  11. The first upcall of a stream that was accepted or dialed is Connected. When a
+//     handler panics out of Poll, every socket still has its owner, and the next
+//     Poll tells what was still to be told.
+//  12. The loss of a connection is told once, by Sent or by Received. A connection
+//     is lost when it was reset, or when the system has given it up. What has
+//     arrived comes first, and waits for Start. A stream that receives, or has had
+//     EOF, is told. One that is stopped is told as soon as nothing that arrived is
+//     before the loss. Where both sides had ended, there is no connection to lose.
+//  13. Only a Poll that has nothing to report sleeps. No other call does, whatever
+//     others do to a descriptor that they have too: they may make it blocking, or
+//     give it a time to linger. This holds as far as the system has a means against
+//     that.
+//  14. A stream says, when it is asked ([Foreteller]), what has happened and is
+//     still to be told. So a loop that is late takes none of its own time for the
+//     peer's silence.
 //
 // Errors are [os.SyscallError] values that name the call that failed; the
 // packages above add the operation and the address. [Open] opens a backend.
@@ -108,11 +111,12 @@ type Poller interface {
 	// Bind opens a datagram socket, stopped.
 	Bind(addr Addr, o *Options, h PacketHandler) (Packet, error)
 
-	// Watch reports the readiness of a descriptor that somebody else owns, and
-	// who must keep it open until Close. A descriptor can be watched once at a
-	// time in a poller. It starts watching at once. If its owner closes it first,
-	// the Watch is deaf from then on or from the next call on it, Set is EBADF, and
-	// whoever gets the number, a socket or another Watch, has nothing to do with it.
+	// Watch reports the readiness of a descriptor that somebody else owns. The
+	// owner must keep it open until Close. A descriptor can be watched once at a
+	// time in a poller. Watching starts at once. If the owner closes the descriptor
+	// first, the Watch hears nothing from then on, or from the next call on it. Set
+	// is EBADF then. Whoever gets the number, a socket or another Watch, has nothing
+	// to do with the old one.
 	Watch(fd uintptr, ev Events, h WatchHandler) (Watch, error)
 
 	// Close closes every socket, without calling handlers, and the queue.
@@ -183,9 +187,8 @@ type Packet interface {
 	// be shorter. Who receives them cannot tell.
 	Send(ms []Message) (done bool)
 
-	// Connect fixes the peer: Send may leave it out, and only its datagrams are
-	// received, from then on and also of those that had arrived before. The zero Addr
-	// dissolves that.
+	// Connect fixes the peer. Send may leave it out, and only its datagrams are
+	// received, also of those that had arrived before. The zero Addr dissolves that.
 	Connect(peer Addr) error
 
 	// Peer is the address the socket is connected to, or the zero Addr.
@@ -209,8 +212,8 @@ type Watch interface {
 // An Acceptor owns a listening socket.
 type Acceptor interface {
 	// Accepted hands over a connection and returns who owns it; nil closes it. It runs
-	// no code of users: Connected of the one that owns it follows, unless s was closed,
-	// so that whatever goes wrong there goes wrong on a stream that has an owner.
+	// no code of users. Connected of the owner follows, unless s was closed: that is
+	// where code of users runs, so that what goes wrong there has an owner (rule 11).
 	Accepted(s Stream) StreamHandler
 
 	// Failed says that the system could not give out a connection, for want of
@@ -228,9 +231,8 @@ type StreamHandler interface {
 	Connected(err error)
 
 	// Received hands over what arrived. p is valid until it returns. An error comes
-	// with no data and last; io.EOF is an orderly end, which one that tells of the
-	// loss of the connection may follow. The latter comes also while the stream is
-	// stopped (rule 12).
+	// with no data, and last. io.EOF is an orderly end. Only the loss of the connection
+	// may follow it, which is told while the stream is stopped, too (rule 12).
 	Received(p []byte, err error)
 
 	// Sent completes the Send that was not done.
@@ -241,16 +243,16 @@ type StreamHandler interface {
 
 // A PacketHandler owns a packet socket.
 type PacketHandler interface {
-	// Received hands over datagrams; they are valid until it returns. An error
-	// comes alone and ends nothing; one that came back for a datagram is a
+	// Received hands over datagrams. They are valid until it returns. An error
+	// comes alone and ends nothing. One that came back for a datagram is a
 	// *PeerError.
 	Received(ms []Message, err error)
 
-	// Sent completes the Send that was not done: n messages went out, and err,
-	// if there is one, is what the system said of message n. The rest was not
-	// tried: without an error because the system has no room, which the next Send
-	// waits for, and n is not 0 then. If message n is a run (Message.Segment), some
-	// of its datagrams may have gone out.
+	// Sent completes the Send that was not done. n messages went out, and err, if
+	// there is one, is what the system said of message n. The rest was not tried.
+	// Without an error that is because the system has no room: n is not 0 then, and
+	// the next Send waits for room. If message n is a run (Message.Segment), some of
+	// its datagrams may have gone out.
 	Sent(n int, err error)
 
 	Closed()

@@ -1,8 +1,9 @@
 // Package pollertest is the contract of package poller as a suite of tests that
 // every backend must pass, as nettest is for net.Conn.
 //
-// A test is named after the rule it holds, C1 to C14, or after the method it is
-// about. The tests know nothing but [poller.Poller] and its optional interfaces,
+// A test is named after the rule it holds, C1 to C12, or after the method or the
+// interface it is about: rule 13 is held by those of Adopt, rule 14 by those of
+// Foreteller. Rule 10 leaves nothing to hold. The tests know nothing but [poller.Poller] and its optional interfaces,
 // so that the suite runs on systems and on a simulated network alike: sockets of
 // one poller talk to each other over 127.0.0.1 and ::1; time is the poller's; no
 // test expects a Send to be done at once, data to arrive in certain pieces, or an
