@@ -11,6 +11,7 @@ import (
 
 	"example.com/pike/loop"
 	"example.com/pike/poller"
+	"example.com/pike/poller/system"
 	"example.com/pike/timer"
 )
 
@@ -52,9 +53,9 @@ type backend struct {
 
 func allBackends(t *testing.T) []backend {
 	var bs []backend
-	for _, name := range poller.Backends() {
+	for _, name := range system.Backends() {
 		bs = append(bs, backend{name: name, open: func(t testing.TB) poller.Poller {
-			p, err := poller.Open(name)
+			p, err := system.Open(name)
 			if err != nil {
 				t.Fatal(err)
 			}

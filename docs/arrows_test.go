@@ -29,8 +29,24 @@ type layer struct {
 
 // The arrows of docs/design.md. The longest dir that fits a package is its layer, so loop/workers is not loop.
 var layers = []layer{
-	{"poller", []string{xsys + "/..."}},
-	{"loop", []string{"poller", zap + "/..."}},
+	{"poller", nil}, // the contract
+	{"poller/internal/fifo", nil},
+	{"poller/internal/lent", []string{"poller"}},
+	{"poller/internal/sleeper", []string{"poller"}},
+	{"poller/internal/kq", []string{xsys + "/...", "poller/internal/kqfake"}},
+	{"poller/internal/kqfake", []string{xsys + "/..."}},
+	{"poller/internal/sys", []string{"poller", xsys + "/..."}},
+	{"poller/internal/readiness", []string{
+		"poller", "poller/internal/fifo", "poller/internal/kq", "poller/internal/lent", "poller/internal/sleeper", "poller/internal/sys",
+		xsys + "/...",
+	}},
+	{"poller/internal/iocp", []string{
+		"poller", "poller/internal/fifo", "poller/internal/lent", "poller/internal/sleeper", "poller/internal/sys", xsys + "/...",
+	}},
+	{"poller/system", []string{"poller", "poller/internal/readiness", "poller/internal/iocp"}},
+	{"poller/pollertest", []string{"poller", xsys + "/..."}},
+	{"poller/sim", []string{"poller"}},
+	{"loop", []string{"poller", "poller/system", zap + "/..."}},
 	{"loop/workers", []string{"loop", "poller", zap + "/...", ants + "/..."}},
 	{"tcp", []string{"loop", "poller", zap + "/..."}},
 	{"udp", []string{"loop", "poller", zap + "/..."}},

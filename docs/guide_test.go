@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"example.com/pike/poller"
+	"example.com/pike/poller/system"
 )
 
 // The documents whose programs must be true.
@@ -72,7 +72,7 @@ func TestPrograms(t *testing.T) {
 			continue
 		}
 		t.Run(p.name(), func(t *testing.T) {
-			if len(poller.Backends()) == 0 {
+			if len(system.Backends()) == 0 {
 				t.Skip("this system has no poller yet")
 			}
 			p.run(t, filepath.Join(bin, p.name()))

@@ -85,6 +85,7 @@ import (
 	"go.uber.org/zap"
 
 	"example.com/pike/poller"
+	"example.com/pike/poller/system"
 )
 
 // ErrRunning is returned by calls that a running loop, or a callback of it,
@@ -103,7 +104,7 @@ type Options struct {
 	// environment variable PIKE_POLLER names. The loop closes it.
 	Poller poller.Poller
 
-	// Backend names the poller to open where Poller is nil; see poller.Open.
+	// Backend names the poller to open where Poller is nil; see system.Open.
 	Backend string
 
 	// Executor runs the jobs of Work. By default it is the poller's own, which
@@ -203,7 +204,7 @@ func New(o Options) (*Loop, error) {
 	p := o.Poller
 	if p == nil {
 		var err error
-		if p, err = poller.Open(o.Backend); err != nil {
+		if p, err = system.Open(o.Backend); err != nil {
 			return nil, err
 		}
 	}

@@ -15,6 +15,7 @@ import (
 
 	"example.com/pike/loop"
 	"example.com/pike/poller"
+	"example.com/pike/poller/system"
 )
 
 // TestMain finds that importing pike starts no goroutine, and that its tests
@@ -144,7 +145,7 @@ func (p *wakeMeter) Wake() error {
 
 func newMetered(t testing.TB) (*loop.Loop, *wakeMeter) {
 	t.Helper()
-	p, err := poller.Open("")
+	p, err := system.Open("")
 	no(t, err)
 	m := &wakeMeter{Poller: p}
 	return newLoop(t, loop.Options{Poller: m}), m

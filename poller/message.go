@@ -45,13 +45,21 @@ type Control struct {
 	many [4]byte
 }
 
-// source is the address to send from; none is the system's choice.
-func (c *Control) source() netip.Addr {
+// Source is the address to send from, for backends; none is the system's choice.
+func (c *Control) Source() netip.Addr {
 	ip := c.Local.Unmap().WithZone("")
 	if ip.IsMulticast() || ip.Is4() && (ip.As4() == c.many || ip == limitedBroadcast) {
 		return netip.Addr{}
 	}
 	return ip
+}
+
+// MarkBroadcast says that Local, which a datagram was sent to, is a broadcast address of
+// IPv4: for backends.
+func (c *Control) MarkBroadcast() {
+	if c.Local.Is4() {
+		c.many = c.Local.As4()
+	}
 }
 
 // limitedBroadcast is every host of a network (RFC 919).
@@ -63,24 +71,6 @@ func (m Message) Count() int {
 		return 1
 	}
 	return (len(m.Data) + m.Segment - 1) / m.Segment
-}
-
-// size is that of the datagrams in m, but for a shorter last one.
-func (m *Message) size() int {
-	if m.Segment > 0 && m.Segment < len(m.Data) {
-		return m.Segment
-	}
-	return len(m.Data)
-}
-
-// next is the datagram behind the first cut bytes of m, for backends that send
-// each by itself, and whether it is the last.
-func (m *Message) next(cut int) (p []byte, last bool) {
-	p = m.Data[cut:]
-	if n := m.size(); len(p) > n {
-		return p[:n], false
-	}
-	return p, true
 }
 
 // Datagrams ranges over the datagrams of m, each a part of m.Data.

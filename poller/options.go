@@ -1,7 +1,6 @@
 package poller
 
 import (
-	"math"
 	"net"
 	"net/netip"
 	"time"
@@ -87,14 +86,6 @@ type Options struct {
 	// system or the network card to cut (UDP_SEGMENT), and from RecvSegments: for
 	// measuring, and for hardware that gets it wrong.
 	NoOffload bool
-}
-
-// userTimeout is the value of the option of that name, or 0.
-func (o *Options) userTimeout() int {
-	if o.UserTimeout <= 0 {
-		return 0
-	}
-	return int(min((o.UserTimeout-1)/time.Millisecond+1, math.MaxInt32))
 }
 
 // An Option is a setting of an open socket. Flags are 0 or 1.

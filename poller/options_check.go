@@ -95,38 +95,3 @@ func (o *Options) Probing() net.KeepAliveConfig {
 	}
 	return net.KeepAliveConfig{Enable: true, Idle: o.KeepAlive, Interval: o.KeepAlive}
 }
-
-// probing is Probing as options of a socket: seconds, rounded up, and probes.
-func (o *Options) probing() (on bool, set [3]optionValue) {
-	c := o.Probing()
-	seconds := func(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
-	return c.Enable, [...]optionValue{{KeepAliveIdle, seconds(c.Idle)}, {KeepAliveInterval, seconds(c.Interval)}, {KeepAliveCount, c.Count}}
-}
-
-type optionValue struct {
-	o Option
-	v int
-}
-
-// timed reports whether times of keep-alive, or a number of probes, are asked for and not
-// just the defaults.
-func (o *Options) timed() bool {
-	c := o.KeepAliveConfig
-	return c.Enable && (c.Idle > 0 || c.Interval > 0 || c.Count > 0)
-}
-
-// control has Options.Control called; drop closes the socket if it panics.
-func (o *Options) control(fd uintptr, drop func()) error {
-	if o.Control == nil {
-		return nil
-	}
-	returned := false
-	defer func() {
-		if !returned {
-			drop()
-		}
-	}()
-	err := o.Control(fd)
-	returned = true
-	return err
-}

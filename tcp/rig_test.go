@@ -11,6 +11,7 @@ import (
 	"example.com/pike/loop"
 	"example.com/pike/poller"
 	"example.com/pike/poller/pollertest"
+	"example.com/pike/poller/system"
 	"example.com/pike/tcp"
 	"example.com/pike/timer"
 )
@@ -244,7 +245,7 @@ type counter struct {
 
 func newCounter(t testing.TB) *counter {
 	t.Helper()
-	p, err := poller.Open("")
+	p, err := system.Open("")
 	if errors.Is(err, errors.ErrUnsupported) {
 		t.Skip("no backend on this system yet: ", err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"example.com/pike/loop"
 	"example.com/pike/poller"
+	"example.com/pike/poller/system"
 	"example.com/pike/udp"
 )
 
@@ -22,7 +23,7 @@ type slowPoller struct {
 }
 
 func newSlowLoop(t *testing.T, room int) (*loop.Loop, *slowPoller) {
-	p, err := poller.Open("")
+	p, err := system.Open("")
 	if err != nil {
 		t.Skip("no backend for this system yet: ", err)
 	}

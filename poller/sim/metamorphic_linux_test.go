@@ -12,6 +12,7 @@ import (
 
 	"example.com/pike/poller"
 	"example.com/pike/poller/sim"
+	"example.com/pike/poller/system"
 )
 
 // TestSameAsTheSystem runs random scripts on the real system and on the simulator
@@ -25,7 +26,7 @@ func TestSameAsTheSystem(t *testing.T) {
 	for seed := range n {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
-			p, err := poller.Open("")
+			p, err := system.Open("")
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -14,6 +14,7 @@ import (
 
 	"example.com/pike/loop"
 	"example.com/pike/poller"
+	"example.com/pike/poller/system"
 	"example.com/pike/tcp"
 	"example.com/pike/timer"
 )
@@ -49,7 +50,7 @@ const testTime = 30 * time.Second
 
 func newHall(t testing.TB, o Options) *hall {
 	t.Helper()
-	p, err := poller.Open("")
+	p, err := system.Open("")
 	if err != nil {
 		t.Skip(err)
 	}

@@ -1,0 +1,3 @@
+// Package iocp is the backend of Windows: sockets whose operations the system does, and
+// tells of when they are complete.
+package iocp

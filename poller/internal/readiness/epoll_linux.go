@@ -1,0 +1,332 @@
+//go:build !kqfake
+
+package readiness
+
+import (
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"example.com/pike/poller"
+	"example.com/pike/poller/internal/sleeper"
+	"example.com/pike/poller/internal/sys"
+)
+
+// eventsPerWait bounds a batch. Level-triggered epoll rotates its ready list,
+// so that what does not fit comes first the next time.
+const eventsPerWait = 256
+
+// A queue is an epoll instance, the eventfd that wakes it, and the clock. It is
+// the part of the readiness core that other systems write anew.
+type queue struct {
+	sleeper.Sleeper
+	ep, efd  int
+	base     time.Time
+	woken    atomic.Bool
+	mu       sync.Mutex // of the eventfd's life: Wake is any goroutine's
+	coarse   bool       // no epoll_pwait2 here
+	closed   bool
+	lent     bool // others have the instance
+	events   [eventsPerWait]unix.EpollEvent
+	timespec unix.Timespec
+	unasked  int            // waits from here on that block without a look before, see wait
+	told     int            // calls from here on that Go's scheduler is told of, see recv
+	foreign  int            // files of others that are in the instance, and one more if others have that
+	waits    *time.Duration // nil if nobody wants to know
+}
+
+// toldMost is how many receives after one of bulk are told.
+const toldMost = 64
+
+// unaskedMost is how many waits go without a look after one that found nothing. Load that begins
+// meanwhile brings the looks back as soon as two events come at once.
+const unaskedMost = 15
+
+const (
+	// Name is what this system's queue is called.
+	Name = "epoll"
+
+	armCall     = "epoll_ctl"      // that arm makes
+	unwatchable = poller.Events(0) // what there is no event for
+
+	seesErrorQueue = true // a queue of errors (IP_RECVERR) is an event
+
+	// receiving is what an edged stream is watched for while it only receives.
+	// Hangup, which is told in any case, keeps it apart from what a Watch may ask for.
+	// The other two say that a short read is not the end of it: what is left may be an
+	// end, or wait behind an urgent byte (tcp(7)).
+	receiving = poller.Readable | poller.Priority | poller.PeerClosed | poller.Hangup
+
+	// losing is what a stream is watched for that neither receives nor sends: that the
+	// connection is gone. ending is that and the peer's end; Failed, which is told in
+	// any case too, says so also while it sends. With receiving they are
+	// what is watched for by edges, so that each comes once.
+	losing = poller.Hangup
+	ending = poller.Hangup | poller.PeerClosed | poller.Failed
+
+	watchesEdges = true
+)
+
+func (q *queue) open() error {
+	efd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		return os.NewSyscallError("eventfd", err)
+	}
+	ep, err := newEpoll(efd)
+	if err != nil {
+		unix.Close(efd)
+		return err
+	}
+	q.ep, q.efd, q.base = ep, efd, time.Now()
+	return nil
+}
+
+// newEpoll is an instance that efd wakes.
+func newEpoll(efd int) (int, error) {
+	ep, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return -1, os.NewSyscallError("epoll_create1", err)
+	}
+	// Edge-triggered: each write is an event and nothing ever needs to read. The
+	// counter would take 2^64 wake-ups to fill (eventfd(2)).
+	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: wakeSlot}
+	if e := sys.EpollCtl(ep, unix.EPOLL_CTL_ADD, int32(efd), &ev); e != 0 {
+		unix.Close(ep)
+		return -1, os.NewSyscallError("epoll_ctl", e)
+	}
+	return ep, nil
+}
+
+// Now is CLOCK_MONOTONIC, which is also the clock of epoll's timeouts.
+func (q *queue) Now() poller.Time { return poller.Time(time.Since(q.base)) }
+
+// Fd is the epoll instance: readable when Poll has something to do. Who has it may
+// look into it at any moment, under the lock that calls wait for.
+func (q *queue) Fd() uintptr {
+	if !q.lent {
+		q.lent = true
+		q.foreign++
+	}
+	return uintptr(q.ep)
+}
+
+// borrow is told of each file of others that is put into the instance (1), and taken
+// out (-1).
+func (q *queue) borrow(n int) { q.foreign += n }
+
+// Wake writes to the eventfd unless a wake-up is already on its way. Once the
+// poller is closed it does nothing: the number may be somebody else's file.
+func (q *queue) Wake() error {
+	if q.woken.Swap(true) {
+		return nil
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return nil
+	}
+	if e := sys.WakeEventfd(int32(q.efd)); e != 0 && e != unix.EAGAIN {
+		return os.NewSyscallError("write", e)
+	}
+	return nil
+}
+
+// MeasureWaits has wait add to d how long it has blocked. It then looks before it does,
+// always: a wait that finds something at once has not waited, however long the call took.
+func (q *queue) MeasureWaits(d *time.Duration) { q.waits = d }
+
+// wait takes what is ready, and blocks until deadline only if nothing is: under
+// load the loop never leaves the cheap raw call. Where that finds nothing, as between the
+// messages of one connection, it is left out for a while, or until several come at once.
+func (q *queue) wait(deadline poller.Time) (n int, err error) {
+	var e sys.Errno
+	look := q.unasked == 0 || deadline <= 0 || q.waits != nil
+	if !look {
+		q.unasked--
+	} else if n, e = q.look(); n == 0 {
+		q.unasked = unaskedMost
+	}
+	for n == 0 || e == unix.EINTR {
+		q.LieDown()
+		if deadline == poller.Never {
+			n, e = q.waitOn()
+			continue
+		}
+		// The time that is left, afresh: the Go runtime interrupts waits with
+		// its preemption signal early and often.
+		now := q.Now()
+		if deadline <= now {
+			if !look {
+				n, e = q.look()
+			}
+			break
+		}
+		n, e = q.waitFor(deadline.Sub(now))
+		look = e == 0
+		q.waited(now)
+	}
+	if n > 1 {
+		q.unasked = 0
+	}
+	if e != 0 && e != unix.EINTR {
+		return 0, os.NewSyscallError("epoll_wait", e)
+	}
+	return max(n, 0), nil
+}
+
+// look is a wait that does not block.
+func (q *queue) look() (int, sys.Errno) {
+	if q.told > 0 || q.foreign > 0 {
+		return sys.EpollWait(q.ep, q.events[:], 0)
+	}
+	return sys.EpollPoll(q.ep, q.events[:])
+}
+
+// recv receives by a raw call, but not while bulk comes. Where that is sent on, which is no
+// raw call, for its length, the processor is handed on, so that more threads want to run
+// than there are processors; one that the system then puts aside in a raw receive holds up
+// the garbage collector for milliseconds.
+func (q *queue) recv(fd int32, b []byte, lent bool) (n int, e sys.Errno) {
+	told := lent
+	if q.told > 0 {
+		q.told--
+		told = true
+	}
+	n, e = sys.Recv(fd, b, told)
+	if n > sys.RawMost {
+		q.told = toldMost
+	}
+	return n, e
+}
+
+// waitOn waits without a deadline.
+func (q *queue) waitOn() (n int, e sys.Errno) {
+	if q.waits == nil {
+		return sys.EpollWait(q.ep, q.events[:], -1)
+	}
+	began := q.Now()
+	n, e = sys.EpollWait(q.ep, q.events[:], -1)
+	q.waited(began)
+	return n, e
+}
+
+// waited counts a call that could block.
+func (q *queue) waited(began poller.Time) {
+	if q.waits != nil {
+		*q.waits += q.Now().Sub(began)
+	}
+}
+
+func (q *queue) waitFor(d time.Duration) (int, sys.Errno) {
+	if !q.coarse {
+		q.timespec = unix.NsecToTimespec(int64(d))
+		n, e := sys.EpollWait2(q.ep, q.events[:], &q.timespec)
+		if e != unix.ENOSYS && e != unix.EPERM { // too old, or refused by a filter of system calls
+			return n, e
+		}
+		q.coarse = true
+	}
+	// Rounded up, so as not to be early; an int32 of milliseconds is 24 days.
+	ms := min((d+time.Millisecond-1)/time.Millisecond, 1<<31-1)
+	return sys.EpollWait(q.ep, q.events[:], int(ms))
+}
+
+// event is the i-th event of the last wait.
+func (q *queue) event(i int) (slot, gen uint32, ev poller.Events) {
+	e := &q.events[i]
+	return uint32(e.Fd), uint32(e.Pad), poller.Events(e.Events)
+}
+
+// arm tells the system what fd is watched for now, and was before. Nothing at
+// all means to take it out: epoll reports errors and hang-ups of whatever is
+// in, and a peer that hung up would spin the loop.
+func (q *queue) arm(fd int32, slot, gen uint32, old, now poller.Events) sys.Errno {
+	op := unix.EPOLL_CTL_MOD
+	if old == 0 {
+		op = unix.EPOLL_CTL_ADD
+	} else if now == 0 {
+		op = unix.EPOLL_CTL_DEL
+	}
+	ev := unix.EpollEvent{Events: uint32(now), Fd: int32(slot), Pad: int32(gen)}
+	if now&poller.Hangup != 0 { // receiving, losing or ending
+		ev.Events |= unix.EPOLLET
+	}
+	if q.foreign > 0 {
+		return sys.EpollCtlTold(q.ep, op, fd, &ev)
+	}
+	return sys.EpollCtl(q.ep, op, fd, &ev)
+}
+
+// epoll knows at once what arm tells it, and forgets a descriptor that is closed:
+// what other queues put off is done.
+func (q *queue) submit() (refused bool) { return false }
+func (q *queue) sync(int32) sys.Errno   { return 0 }
+func (q *queue) refusal(int) sys.Errno  { return 0 }
+func (q *queue) closeFd(fd int32)       { unix.Close(int(fd)) }
+
+// watchable leaves it to arm to refuse.
+func (q *queue) watchable(fd int32, slot, gen uint32) sys.Errno { return 0 }
+
+// forget does nothing: the system keeps what a descriptor is watched for.
+func (q *queue) forget(int32) {}
+
+// renew moves everything into a new epoll instance. It is the only way to be rid of a
+// file whose number was closed while the file lives on under another (epoll(7), "Will
+// closing a file descriptor cause it to be removed"): nobody can name it any more, and it
+// is reported for ever. An instance that others have stays: they watch it.
+func (q *queue) renew(p *readiness) (done bool) {
+	if q.lent || q.closed {
+		return false
+	}
+	old := q.ep
+	ep, err := newEpoll(q.efd)
+	if err != nil { // for want of descriptors or memory; the next stray events try again
+		return false
+	}
+	q.ep = ep
+	for i := range p.slots.n {
+		s := p.slots.at(i)
+		if s.s == nil || s.s.mask() == 0 {
+			continue
+		}
+		if s.next == isWatch {
+			w := (*watch)(unsafe.Pointer(s.s))
+			if id, e := identify(w.fd); e != 0 || id != w.file || q.arm(w.fd, i, s.gen, 0, w.mask()) != 0 {
+				w.lose()
+			}
+		} else if e := q.arm(s.s.fd, i, s.gen, 0, s.s.mask()); e != 0 {
+			q.ep = old
+			unix.Close(ep)
+			return false
+		}
+	}
+	unix.Close(old)
+	return true
+}
+
+func (q *queue) close() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return os.NewSyscallError("close", unix.EBADF)
+	}
+	q.closed = true
+	unix.Close(q.efd)
+	err := unix.Close(q.ep)
+	q.ep = -1 // Poll fails from here on
+	return os.NewSyscallError("close", err)
+}
+
+// NewCoarse is New on a system that has no epoll_pwait2 (before Linux 5.11, or under a
+// filter of system calls), for tests.
+func NewCoarse() (poller.Poller, error) {
+	p, err := New()
+	if err == nil {
+		p.(*readiness).coarse = true
+	}
+	return p, err
+}

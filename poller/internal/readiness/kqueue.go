@@ -1,0 +1,227 @@
+//go:build darwin || dragonfly || freebsd || netbsd || openbsd || (linux && kqfake)
+
+package readiness
+
+import (
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"example.com/pike/poller"
+	"example.com/pike/poller/internal/kq"
+	"example.com/pike/poller/internal/sleeper"
+	"example.com/pike/poller/internal/sys"
+)
+
+const (
+	// eventsPerWait bounds a batch. Level-triggered kqueue moves what it reports
+	// to the end of its list, so that what does not fit comes first the next time.
+	eventsPerWait = 256
+
+	// longestWait keeps timeouts below what a system takes: OpenBSD and DragonFly
+	// refuse more than 100,000,000 s (itimerfix in sys/kern/kern_time.c).
+	longestWait = 24 * time.Hour
+)
+
+const (
+	// Name is what this system's queue is called.
+	Name = "kqueue"
+
+	armCall = "kevent" // that arm leads to
+
+	// unwatchable is what there is no event for: FreeBSD and NetBSD have none that
+	// tells out-of-band data from other data.
+	unwatchable = poller.Priority
+
+	seesErrorQueue = false // no BSD has one
+
+	receiving    = poller.Readable // what a stream is watched for while it only receives
+	watchesEdges = false
+
+	// losing is what a stream is watched for that neither receives nor sends: that the
+	// connection is gone. ending is that and the peer's end; Failed, for which there is
+	// no filter, says so also while it sends. Either is one note with
+	// EV_CLEAR, so that each comes once.
+	losing = poller.Hangup
+	ending = poller.Hangup | poller.PeerClosed | poller.Failed
+)
+
+// A queue is a kqueue, what wakes it, and the clock.
+//
+// What is to be watched rides on the next kevent, many changes to a call, and
+// takes back what was not needed: a socket that stops and starts within a batch
+// costs nothing. An event names a descriptor; which socket that is, notes says.
+// Udata stays nil: it is a Go pointer on some systems and a number on others, and
+// every later change would overwrite it.
+type queue struct {
+	sleeper.Sleeper
+	kq       int
+	waker    kq.Waker
+	base     time.Time
+	woken    atomic.Bool
+	mu       sync.Mutex // of the waker's life: Wake is any goroutine's
+	closed   bool
+	notes    []note  // by descriptor
+	dirty    []int32 // descriptors whose note the system does not know
+	changes  []kq.Event
+	events   [eventsPerWait]kq.Event
+	reports  []report // of the last wait, what events say
+	refusals []report // from between two waits
+	timespec unix.Timespec
+	waits    *time.Duration // nil if nobody wants to know
+}
+
+// A report is an event for a socket. Which one is looked up as soon as kevent
+// returns: later in the batch the descriptor may be another's.
+type report struct {
+	slot, gen uint32
+	events    poller.Events
+	err       sys.Errno // not 0: events are what the system would not watch for
+}
+
+func (q *queue) open() error {
+	fd, err := kq.Open()
+	if err != nil {
+		return os.NewSyscallError("kqueue", err)
+	}
+	q.kq, q.base = fd, time.Now()
+	if err := q.waker.Open(fd); err != nil {
+		kq.Close(fd)
+		return err
+	}
+	return nil
+}
+
+// Now is the monotonic clock, by which kevent measures its timeout too.
+func (q *queue) Now() poller.Time { return poller.Time(time.Since(q.base)) }
+
+// Fd is the kqueue: readable when Poll has something to do, as long as Pending
+// has told it what to watch.
+func (q *queue) Fd() uintptr { return uintptr(q.kq) }
+
+// Wake triggers the waker unless a wake-up is already on its way. Once the poller
+// is closed it does nothing: the number may be somebody else's file.
+func (q *queue) Wake() error {
+	if q.woken.Swap(true) {
+		return nil
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return nil
+	}
+	return q.waker.Wake(q.kq)
+}
+
+// borrow does nothing: every call is told to the scheduler here.
+func (q *queue) borrow(int) {}
+
+// MeasureWaits has wait add to d how long it has blocked. It then looks before it does: a
+// wait that finds something at once has not waited, however long the call took.
+func (q *queue) MeasureWaits(d *time.Duration) { q.waits = d }
+
+func (q *queue) recv(fd int32, b []byte, lent bool) (int, sys.Errno) { return sys.Recv(fd, b, lent) }
+
+// wait tells the system what has changed, takes what is ready, and blocks until
+// deadline if nothing is.
+func (q *queue) wait(deadline poller.Time) (int, error) {
+	q.collect()
+	if len(q.changes) > len(q.events) { // an error without room would drop the rest
+		q.submit()
+	}
+	q.reports = append(q.reports[:0], q.refusals...)
+	q.refusals = q.refusals[:0]
+	if len(q.reports) > 0 {
+		deadline = 0
+	}
+	for look := q.waits != nil; ; look = false {
+		now, until := q.Now(), deadline
+		if look {
+			until = 0
+		}
+		if until > now {
+			q.LieDown()
+		}
+		n, e := q.kevent(now, until)
+		if q.waits != nil && until > now {
+			*q.waits += q.Now().Sub(now)
+		}
+		if e != 0 && e != unix.EINTR {
+			return 0, os.NewSyscallError("kevent", e)
+		}
+		for i := range max(n, 0) {
+			q.translate(&q.events[i])
+		}
+		// Without a report go on with the time that is left: the Go runtime
+		// interrupts waits with its preemption signal early and often, and errors
+		// of changes come alone, be they of no interest.
+		if len(q.reports) > 0 || deadline != poller.Never && deadline <= q.Now() {
+			return len(q.reports), nil
+		}
+	}
+}
+
+// kevent makes the system call. The changes are made also when the wait is
+// interrupted (kevent(2), EINTR).
+func (q *queue) kevent(now, deadline poller.Time) (int, sys.Errno) {
+	var timeout *unix.Timespec
+	if deadline != poller.Never {
+		var d time.Duration
+		if deadline > now { // or the difference may be too large
+			d = min(deadline.Sub(now), longestWait)
+		}
+		q.timespec = unix.NsecToTimespec(int64(d))
+		timeout = &q.timespec
+	}
+	n, e := kq.Wait(q.kq, q.changes, q.events[:], timeout)
+	q.changes = q.changes[:0]
+	return n, e
+}
+
+// translate appends what an event says to the reports.
+func (q *queue) translate(ev *kq.Event) {
+	if q.waker.Is(ev) {
+		q.waker.Drain()
+		q.reports = append(q.reports, report{slot: wakeSlot})
+		return
+	}
+	fd, read := int32(ev.Ident), ev.Filter == kq.Read
+	if ev.Flags&kq.Error != 0 {
+		if r, lost := q.refuse(fd, read, sys.Errno(ev.Data)); lost {
+			q.reports = append(q.reports, r)
+		}
+		return
+	}
+	n := q.note(fd)
+	if n.have&filterBits(read) == 0 {
+		// Nobody's: whoever it was has lost the descriptor. It must not come again.
+		q.change(fd, read, kq.Delete)
+		return
+	}
+	q.reports = append(q.reports, report{slot: n.slot, gen: n.gen, events: n.eventsOf(read, ev.Flags&kq.EOF != 0, ev.Fflags)})
+}
+
+// event is the i-th report of the last wait.
+func (q *queue) event(i int) (slot, gen uint32, ev poller.Events) {
+	r := &q.reports[i]
+	return r.slot, r.gen, r.events
+}
+
+// refusal is why the system would not watch for the events of the i-th report.
+func (q *queue) refusal(i int) sys.Errno { return q.reports[i].err }
+
+func (q *queue) close() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return os.NewSyscallError("close", unix.EBADF)
+	}
+	q.closed = true
+	q.waker.Close()
+	err := kq.Close(q.kq)
+	q.kq = -1 // Poll fails from here on
+	return os.NewSyscallError("close", err)
+}

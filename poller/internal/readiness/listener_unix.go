@@ -1,0 +1,212 @@
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+
+package readiness
+
+import (
+	"net"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"example.com/pike/poller"
+	"example.com/pike/poller/internal/sys"
+)
+
+type listener struct {
+	source
+	a    poller.Acceptor
+	err  sys.Errno // how Start failed
+	lent bool      // others may have the descriptor
+}
+
+// maxBacklog is cut by the system to net.core.somaxconn (listen(2)).
+const maxBacklog = 1<<16 - 1
+
+func (p *readiness) Listen(addr poller.Addr, o *poller.Options, a poller.Acceptor) (poller.Socket, error) {
+	if o == nil {
+		o = new(poller.Options)
+	}
+	fd, family, err := socket(addr, unix.SOCK_STREAM)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.listen(fd, family, addr, o); err != nil {
+		unix.Close(int(fd))
+		return nil, err
+	}
+	l := p.addListener(fd, family, a)
+	l.lent = o.Control != nil
+	if family != unix.AF_UNIX {
+		l.mark(edged)
+	}
+	return l, nil
+}
+
+func (p *readiness) listen(fd int32, family int, addr poller.Addr, o *poller.Options) error {
+	if family != unix.AF_UNIX {
+		if err := sys.ApplyShare(fd, family, o, !o.NoReuseAddr); err != nil {
+			return err
+		}
+	}
+	if err := sys.ApplyStream(fd, family, o); err != nil {
+		return err
+	}
+	if err := p.control(fd, o); err != nil {
+		return err
+	}
+	if err := bindTo(fd, family, addr, &p.sa); err != nil {
+		return err
+	}
+	backlog := o.Backlog
+	if backlog <= 0 {
+		backlog = maxBacklog
+	}
+	return os.NewSyscallError("listen", unix.Listen(int(fd), backlog))
+}
+
+func (p *readiness) addListener(fd int32, family int, a poller.Acceptor) *listener {
+	l := &listener{a: a}
+	l.open(fd, family)
+	p.add(l, &l.source)
+	return l
+}
+
+func (l *listener) Start() {
+	if l.is(started | closed) {
+		return
+	}
+	l.mark(started)
+	if l.err = l.arm(poller.Readable); l.err != 0 {
+		l.failLater()
+	}
+}
+
+func (l *listener) failLater() {
+	if !l.is(failing) {
+		l.mark(failing)
+		l.p.failed.Push(l)
+	}
+}
+
+func (l *listener) refused(lost poller.Events, e sys.Errno) {
+	l.lose(lost)
+	l.err = e
+	l.failLater()
+}
+
+func (l *listener) Stop() {
+	l.unmark(started)
+	l.arm(0)
+}
+
+func (l *listener) Close() {
+	if !l.is(closed) {
+		l.shut(l)
+	}
+}
+
+// Release gives the descriptor back, open, listening and non-blocking.
+func (l *listener) Release() (uintptr, error) {
+	if l.is(closed) {
+		return 0, net.ErrClosed
+	}
+	return l.give(l), nil
+}
+
+func (l *listener) ready(poller.Events) {
+	for range acceptsPerPoll {
+		if !l.is(started) {
+			return
+		}
+		fd, e := l.accept()
+		switch {
+		case e == 0:
+			l.accepted(fd)
+		case e == unix.EAGAIN:
+			return
+		case !sys.Spoilt(e):
+			l.Stop()
+			l.a.Failed(os.NewSyscallError(sys.AcceptCall, e))
+			return
+		}
+	}
+}
+
+// accept takes one connection. There is no flag for it not to wait: that is O_NONBLOCK,
+// which belongs to the open file description and so to all who have the listener, and
+// os.File.Fd clears it (exec.Cmd.ExtraFiles calls that). So of a listener that others may
+// have it is set again, if need be, and a connection seen to wait, right before a call
+// that the scheduler is told of. What is left is that somebody clears the flag and
+// somebody takes that connection, both between two calls: then the loop waits for the
+// next connection. The system gives no means against that.
+func (l *listener) accept() (int32, sys.Errno) {
+	if !l.lent {
+		return sys.Accept(l.fd, &l.p.sa)
+	}
+	if !acceptable(l.fd) {
+		return -1, unix.EAGAIN
+	}
+	setNonblock(l.fd)
+	return sys.AcceptTold(l.fd, &l.p.sa)
+}
+
+// acceptable reports whether accept would have something to say.
+func acceptable(fd int32) bool {
+	fds := [...]unix.PollFd{{Fd: fd, Events: unix.POLLIN}}
+	n, err := unix.Poll(fds[:], 0)
+	return n > 0 || err != nil && err != unix.EINTR
+}
+
+// setNonblock has calls on fd not wait, if somebody has changed that.
+func setNonblock(fd int32) {
+	if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0); err == nil && flags&unix.O_NONBLOCK == 0 {
+		unix.FcntlInt(uintptr(fd), unix.F_SETFL, flags|unix.O_NONBLOCK)
+	}
+}
+
+// Fd is for what pike does not know of. Others may have the listener from here on.
+func (l *listener) Fd() uintptr {
+	l.lent = true
+	return l.source.Fd()
+}
+
+// SetOption of a time to linger is handed on to connections, as what others set is.
+func (l *listener) SetOption(o poller.Option, v int) error {
+	l.lent = l.lent || o == poller.Linger
+	return l.source.SetOption(o, v)
+}
+
+func (l *listener) accepted(fd int32) {
+	if l.lent && l.is(edged) { // others are looked after by their own Close
+		sys.Unlinger(fd)
+	}
+	s := new(stream)
+	s.open(fd, l.family())
+	s.mark(l.marks & edged)
+	s.setPeer(&l.p.sa)
+	sys.Inherit(fd, l.fd, l.family())
+	l.p.add(s, &s.source)
+	if s.h = l.a.Accepted(s); s.h == nil {
+		s.Close()
+	}
+	if !s.is(closed) {
+		s.h.Connected(nil)
+	}
+	if s.mask() == 0 && !s.is(started) {
+		s.arm(0) // or nobody would tell of a reset, whoever has not started it
+	}
+}
+
+// fail says that Start could not watch.
+func (l *listener) fail() {
+	l.unmark(failing)
+	if l.is(started) {
+		l.unmark(started)
+		l.a.Failed(os.NewSyscallError(armCall, l.err))
+	}
+}
+
+func (l *listener) end() {
+	l.release()
+	l.a.Closed()
+}

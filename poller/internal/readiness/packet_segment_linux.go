@@ -1,0 +1,169 @@
+package readiness
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"example.com/pike/poller"
+	"example.com/pike/poller/internal/sys"
+)
+
+// Bounds of what one message of the system carries. UDP_MAX_SEGMENTS is 64 in
+// older kernels and 128 in newer ones (include/linux/udp.h); runBytes fits into a
+// packet of either family.
+const (
+	runDatagrams = 64
+	runBytes     = 1<<16 - 1 - 40 - 8
+	sendIovecs   = 512
+)
+
+// narrow is the size of a datagram that every path takes in one piece: the least
+// that a host of IPv4 must receive (RFC 1122, 3.3.2), less the headers.
+const narrow = 576 - 60 - 8
+
+// An offload is what the system does for a socket besides moving datagrams, and
+// what it has refused to do.
+type offload struct {
+	most  uint16    // the largest segments that the system cuts runs into; 0: none
+	trial sys.Errno // why a run was refused, until its first datagram is sent alone
+	joins bool      // runs are received whole
+	info  bool      // Options.RecvPacketInfo
+	class bool      // Options.RecvTrafficClass
+	alone bool      // the last datagram was sent by sendto
+}
+
+// setOffload finds out what the system can do. Before Linux 4.18 sendmsg ignored
+// UDP_SEGMENT, so whether there is such a thing has to be asked.
+func (s *packet) setOffload(o *poller.Options) {
+	s.info, s.class = o.RecvPacketInfo, o.RecvTrafficClass
+	if o.NoOffload {
+		return
+	}
+	if _, err := unix.GetsockoptInt(int(s.fd), unix.IPPROTO_UDP, unix.UDP_SEGMENT); err == nil {
+		s.most = maxDatagram - 1
+	}
+	if o.RecvSegments {
+		unix.SetsockoptInt(int(s.fd), unix.IPPROTO_UDP, unix.UDP_GRO, 1) // Linux 5.0
+	}
+	// An adopted socket may have it on already.
+	on, err := unix.GetsockoptInt(int(s.fd), unix.IPPROTO_UDP, unix.UDP_GRO)
+	s.joins = err == nil && on != 0
+}
+
+// tells reports whether control data comes with what s receives.
+func (f *offload) tells() bool { return f.joins || f.info || f.class }
+
+// headers is how many messages of the system a call may have.
+func (f *offload) headers() int {
+	if f.trial != 0 {
+		return 1
+	}
+	return sendBatch
+}
+
+// declined is when the first message of the system was not taken. A run may be
+// refused although its datagrams are not: segments larger than the path takes
+// (EMSGSIZE, EINVAL in older kernels), IPsec or a device without checksums
+// (EIO). Whether that is so only the first datagram can tell, alone.
+func (f *offload) declined(e sys.Errno, size int, cut bool) sys.Errno {
+	switch {
+	case e == unix.EAGAIN || e == unix.EINTR:
+		return e
+	case f.trial == 0 && cut && size <= int(f.most) && (e == unix.EIO || e == unix.EINVAL || e == unix.EMSGSIZE):
+		f.trial = e
+		return 0
+	}
+	f.trial = 0
+	return e
+}
+
+// taken is when the system took something: if it was a trial, runs like that are
+// not tried again.
+func (f *offload) taken(size int) {
+	if f.trial == 0 {
+		return
+	}
+	if f.most = uint16(size - 1); f.trial == unix.EIO || size <= narrow {
+		f.most = 0
+	}
+	f.trial = 0
+}
+
+// A place is how far a Send has come.
+type place struct {
+	message int
+	cut     int // bytes of it; it is a run
+}
+
+// gather fills header k with as many datagrams from a place on as the system cuts
+// apart again, without copying, and moves the place behind them. It returns how
+// many bytes they are. Of a socket that hears of refusals only a run that is one message
+// leaves as one: on some paths it is refused as one, too.
+func (b *packetBuffers) gather(k int, s *packet, ms []poller.Message, at *place) (bytes int, e sys.Errno) {
+	m := &ms[at.message]
+	h := &b.sendHdrs[k]
+	*h = sys.Mmsghdr{}
+	to := &s.peer
+	if m.Peer.IsValid() || s.peer.Family == 0 {
+		to = &b.sendNames[k]
+		if e := to.SetFor(m.Peer, s.family(), &h.Namelen, &s.p.zones); e != 0 {
+			return 0, e
+		}
+		h.Name = (*byte)(unsafe.Pointer(to))
+	}
+	if m.Segment < 0 {
+		return 0, unix.EINVAL
+	}
+	size := sys.SizeOf(m)
+	limit := size
+	if size > 0 && size <= int(s.most) && s.trial == 0 {
+		limit = size * max(1, min(runDatagrams, runBytes/size))
+	}
+	first := b.iovecs
+	for more := true; more; {
+		p := ms[at.message].Data[at.cut:]
+		p = p[:min(len(p), limit-bytes)]
+		b.add(p, first)
+		bytes += len(p)
+		if at.cut += len(p); at.cut == len(ms[at.message].Data) {
+			at.message, at.cut = at.message+1, 0
+		}
+		more = bytes < limit && bytes%size == 0 && at.message < len(ms) && b.iovecs < len(b.sendIovs) &&
+			(at.cut > 0 || !s.queues) && follows(&ms[at.message], m, size)
+	}
+	h.Iov = &b.sendIovs[first]
+	h.SetIovlen(b.iovecs - first)
+	segment := 0
+	if bytes > size {
+		segment = size
+	}
+	if segment == 0 && m.Control == (poller.Control{}) {
+		return bytes, 0
+	}
+	return bytes, b.sendControls[k].Set(&h.Msghdr, segment, &m.Control, to, &s.p.zones)
+}
+
+// follows reports whether m may leave behind run, whose datagrams have a size.
+func follows(m, run *poller.Message, size int) bool {
+	n := sys.SizeOf(m)
+	return (n == size || 0 < n && n < size && n == len(m.Data)) &&
+		m.Segment >= 0 && m.Peer == run.Peer && m.Control == run.Control
+}
+
+// add gives a header another piece of memory. What lies behind the piece before
+// it becomes a part of that: copies of small datagrams often do. The messages
+// themselves keep what was not made a piece of its own alive.
+func (b *packetBuffers) add(p []byte, first int) {
+	if b.iovecs > first {
+		last := &b.sendIovs[b.iovecs-1]
+		end := uintptr(unsafe.Pointer(last.Base)) + uintptr(last.Len)
+		if len(p) > 0 && end == uintptr(unsafe.Pointer(unsafe.SliceData(p))) {
+			last.SetLen(int(last.Len) + len(p))
+			return
+		}
+	}
+	b.sendIovs[b.iovecs].Base = unsafe.SliceData(p)
+	b.sendIovs[b.iovecs].SetLen(len(p))
+	b.iovecs++
+}

@@ -1,0 +1,93 @@
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+
+package readiness
+
+import "unsafe"
+
+// slotsPerPage makes a page 4,080 bytes, which with the 8 that the runtime puts
+// before it is just below one of the sizes that it allocates: a page of 256 would
+// leave a sixth of the next unused.
+const slotsPerPage = 255
+
+// slots is where an event finds its socket. It grows by pages: a slice would be
+// copied as it grows, and what it leaves behind would stay resident, more than
+// the slots themselves are.
+type slots struct {
+	pages []*[slotsPerPage]slot
+	n     uint32 // slots ever used, slot 0 (wakeSlot) among them
+	free  uint32 // head of the list of free slots; 0 is none
+}
+
+// A slot is one socket's place. The generation tells a socket from the one that
+// had the slot before. The socket is not kept as an endpoint, which would be half
+// as large again.
+type slot struct {
+	s    *source // nil: the slot is free
+	gen  uint32
+	next uint32 // free slot after this; the kind of the socket where there is one
+}
+
+// What has a slot, and begins with its source.
+const (
+	isStream = iota
+	isListener
+	isPacket
+	isWatch
+)
+
+func kindOf(e endpoint) uint32 {
+	switch e.(type) {
+	case *stream:
+		return isStream
+	case *listener:
+		return isListener
+	case *packet:
+		return isPacket
+	}
+	return isWatch
+}
+
+// endpoint is whose slot it is.
+func (t *slot) endpoint() endpoint {
+	p := unsafe.Pointer(t.s)
+	switch t.next {
+	case isStream:
+		return (*stream)(p)
+	case isListener:
+		return (*listener)(p)
+	case isPacket:
+		return (*packet)(p)
+	}
+	return (*watch)(p)
+}
+
+func (t *slots) init() {
+	t.pages = append(t.pages[:0], new([slotsPerPage]slot))
+	t.n, t.free = 1, 0
+}
+
+func (t *slots) at(i uint32) *slot { return &t.pages[i/slotsPerPage][i%slotsPerPage] }
+
+// add gives a slot to e, whose source is s.
+func (t *slots) add(e endpoint, s *source) (i uint32) {
+	if i = t.free; i != 0 {
+		t.free = t.at(i).next
+	} else {
+		i = t.n
+		t.n++
+		if i%slotsPerPage == 0 {
+			t.pages = append(t.pages, new([slotsPerPage]slot))
+		}
+	}
+	at := t.at(i)
+	at.s, at.next = s, kindOf(e)
+	return i
+}
+
+// remove frees a slot; events on their way to it are void.
+func (t *slots) remove(i uint32) {
+	s := t.at(i)
+	s.s = nil
+	s.gen++
+	s.next, t.free = t.free, i
+}

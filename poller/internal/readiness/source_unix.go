@@ -1,0 +1,168 @@
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+
+package readiness
+
+import (
+	"net"
+
+	"golang.org/x/sys/unix"
+
+	"example.com/pike/poller"
+	"example.com/pike/poller/internal/sys"
+)
+
+// A source is what every endpoint has: a descriptor, its slot, and what it is
+// watched for. It is packed to keep an idle connection small: port and scope are
+// those of a stream's peer, and are here where a word has room for them.
+type source struct {
+	p     *readiness
+	fd    int32
+	slot  uint32
+	marks marks
+	port  uint16 // in network order
+	scope uint32
+}
+
+// marks are what a socket is watched for, in the bits that Events has for it, and
+// between those what it is and what has become of it.
+type marks uint16
+
+const (
+	watched = marks(poller.Readable | poller.Priority | poller.Writable | poller.Failed | poller.Hangup | poller.PeerClosed)
+
+	started     marks = 0x20
+	closed      marks = 0x40
+	failing     marks = 0x80   // is in failed
+	ended       marks = 0x100  // EOF or an error was received
+	dialing     marks = 0x200  // connect has not ended
+	reset       marks = 0x400  // Close drops what is unsent; or the peer did
+	shutting    marks = 0x800  // Shutdown was called; it waits for the dial and the Send in flight
+	isIPv4      marks = 0x1000 // AF_INET
+	isLocal     marks = 0x4000 // AF_UNIX; AF_INET6 has no mark
+	edged       marks = 0x8000 // a stream that may be watched by edges; see stream.arm
+	familyMarks       = isIPv4 | isLocal
+)
+
+func (s *source) is(m marks) bool { return s.marks&m != 0 }
+func (s *source) mark(m marks)    { s.marks |= m }
+func (s *source) unmark(m marks)  { s.marks &^= m }
+
+// mask is what s is watched for.
+func (s *source) mask() poller.Events { return poller.Events(s.marks & watched) }
+
+// open makes s the owner of a descriptor.
+func (s *source) open(fd int32, family int) {
+	s.fd = fd
+	switch family {
+	case unix.AF_INET:
+		s.mark(isIPv4)
+	case unix.AF_UNIX:
+		s.mark(isLocal)
+	}
+}
+
+func (s *source) family() int {
+	switch s.marks & familyMarks {
+	case isIPv4:
+		return unix.AF_INET
+	case isLocal:
+		return unix.AF_UNIX
+	}
+	return unix.AF_INET6
+}
+
+// arm changes what s is watched for. An error is the system's refusal, which
+// for a socket of ours means that it has no memory or watches left
+// (fs.epoll.max_user_watches).
+func (s *source) arm(mask poller.Events) sys.Errno {
+	if mask &= poller.Events(watched); mask == s.mask() {
+		return 0
+	}
+	e := s.p.queue.arm(s.fd, s.slot, s.p.slots.at(s.slot).gen, s.mask(), mask)
+	if e == 0 {
+		s.marks = s.marks&^watched | marks(mask)
+	}
+	return e
+}
+
+// rearm has the system say again that s is ready, if it is.
+func (s *source) rearm() sys.Errno {
+	return s.p.queue.arm(s.fd, s.slot, s.p.slots.at(s.slot).gen, s.mask(), s.mask())
+}
+
+// lose takes out of the mask what the system would not watch for.
+func (s *source) lose(lost poller.Events) { s.marks &^= marks(lost) & watched }
+
+// harmless reports whether s may stay watched although nobody wants its events: by
+// edges each comes once, and a slot that is another's by then ignores it. A duplicate of
+// the descriptor would keep it watched for good, so that it must not be one of whose
+// descriptor there may be another, see stream.Fd.
+func (s *source) harmless() bool {
+	return watchesEdges && s.mask()&poller.Hangup != 0 && s.is(edged)
+}
+
+// shut stops the events of s and queues it to end after the batch. To close the only
+// descriptor stops them too, so that harmless ones cost no system call.
+func (s *source) shut(e endpoint) {
+	s.mark(closed)
+	s.unmark(started)
+	if !s.harmless() {
+		s.arm(0)
+	}
+	s.p.closing.Push(e)
+}
+
+// abandon is the end of a socket whose poller is closed: whoever has it still may
+// call it, to no effect.
+func (s *source) abandon() {
+	s.marks = s.marks&^(started|watched) | closed
+	s.release()
+}
+
+// release closes the descriptor.
+func (s *source) release() {
+	s.p.remove(s)
+	if s.fd >= 0 {
+		s.p.queue.closeFd(s.fd)
+		s.fd = -1
+	}
+}
+
+// give takes s out of the poller with its descriptor open.
+func (s *source) give(e endpoint) uintptr {
+	fd := s.fd
+	s.arm(0)
+	s.shut(e)
+	s.p.queue.sync(fd)
+	s.fd = -1
+	return uintptr(fd)
+}
+
+func (s *source) SetOption(o poller.Option, v int) error {
+	if s.is(closed) {
+		return net.ErrClosed
+	}
+	return sys.SetOption(s.fd, s.family(), o, v)
+}
+
+func (s *source) Option(o poller.Option) (int, error) {
+	if s.is(closed) {
+		return 0, net.ErrClosed
+	}
+	return sys.GetOption(s.fd, s.family(), o)
+}
+
+// Fd is the descriptor, or ^0 when it is closed.
+func (s *source) Fd() uintptr {
+	if s.fd < 0 {
+		return ^uintptr(0)
+	}
+	return uintptr(s.fd)
+}
+
+func (s *source) Addr() poller.Addr {
+	if s.fd < 0 || sys.Getsockname(s.fd, &s.p.sa) != 0 {
+		return poller.Addr{}
+	}
+	return s.p.sa.Addr(&s.p.zones)
+}

@@ -1,0 +1,87 @@
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+
+package readiness
+
+import (
+	"net"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"example.com/pike/poller"
+	"example.com/pike/poller/internal/sys"
+)
+
+// Fd is for what pike does not know of. The socket may have another descriptor from here
+// on, or a layer of the system's own, or its urgent bytes be read by others: so it is
+// watched as an adopted one.
+func (s *stream) Fd() uintptr {
+	s.lend()
+	return s.source.Fd()
+}
+
+// lent reports whether others may have the descriptor, or set what is theirs to know.
+func (s *stream) lent() bool { return !s.is(edged) }
+
+func (s *stream) lend() {
+	if s.is(edged) {
+		s.unmark(edged)
+		switch {
+		case s.is(closed):
+			s.arm(0)
+		case s.mask() == receiving:
+			s.watch(s.directions())
+		}
+	}
+}
+
+// SetOption of a time to linger makes the socket one that end looks after.
+func (s *stream) SetOption(o poller.Option, v int) error {
+	if o == poller.Linger && v > 0 {
+		s.lend()
+	}
+	return s.source.SetOption(o, v)
+}
+
+// quicken is before the descriptor is closed. Of a socket that nobody else has had the
+// options are known.
+func (s *stream) quicken() {
+	if s.fd >= 0 && s.lent() && !s.is(reset|isLocal) {
+		sys.Unlinger(s.fd)
+	}
+}
+
+func (s *stream) abandon() {
+	s.quicken()
+	s.source.abandon()
+}
+
+// Release gives the descriptor back, open and non-blocking.
+func (s *stream) Release() (uintptr, error) {
+	if err := s.releasable(); err != nil {
+		return 0, err
+	}
+	return s.give(s), nil
+}
+
+func (s *stream) releasable() error {
+	if s.is(closed | dialing) {
+		return net.ErrClosed
+	}
+	if s.out != nil {
+		return os.NewSyscallError("release", unix.EBUSY)
+	}
+	return nil
+}
+
+// Duplicate makes another descriptor of the socket.
+func (s *stream) Duplicate() (uintptr, error) {
+	if err := s.releasable(); err != nil {
+		return 0, err
+	}
+	fd, err := unix.FcntlInt(uintptr(s.fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return 0, os.NewSyscallError("fcntl", err)
+	}
+	return uintptr(fd), nil
+}

@@ -1,0 +1,334 @@
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+
+package readiness
+
+import (
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"example.com/pike/poller"
+	"example.com/pike/poller/internal/lent"
+	"example.com/pike/poller/internal/sys"
+)
+
+// A stream is 64 bytes on 64-bit systems, which is a line of their caches, and all
+// that the poller keeps of an idle connection besides its slot; a test holds that.
+type stream struct {
+	source
+	h   poller.StreamHandler
+	out *sending // nil with no Send in flight and nothing to tell
+	ip  [16]byte // of the peer, IPv4 mapped; its port and scope are in source
+}
+
+func (s *stream) Start() {
+	if s.is(started | ended | closed) {
+		return
+	}
+	s.mark(started)
+	if !s.is(dialing) { // or else it is done when that has ended
+		s.watch(s.directions() | poller.Readable)
+	}
+}
+
+// directions is what s is watched for, of Readable and Writable. After the end the
+// first is a leftover, see finish.
+func (s *stream) directions() poller.Events {
+	if s.is(ended) {
+		return s.mask() & poller.Writable
+	}
+	return s.mask() & (poller.Readable | poller.Writable)
+}
+
+// arm has the system watch for mask. A stream that only receives is watched by edges
+// if it may be: the system then need not look at each socket once more, after the
+// event, to find that there is nothing left, which is a thirtieth of an echo. That
+// asks for a socket where a short read says that nothing is left: one of TCP that is
+// our own. On a unix-domain one a read ends where descriptors were passed (unix(7)),
+// and what an adopted socket does nobody knows. One that does neither is watched for the
+// loss of its connection, as long as that has not been told.
+func (s *stream) arm(mask poller.Events) sys.Errno {
+	switch {
+	case mask == poller.Readable && s.is(edged):
+		mask = receiving
+	case mask == 0 && s.awaits():
+		mask = ending
+	case mask == 0 && !s.lost():
+		mask = losing
+	case mask == poller.Writable && s.awaits():
+		mask |= poller.Failed
+	}
+	return s.source.arm(mask)
+}
+
+// watch arms; a refusal is an error of receiving.
+func (s *stream) watch(mask poller.Events) { s.unreceivable(s.arm(mask)) }
+
+// unreceivable has e told, unless it is none, as an error of receiving.
+func (s *stream) unreceivable(e sys.Errno) {
+	if e != 0 {
+		s.pending().recvErr = e
+		s.failLater()
+	}
+}
+
+func (s *stream) Stop() {
+	s.unmark(started | marks(poller.Failed))
+	s.arm(s.directions() &^ poller.Readable)
+}
+
+// setPeer keeps the address in sa, as system calls give it and take it. Of a
+// unix-domain one nothing: peers seldom have a name, and sa is then what was there.
+func (s *stream) setPeer(sa *sys.Sockaddr) {
+	if s.is(isLocal) {
+		return
+	}
+	switch in := (*sys.SockaddrIn6)(unsafe.Pointer(&sa.Raw)); in.Family {
+	case unix.AF_INET:
+		in := (*unix.RawSockaddrInet4)(unsafe.Pointer(&sa.Raw))
+		s.ip, s.port = netip.AddrFrom4(in.Addr).As16(), in.Port
+	case unix.AF_INET6:
+		s.ip, s.port, s.scope = in.Addr, in.Port, in.Scope_id
+	}
+}
+
+func (s *stream) Peer() poller.Addr {
+	if s.ip == [16]byte{} && s.port == 0 { // nothing is kept
+		return poller.Addr{}
+	}
+	in := sys.SockaddrIn6{RawSockaddrInet6: unix.RawSockaddrInet6{Family: unix.AF_INET6, Port: s.port, Addr: s.ip, Scope_id: s.scope}}
+	return poller.AddrOf(in.AddrPort(&s.p.zones))
+}
+
+func (s *stream) Close() {
+	if !s.is(closed) {
+		s.shut(s)
+	}
+}
+
+func (s *stream) Reset() {
+	if s.is(closed) {
+		return
+	}
+	s.mark(reset)
+	sys.SetOption(s.fd, s.family(), poller.Linger, 0) // a failure leaves an orderly close
+	s.Close()
+}
+
+// Shutdown tells the system once: at the second time a BSD takes a connection whose
+// end the peer has acknowledged for one that nobody reads, and drops what arrives
+// (tcp_usrclosed in netinet/tcp_usrreq.c).
+func (s *stream) Shutdown() {
+	if s.is(closed | shutting) {
+		return
+	}
+	s.mark(shutting)
+	if !s.is(dialing) && (s.out == nil || !s.out.busy) {
+		s.shutdown()
+	}
+}
+
+func (s *stream) shutdown() {
+	unix.Shutdown(int(s.fd), unix.SHUT_WR) // fails only when the connection is gone
+}
+
+// ready receives before it sends: what arrived before a reset comes first, and
+// the error stays for the receiving side, which tells a reset from an end.
+func (s *stream) ready(ev poller.Events) {
+	if s.is(closed) { // by another of the batch
+		return
+	}
+	if s.is(dialing) {
+		s.dialed(ev)
+		return
+	}
+	if ev&^poller.Writable != 0 {
+		s.receive(ev)
+	}
+	if ev&(poller.Writable|poller.Failed|poller.Hangup) != 0 && s.out != nil && s.out.busy && !s.is(failing|closed) {
+		s.proceed()
+	}
+	if ev&(poller.Failed|poller.Hangup|poller.PeerClosed) != 0 && !s.is(started) && !s.lost() {
+		s.seek(ev)
+	}
+}
+
+// receive goes on after a short read where the event said that there is more than
+// data.
+func (s *stream) receive(ev poller.Events) {
+	for range recvsPerPoll {
+		if !s.is(started) {
+			return
+		}
+		buf := s.p.buf
+		n, e := s.p.queue.recv(s.fd, buf, s.lent())
+		switch {
+		case e == unix.EAGAIN:
+			// Of a read with a signal pending too, which stops at an urgent byte that
+			// it has come to (tcp_recvmsg_locked in net/ipv4/tcp.c): there is data behind.
+			if ev&(poller.Readable|poller.Priority) == poller.Readable|poller.Priority {
+				s.unreceivable(s.again())
+			}
+			return
+		case e == unix.EINTR:
+			continue
+		case e != 0:
+			s.finish(os.NewSyscallError("recv", e))
+			return
+		case n == 0 && s.is(reset): // a send has had the error, and left this looking like an end
+			s.finish(os.NewSyscallError("recv", unix.ECONNRESET))
+			return
+		case n == 0:
+			s.finish(io.EOF)
+			return
+		}
+		s.h.Received(buf[:n], nil)
+		lent.Overwrite(buf[:n])
+		if n < len(buf) && ev&^(poller.Readable|poller.Writable) == 0 {
+			return
+		}
+	}
+	if s.is(started) {
+		s.unreceivable(s.again())
+	}
+}
+
+// again has the system say once more what it says once.
+func (s *stream) again() sys.Errno {
+	if !s.harmless() {
+		return 0
+	}
+	return s.rearm()
+}
+
+// finish ends the receiving side. What is watched by edges stays so: nothing new comes
+// after EOF but the loss of the connection, and most streams are closed next. After that
+// loss nothing comes.
+func (s *stream) finish(err error) {
+	if s.mark(ended); err != io.EOF {
+		s.mark(reset)
+	}
+	s.unmark(started)
+	if !s.harmless() {
+		s.arm(s.directions())
+	}
+	s.h.Received(nil, err)
+}
+
+// dialed looks at how a connect ended (connect(2), EINPROGRESS).
+func (s *stream) dialed(ev poller.Events) {
+	v := s.failure()
+	if v == 0 && sys.Getpeername(s.fd, &s.p.sa) == unix.ENOTCONN && ev&(poller.Failed|poller.Hangup) == 0 {
+		return // not yet: the event was none
+	}
+	if v != 0 {
+		s.source.arm(0)
+		s.connected(v)
+		return
+	}
+	// What was asked for meanwhile begins.
+	var mask poller.Events
+	if s.is(started) {
+		mask = poller.Readable
+	}
+	if s.out != nil && s.out.busy {
+		mask |= poller.Writable
+	}
+	s.watch(mask)
+	s.connected(0)
+}
+
+// connected ends a dial.
+func (s *stream) connected(e sys.Errno) {
+	s.unmark(dialing)
+	if e != 0 {
+		s.unmark(started)
+		s.mark(ended | reset)
+		s.h.Connected(os.NewSyscallError("connect", e))
+		return
+	}
+	if s.is(shutting) && (s.out == nil || !s.out.busy) {
+		s.shutdown()
+	}
+	s.h.Connected(nil)
+}
+
+func (s *stream) refused(lost poller.Events, e sys.Errno) {
+	s.lose(lost)
+	o := s.pending()
+	switch {
+	case s.is(dialing):
+		o.err = e
+	default:
+		if lost&poller.Readable != 0 && s.is(started) {
+			o.recvErr = e
+		}
+		if lost&poller.Writable != 0 && o.busy {
+			o.err = e
+		}
+	}
+	s.failLater()
+}
+
+// failLater has fail called by Poll.
+func (s *stream) failLater() {
+	if !s.is(failing) {
+		s.mark(failing)
+		s.p.failed.Push(s)
+	}
+}
+
+// fail tells what went wrong in a call.
+func (s *stream) fail() {
+	s.unmark(failing)
+	if s.is(closed) || s.out == nil {
+		return
+	}
+	if s.is(dialing) {
+		e := s.out.err
+		s.out.err = 0
+		if !s.out.busy {
+			s.putOut()
+		}
+		s.connected(e)
+		return
+	}
+	e := s.out.recvErr
+	if s.out.recvErr = 0; e != 0 && s.is(started) {
+		s.finish(os.NewSyscallError(armCall, e))
+	}
+	if s.is(closed) || s.out == nil {
+		return
+	}
+	if s.out.busy && s.out.err != 0 {
+		s.sent(s.out.err)
+	} else if !s.out.busy {
+		s.putOut()
+	}
+}
+
+func (s *stream) end() {
+	if !s.is(ended) && !s.is(reset) && s.fd >= 0 {
+		sys.Discard(s.fd)
+	}
+	s.quicken()
+	s.release()
+	busy := s.out != nil && s.out.busy
+	if s.out != nil {
+		s.putOut()
+	}
+	if s.h == nil { // nobody took it
+		return
+	}
+	if busy {
+		s.h.Sent(net.ErrClosed)
+	}
+	s.h.Closed()
+}
+
+// Prefetch loads the one line of the cache that a stream is.
+func (s *stream) Prefetch() byte { return byte(s.marks) }

@@ -1,5 +1,0 @@
-//go:build !kqfake
-
-package poller
-
-var backends = []backend{{"epoll", NewEpoll}}

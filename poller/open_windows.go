@@ -1,3 +1,0 @@
-package poller
-
-var backends = []backend{{"iocp", NewIOCP}}

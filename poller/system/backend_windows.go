@@ -1,0 +1,5 @@
+package system
+
+import "example.com/pike/poller/internal/iocp"
+
+var backends = []backend{{iocp.Name, iocp.New}}

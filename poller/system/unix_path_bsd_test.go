@@ -1,0 +1,5 @@
+//go:build darwin || dragonfly || freebsd || netbsd || openbsd
+
+package system_test
+
+func abstractNames() []string { return nil }

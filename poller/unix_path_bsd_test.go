@@ -1,5 +1,0 @@
-//go:build darwin || dragonfly || freebsd || netbsd || openbsd
-
-package poller_test
-
-func abstractNames() []string { return nil }
