@@ -9,9 +9,10 @@ const (
 	asleep = poller.Polling // in a Poll, or not running
 )
 
-// interrupt wakes the loop if it sleeps.
+// interrupt wakes the loop if it sleeps. It takes any state but awake for that: between a
+// look and a comparison with what was seen the poller may lie down, and nobody would wake it.
 func (l *Loop) interrupt() {
-	if was := l.sleep.Load(); was != awake && l.sleep.CompareAndSwap(was, awake) {
+	if l.sleep.Load() != awake && l.sleep.Swap(awake) != awake {
 		l.mail.wake(l.poller)
 	}
 }

@@ -163,6 +163,7 @@ type Options struct {
 	// one whose descriptor SyscallConn has given away. errors.ErrUnsupported in the simulator, which
 	// has no descriptors.
 	Control func(network, address string, c syscall.RawConn) error
+
 	// UserTimeout is how long what was sent may stay unacknowledged, or wait for a
 	// peer that has no room, before the system ends the connection; see
 	// [Conn.SetUserTimeout]. 0 leaves it to the system.

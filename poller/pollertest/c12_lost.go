@@ -179,8 +179,8 @@ func resetBehindEnd(r *rig) {
 
 func stoppedBeforeReset(r *rig) {
 	a, b := r.pair(nil)
-	b.on.received = func(p []byte, _ error) {
-		if len(p) > 0 {
+	b.on.received = func([]byte, error) {
+		if b.in == 100 {
 			b.stop()
 		}
 	}

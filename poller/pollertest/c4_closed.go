@@ -55,12 +55,6 @@ func closedOnce(r *rig) {
 func closeInUpcalls(r *rig) {
 	for _, end := range []func(*conn){(*conn).close, (*conn).reset} {
 		v := r.listen(tight)
-		a := r.dial(v.addr(), tight)
-		a.on.connected = func(error) { end(a) }
-		a.on.closed = func() { a.close() }
-		f := r.dial(r.nobody(), nil)
-		f.on.connected = func(error) { end(f) }
-
 		b, c := r.pairOf(v, tight)
 		c.on.received = func([]byte, error) { end(c) }
 		c.start()
@@ -80,6 +74,12 @@ func closeInUpcalls(r *rig) {
 		g.on.sent = func(error) { end(g) }
 		g.fill()
 		h.start()
+
+		a := r.dial(v.addr(), tight)
+		a.on.connected = func(error) { end(a) }
+		a.on.closed = func() { a.close() }
+		f := r.dial(r.nobody(), nil)
+		f.on.connected = func(error) { end(f) }
 		r.until("each has closed itself", func() bool {
 			return a.closed && f.closed && c.closed && e.closed && g.closed
 		})

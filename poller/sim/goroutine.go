@@ -154,6 +154,7 @@ var (
 	ownFrames = []byte("/poller/sim.")
 	creator   = []byte(" in goroutine ")
 	beginning = []byte("/poller/sim.(*job).happen")
+	entering  = []byte("/poller/sim.(*World).enter(")
 )
 
 func described(text []byte) (r routine) {
@@ -175,8 +176,15 @@ func described(text []byte) (r routine) {
 
 // waits reports whether another goroutine has to do something before r goes on. One that
 // sleeps, or waits for the system, goes on by itself. The names are those of
-// waitReasonStrings in runtime/runtime2.go.
+// waitReasonStrings in runtime/runtime2.go. The runtime itself waits by semaphores, too, of
+// a job that happens to begin a collection while somebody looks at all goroutines say: no
+// function of sync or internal/poll is on top then. And who is just about to enter the gate
+// waits for its mutex, which nobody keeps.
 func (r *routine) waits() bool {
+	if r.state == "semacquire" && !bytes.Contains(r.text, []byte(".runtime_Semacquire")) ||
+		bytes.Contains(r.text, entering) && strings.HasPrefix(r.state, "sync.") {
+		return false
+	}
 	for _, state := range [...]string{"chan ", "select", "sync.", "semacquire", "coroutine"} {
 		if strings.HasPrefix(r.state, state) {
 			return true

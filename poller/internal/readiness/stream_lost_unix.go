@@ -30,7 +30,7 @@ func (s *stream) lost() bool { return s.is(closed) || s.is(ended) && s.is(reset)
 // looking like an end to who receives.
 func (s *stream) noteReset(e sys.Errno) {
 	switch e {
-	case unix.ECONNRESET, unix.EPIPE, unix.ETIMEDOUT:
+	case unix.ECONNRESET, unix.ETIMEDOUT:
 		s.mark(reset)
 	}
 }
