@@ -42,7 +42,7 @@ var samples = []struct {
 	{"every arrow that is right", importArrows, map[string]string{
 		"poller/internal/kq/a.go":        "package kq\nimport (\n\"syscall\"\n\"golang.org/x/sys/unix\"\n)\n",
 		"poller/internal/readiness/a.go": "package readiness\nimport _ \"example.com/pike/poller/internal/kq\"\n",
-		"loop/a.go":                      "package loop\nimport (\n_ \"go.uber.org/zap\"\n_ \"example.com/pike/poller\"\n)\n",
+		"loop/a.go":                      "package loop\nimport (\n_ \"log/slog\"\n_ \"example.com/pike/poller\"\n)\n",
 		"tcp/a.go":                       "package tcp\nimport (\n_ \"example.com/pike/loop\"\n_ \"example.com/pike/poller\"\n)\n",
 		"examples/a/main.go":             "package main\nimport (\n_ \"example.com/pike/tcp\"\n_ \"example.com/pike/poller/sim\"\n)\n",
 		"bench/go.mod":                   "module bench\n",
@@ -213,7 +213,7 @@ func TestDependencyArrowsCanFail(t *testing.T) {
 	good := []listed{
 		{module + "/poller", []string{"net"}},
 		{module + "/poller/system", []string{"net", xsys + "/unix", module + "/poller/internal/kq"}},
-		{module + "/tcp", []string{module + "/loop", module + "/poller/internal/kq", zap + "/zapcore", xsys + "/unix"}},
+		{module + "/tcp", []string{module + "/loop", module + "/poller/internal/kq", xsys + "/unix"}},
 		{module + "/examples/chat", []string{module + "/tcp", module + "/timer", module + "/loop/workers", ants, xsys + "/unix"}},
 	}
 	if found := dependencyArrows(good); len(found) != 0 {

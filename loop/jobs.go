@@ -1,13 +1,12 @@
 package loop
 
 import (
+	"context"
+	"log/slog"
 	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
-
-	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 )
 
 // survived is how long after a panic went on to an Executor the program is taken to have
@@ -31,8 +30,8 @@ func (j *Job) panicked(v any) {
 			l.interrupt()
 			return
 		}
-		if l.log.Core().Enabled(zapcore.ErrorLevel) {
-			l.log.Error("a job has panicked, and its loop is closed", zap.Any("value", v), zap.ByteString("stack", p.Stack))
+		if l.log.Enabled(context.Background(), slog.LevelError) {
+			l.log.Error("a job has panicked, and its loop is closed", "value", v, "stack", string(p.Stack))
 			return
 		}
 	}

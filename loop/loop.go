@@ -76,13 +76,12 @@ package loop
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"net/netip"
 	"os"
 	"sync/atomic"
 	"time"
-
-	"go.uber.org/zap"
 
 	"example.com/pike/poller"
 	"example.com/pike/poller/system"
@@ -116,8 +115,8 @@ type Options struct {
 	// else net.DefaultResolver.
 	Resolver Resolver
 
-	// Logger receives what no callback can: default zap.NewNop.
-	Logger *zap.Logger
+	// Logger receives what no callback can; nil is nobody.
+	Logger *slog.Logger
 
 	// OnPanic is called on the loop with what a callback panicked with and the
 	// stack of that moment; the handle that called back is then closed, and the
@@ -154,7 +153,7 @@ type Loop struct {
 	executor Executor
 	resolver Resolver
 	gate     poller.Gate // nil: there is none
-	log      *zap.Logger
+	log      *slog.Logger
 	onPanic  func(Handle, any, []byte)
 
 	now      poller.Time
@@ -215,7 +214,7 @@ func New(o Options) (*Loop, error) {
 		l.measureIdle = o.MeasureIdle
 	}
 	if l.log == nil {
-		l.log = zap.NewNop()
+		l.log = slog.New(slog.DiscardHandler)
 	}
 	l.executor, l.mayRecover = executorOf(o.Executor, p), o.Executor != nil
 	l.submitter = newSubmitter(l.executor)
@@ -288,7 +287,7 @@ func (l *Loop) Poller() poller.Poller { return l.poller }
 func (l *Loop) Resolver() Resolver { return l.resolver }
 
 // Logger is where the loop and its handles log.
-func (l *Loop) Logger() *zap.Logger { return l.log }
+func (l *Loop) Logger() *slog.Logger { return l.log }
 
 // Metrics are counters of a loop's life.
 type Metrics struct {

@@ -6,8 +6,6 @@ import (
 	"net/netip"
 	"time"
 
-	"go.uber.org/zap"
-
 	"example.com/pike/loop"
 	"example.com/pike/poller"
 )
@@ -258,7 +256,7 @@ func (a *acceptor) Failed(err error) {
 	err = opError("accept", netip.AddrPort{}, ln.addr, err)
 	if f.unlogged++; f.logged == poller.Never || now.Sub(f.logged) >= logPause {
 		lp.Logger().Warn("accept failed; connections wait in the backlog",
-			zap.Error(err), zap.Uint64("failures", f.unlogged), zap.Duration("pause", f.pause))
+			"error", err, "failures", f.unlogged, "pause", f.pause)
 		f.logged, f.unlogged = now, 0
 	}
 	if ln.OnError != nil {

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"example.com/pike/loop"
+	"example.com/pike/loop/zaplog"
 	"example.com/pike/poller"
 	"example.com/pike/poller/sim"
 	"example.com/pike/tcp"
@@ -231,7 +232,7 @@ func TestStatsAfterNetConn(t *testing.T) {
 func TestFailuresAreLoggedOnceAMinute(t *testing.T) {
 	core, logs := observer.New(zap.WarnLevel)
 	h := sim.New(1, sim.Config{Faults: sim.Faults{sim.TooManyOpen: 1_000_000}}).Host("host") // of a million: always
-	r := newRig(t, loop.Options{Poller: h, Logger: zap.New(core)})
+	r := newRig(t, loop.Options{Poller: h, Logger: zaplog.Logger(zap.New(core))})
 	told := 0
 	ln := r.listen(nil, func(*tcp.Conn) { t.Error("accepted") })
 	ln.OnError = func(err error) { told++; r.is(err, syscall.EMFILE) }

@@ -15,6 +15,7 @@ import (
 	"example.com/pike/examples/chat/server"
 	"example.com/pike/loop"
 	"example.com/pike/loop/workers"
+	"example.com/pike/loop/zaplog"
 	"example.com/pike/signal"
 )
 
@@ -42,7 +43,7 @@ func serve(o options, stdout, stderr io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	lp, err := loop.New(loop.Options{Executor: pool, Logger: log})
+	lp, err := loop.New(loop.Options{Executor: pool, Logger: zaplog.Logger(log)})
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"example.com/pike/loop"
+	"example.com/pike/loop/zaplog"
 	"example.com/pike/timer"
 )
 
@@ -135,7 +136,7 @@ func TestPanicAfterTheLoop(t *testing.T) {
 	}{
 		"plain":               {loop.Options{}, true},
 		"guarded":             {loop.Options{OnPanic: guarded}, true},
-		"guarded, with a log": {loop.Options{OnPanic: guarded, Logger: zap.New(core)}, false},
+		"guarded, with a log": {loop.Options{OnPanic: guarded, Logger: zaplog.Logger(zap.New(core))}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var pool atomic.Int32

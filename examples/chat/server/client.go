@@ -5,8 +5,6 @@ import (
 	"slices"
 	"unicode/utf8"
 
-	"go.uber.org/zap"
-
 	"example.com/pike/examples/chat/line"
 	"example.com/pike/tcp"
 )
@@ -95,7 +93,7 @@ func (s *Server) closed(conn *tcp.Conn, err error) {
 
 // leave takes a client away from the others, and its name from it.
 func (s *Server) leave(c *client, reason string) {
-	s.log.Debug("left", zap.String("name", c.name), zap.String("reason", reason))
+	s.log.Debug("left", "name", c.name, "reason", reason)
 	c.left = true
 	c.remove()
 	delete(s.names, fold(c.name))
@@ -145,13 +143,13 @@ func (s *Server) idled(c *client) {
 
 // overdue ends a connection that has had its time to close.
 func (s *Server) overdue(c *client) {
-	s.log.Debug("cut off while closing", zap.Stringer("addr", c.conn.RemoteAddr()))
+	s.log.Debug("cut off while closing", "addr", c.conn.RemoteAddr())
 	s.cut(c)
 }
 
 // drop is leave for a reason that whoever runs the server should know.
 func (s *Server) drop(c *client, reason string) {
-	s.log.Info("dropped", zap.String("name", c.name), zap.Stringer("addr", c.conn.RemoteAddr()),
-		zap.String("reason", reason), zap.Int("unread", c.conn.Buffered()))
+	s.log.Info("dropped", "name", c.name, "addr", c.conn.RemoteAddr(),
+		"reason", reason, "unread", c.conn.Buffered())
 	s.leave(c, reason)
 }

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"example.com/pike/loop"
+	"example.com/pike/loop/zaplog"
 	"example.com/pike/poller"
 	"example.com/pike/poller/system"
 	"example.com/pike/tcp"
@@ -57,7 +58,7 @@ func newHall(t testing.TB, o Options) *hall {
 	h := &hall{t: t, clock: &clock{Poller: p}}
 	core, logs := observer.New(zapcore.DebugLevel)
 	h.logs = logs
-	if h.lp, err = loop.New(loop.Options{Poller: h.clock, Logger: zap.New(core)}); err != nil {
+	if h.lp, err = loop.New(loop.Options{Poller: h.clock, Logger: zaplog.Logger(zap.New(core))}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { h.lp.Close() })

@@ -45,10 +45,9 @@ package server
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"net/netip"
 	"time"
-
-	"go.uber.org/zap"
 
 	"example.com/pike/loop"
 	"example.com/pike/tcp"
@@ -105,7 +104,7 @@ type Server struct {
 	OnClose func()
 
 	lp     *loop.Loop
-	log    *zap.Logger
+	log    *slog.Logger
 	ln     *tcp.Listener
 	max    int
 	idle   time.Duration
@@ -189,7 +188,7 @@ func (s *Server) accept(conn *tcp.Conn) {
 	s.conns++
 	if s.live.n >= s.max {
 		if !s.full {
-			s.log.Warn("full: clients are refused", zap.Int("max", s.max), zap.Stringer("addr", conn.RemoteAddr()))
+			s.log.Warn("full: clients are refused", "max", s.max, "addr", conn.RemoteAddr())
 		}
 		s.full = true
 		c.left = true
@@ -201,7 +200,7 @@ func (s *Server) accept(conn *tcp.Conn) {
 	c.name = fmt.Sprint(guestPrefix, s.guests)
 	s.names[fold(c.name)] = c
 	s.live.push(c)
-	s.log.Debug("connected", zap.String("name", c.name), zap.Stringer("addr", conn.RemoteAddr()))
+	s.log.Debug("connected", "name", c.name, "addr", conn.RemoteAddr())
 	c.tellf("* welcome, %s; /help lists the commands", c.name)
 	s.join(c, s.lobby)
 }
@@ -215,7 +214,7 @@ func (s *Server) Shutdown() {
 	}
 	s.closing = true
 	s.ln.Close()
-	s.log.Info("shutting down", zap.Int("clients", s.live.n))
+	s.log.Info("shutting down", "clients", s.live.n)
 	for c := s.live.first; c != nil; c = s.live.first {
 		s.leave(c, "shutdown")
 		s.see(c, "* the server is shutting down")
@@ -235,7 +234,7 @@ func (s *Server) hurry() {
 		return
 	}
 	if s.leaving.n > 0 {
-		s.log.Warn("clients that do not read were cut off", zap.Int("clients", s.leaving.n))
+		s.log.Warn("clients that do not read were cut off", "clients", s.leaving.n)
 	}
 	for c := s.leaving.first; c != nil; c = s.leaving.first {
 		s.cut(c)

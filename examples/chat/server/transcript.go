@@ -5,8 +5,6 @@ import (
 	"context"
 	"io"
 
-	"go.uber.org/zap"
-
 	"example.com/pike/loop"
 )
 
@@ -76,10 +74,10 @@ func (t *transcript) wrote(n int, err error) {
 	if err != nil {
 		t.lost += bytes.Count(rest, []byte{'\n'})
 		if !t.failed {
-			t.lp.Logger().Error("the transcript loses messages", zap.Error(err))
+			t.lp.Logger().Error("the transcript loses messages", "error", err)
 		}
 	} else if t.failed {
-		t.lp.Logger().Warn("the transcript is written again", zap.Int("lost", t.lost))
+		t.lp.Logger().Warn("the transcript is written again", "lost", t.lost)
 	}
 	t.failed, t.busy = err != nil, false
 	if t.batch = t.batch[:0]; cap(t.batch) > keptMost {
@@ -94,7 +92,7 @@ func (t *transcript) wrote(n int, err error) {
 // end says what is missing.
 func (t *transcript) end() {
 	if t.lost > 0 {
-		t.lp.Logger().Error("the transcript is not complete", zap.Int("lost", t.lost))
+		t.lp.Logger().Error("the transcript is not complete", "lost", t.lost)
 	}
 }
 
