@@ -86,7 +86,7 @@ var _ = add(
 				e.Errorf("Listen(%q): %v, want a *net.OpError", addr, err)
 			}
 		}
-		_, err := lp.Poller().Bind(poller.Addr{}, nil, nil)
+		_, err := lp.Maker().Poller().Bind(poller.Addr{}, nil, nil)
 		e.is(err, syscall.EAFNOSUPPORT)
 		_, err = udp.Listen(lp, "127.0.0.1:0", &udp.Options{V6Only: true})
 		e.is(err, syscall.EINVAL)

@@ -22,7 +22,7 @@ type Async struct {
 // NewAsync returns an Async that calls fn.
 func (l *Loop) NewAsync(fn func()) (*Async, error) {
 	const op = "loop: async"
-	if err := l.Check("loop.Loop.NewAsync"); err != nil {
+	if err := l.checkCaller("loop.Loop.NewAsync"); err != nil {
 		return nil, err
 	}
 	if fn == nil {
@@ -30,7 +30,7 @@ func (l *Loop) NewAsync(fn func()) (*Async, error) {
 	}
 	a := &Async{fn: fn}
 	a.run = a.deliver
-	if err := l.Attach(a); err != nil {
+	if err := l.Maker().Attach(a); err != nil {
 		return nil, &misuse{op, err}
 	}
 	a.setActive(true)
@@ -54,19 +54,19 @@ func (a *Async) deliver() {
 	if a.Closing() {
 		return
 	}
-	a.lp.call(a, a.fn)
+	a.lp.Maker().Call(a, a.fn)
 }
 
 // Close ends it; a callback still pending is not made.
 func (a *Async) Close() error {
-	if err := a.lp.Check("loop.Async.Close"); err != nil {
+	if err := a.lp.checkCaller("loop.Async.Close"); err != nil {
 		return err
 	}
-	if !a.lp.BeginClose(a) {
+	if !a.lp.Maker().BeginClose(a) {
 		return errClosedHandle
 	}
 	a.gone.Store(true)
-	a.lp.EndClose(a, (*asyncEnd)(a))
+	a.lp.Maker().EndClose(a, (*asyncEnd)(a))
 	return nil
 }
 
@@ -75,7 +75,7 @@ type asyncEnd Async
 
 func (a *asyncEnd) Finished() {
 	if a.OnClose != nil {
-		a.lp.call((*Async)(a), a.OnClose)
+		a.lp.Maker().Call((*Async)(a), a.OnClose)
 	}
 }
 

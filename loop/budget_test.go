@@ -61,7 +61,7 @@ var floods = map[string]func(t *testing.T, lp *loop.Loop){
 	},
 	"deferred work that defers itself": func(t *testing.T, lp *loop.Loop) {
 		var again deferred
-		again = func() { lp.Defer(again) }
+		again = func() { lp.Maker().Defer(again) }
 		again()
 	},
 	"close callbacks that close": func(t *testing.T, lp *loop.Loop) {

@@ -261,13 +261,13 @@ var simCallbacks = map[string]func(t *testing.T, lp *loop.Loop, boom boom){
 		var w *signal.Watcher
 		w, err := signal.Notify(lp, func(os.Signal) { boom(w) }, os.Interrupt)
 		no(t, err)
-		lp.Poller().(*sim.Host).Signal(os.Interrupt)
+		lp.Maker().Poller().(*sim.Host).Signal(os.Interrupt)
 	},
 	"signal.Once": func(t *testing.T, lp *loop.Loop, boom boom) {
 		var w *signal.Watcher
 		w, err := signal.Once(lp, func(os.Signal) { boom(w) }, os.Interrupt)
 		no(t, err)
-		lp.Poller().(*sim.Host).Signal(os.Interrupt)
+		lp.Maker().Poller().(*sim.Host).Signal(os.Interrupt)
 	},
 	"signal.Watcher.OnClose": func(t *testing.T, lp *loop.Loop, boom boom) {
 		w, err := signal.Notify(lp, func(os.Signal) {}, os.Interrupt)
@@ -315,7 +315,8 @@ func TestEveryCallbackHasACase(t *testing.T) {
 // loop.
 var notCallbacks = map[string]string{
 	"loop.Loop.Walk":       "called from inside",
-	"loop.Loop.Local":      "called from inside",
+	"loop.Maker.Local":     "called from inside",
+	"loop.Maker.Call":      "called from inside",
 	"loop.RunOn":           "called from inside, before the loop runs",
 	"loop.Options.OnPanic": "TestOnPanic is about it",
 	"udp.Options.Control":  "called from inside",

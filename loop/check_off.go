@@ -14,7 +14,7 @@ func (*owner) leave() {}
 // and under the build tag pikedebug it panics, whatever the loop does, if that runs on
 // another goroutine. It is for packages that make handles, at the beginning of every
 // method: one that is told so does nothing, and returns the error if it returns any.
-func (l *Loop) Check(method string) error {
+func (l *Loop) checkCaller(method string) error {
 	if l == nil || !l.waits() { // nil is for the method to answer
 		return nil
 	}

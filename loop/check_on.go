@@ -21,7 +21,7 @@ func (o *owner) leave() { o.id.Store(0) }
 // and under the build tag pikedebug it panics, whatever the loop does, if that runs on
 // another goroutine. It is for packages that make handles, at the beginning of every
 // method: one that is told so does nothing, and returns the error if it returns any.
-func (l *Loop) Check(method string) error {
+func (l *Loop) checkCaller(method string) error {
 	if l == nil { // which the method answers
 		return nil
 	}

@@ -61,7 +61,7 @@ func (b *Base) HasRef() bool { return b.flags&unrefd == 0 }
 
 // Ref undoes Unref. There is no count: calling it twice is calling it once.
 func (b *Base) Ref() {
-	if b.lp.Check("loop.Base.Ref") != nil {
+	if b.lp.checkCaller("loop.Base.Ref") != nil {
 		return
 	}
 	if b.HasRef() {
@@ -76,7 +76,7 @@ func (b *Base) Ref() {
 // Unref lets Run end although the handle is active. Operations in flight and a
 // pending close still keep it going.
 func (b *Base) Unref() {
-	if b.lp.Check("loop.Base.Unref") != nil {
+	if b.lp.checkCaller("loop.Base.Unref") != nil {
 		return
 	}
 	if !b.HasRef() {
@@ -119,15 +119,17 @@ type closer struct {
 // Own makes l the loop of a new handle without putting it there: for handles
 // that are attached only while they are active, so that the loop keeps no
 // forgotten ones in memory.
-func (l *Loop) Own(h Handle) {
-	l.Check("loop.Loop.Own")
+func (m *Maker) Own(h Handle) {
+	l := m.l()
+	l.checkCaller("loop.Maker.Own")
 	h.base().lp = l
 }
 
 // Attach puts a handle on the loop. It returns net.ErrClosed after Close, and
 // changes nothing for a handle that is attached.
-func (l *Loop) Attach(h Handle) error {
-	if err := l.Check("loop.Loop.Attach"); err != nil {
+func (m *Maker) Attach(h Handle) error {
+	l := m.l()
+	if err := l.checkCaller("loop.Maker.Attach"); err != nil {
 		return err
 	}
 	b := h.base()
@@ -145,8 +147,9 @@ func (l *Loop) Attach(h Handle) error {
 }
 
 // Detach takes a handle off the loop, so that nothing of the loop refers to it.
-func (l *Loop) Detach(h Handle) {
-	if l.Check("loop.Loop.Detach") != nil {
+func (m *Maker) Detach(h Handle) {
+	l := m.l()
+	if l.checkCaller("loop.Maker.Detach") != nil {
 		return
 	}
 	b := h.base()
@@ -161,8 +164,9 @@ func (l *Loop) Detach(h Handle) {
 }
 
 // SetActive says whether an attached handle can call back now.
-func (l *Loop) SetActive(h Handle, on bool) {
-	if l.Check("loop.Loop.SetActive") != nil {
+func (m *Maker) SetActive(h Handle, on bool) {
+	l := m.l()
+	if l.checkCaller("loop.Maker.SetActive") != nil {
 		return
 	}
 	h.base().setActive(on)
@@ -171,8 +175,9 @@ func (l *Loop) SetActive(h Handle, on bool) {
 // BeginClose marks a handle as closing. It is no longer active, but holds the
 // loop until its close callback. It reports false if that was done before, or
 // if the loop is closed, which has no callbacks any more.
-func (l *Loop) BeginClose(h Handle) bool {
-	if l.Check("loop.Loop.BeginClose") != nil {
+func (m *Maker) BeginClose(h Handle) bool {
+	l := m.l()
+	if l.checkCaller("loop.Maker.BeginClose") != nil {
 		return false
 	}
 	b := h.base()
@@ -187,8 +192,9 @@ func (l *Loop) BeginClose(h Handle) bool {
 
 // EndClose queues the close callback of a handle that is closing, when nothing
 // of it is with the system any more.
-func (l *Loop) EndClose(h Handle, fn Finisher) {
-	if l.Check("loop.Loop.EndClose") != nil {
+func (m *Maker) EndClose(h Handle, fn Finisher) {
+	l := m.l()
+	if l.checkCaller("loop.Maker.EndClose") != nil {
 		return
 	}
 	b := h.base()
@@ -199,16 +205,18 @@ func (l *Loop) EndClose(h Handle, fn Finisher) {
 }
 
 // Hold keeps the loop running, for an operation in flight, until Release.
-func (l *Loop) Hold() {
-	if l.Check("loop.Loop.Hold") != nil {
+func (m *Maker) Hold() {
+	l := m.l()
+	if l.checkCaller("loop.Maker.Hold") != nil {
 		return
 	}
 	l.requests++
 }
 
 // Release undoes one Hold.
-func (l *Loop) Release() {
-	if l.Check("loop.Loop.Release") != nil {
+func (m *Maker) Release() {
+	l := m.l()
+	if l.checkCaller("loop.Maker.Release") != nil {
 		return
 	}
 	l.requests--
@@ -216,8 +224,9 @@ func (l *Loop) Release() {
 
 // Defer has f flushed before the loop polls next, or after the poll that is
 // under way: first in, first out.
-func (l *Loop) Defer(f Flusher) {
-	if l.Check("loop.Loop.Defer") != nil {
+func (m *Maker) Defer(f Flusher) {
+	l := m.l()
+	if l.checkCaller("loop.Maker.Defer") != nil {
 		return
 	}
 	l.deferred.add(f)
@@ -226,8 +235,9 @@ func (l *Loop) Defer(f Flusher) {
 // EachTurn has f flushed in every turn before the loop waits, also by whoever waits on its
 // descriptor, until it is called with false: for what can only be looked at. What f does
 // must not need a flush itself.
-func (l *Loop) EachTurn(f Flusher, on bool) {
-	if l.Check("loop.Loop.EachTurn") != nil {
+func (m *Maker) EachTurn(f Flusher, on bool) {
+	l := m.l()
+	if l.checkCaller("loop.Maker.EachTurn") != nil {
 		return
 	}
 	l.eachTurn = slices.DeleteFunc(l.eachTurn, func(o Flusher) bool { return o == f })
@@ -237,16 +247,18 @@ func (l *Loop) EachTurn(f Flusher, on bool) {
 }
 
 // SetTimeout arms t for due, or moves it there.
-func (l *Loop) SetTimeout(t *Timeout, due poller.Time) {
-	if l.Check("loop.Loop.SetTimeout") != nil {
+func (m *Maker) SetTimeout(t *Timeout, due poller.Time) {
+	l := m.l()
+	if l.checkCaller("loop.Maker.SetTimeout") != nil {
 		return
 	}
 	l.timers.set(t, due)
 }
 
 // StopTimeout disarms t and reports whether it was armed.
-func (l *Loop) StopTimeout(t *Timeout) bool {
-	if l.Check("loop.Loop.StopTimeout") != nil {
+func (m *Maker) StopTimeout(t *Timeout) bool {
+	l := m.l()
+	if l.checkCaller("loop.Maker.StopTimeout") != nil {
 		return false
 	}
 	return l.timers.stop(t)
@@ -255,7 +267,7 @@ func (l *Loop) StopTimeout(t *Timeout) bool {
 // Walk calls fn for every handle that is on the loop: those that are active or
 // open, and those that are closing. fn may close handles.
 func (l *Loop) Walk(fn func(Handle)) {
-	if l.Check("loop.Loop.Walk") != nil {
+	if l.checkCaller("loop.Loop.Walk") != nil {
 		return
 	}
 	if fn == nil {
@@ -269,10 +281,11 @@ func (l *Loop) Walk(fn func(Handle)) {
 }
 
 // Guarded reports whether callbacks must be run under Recover.
-func (l *Loop) Guarded() bool { return l.onPanic != nil }
+func (m *Maker) Guarded() bool { return m.onPanic != nil }
 
 // Recover is deferred by a handle around a callback where the loop is Guarded.
-func (l *Loop) Recover(h Handle) {
+func (m *Maker) Recover(h Handle) {
+	l := m.l()
 	v := recover()
 	if v == nil {
 		return

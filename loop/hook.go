@@ -15,7 +15,7 @@ type Hook struct {
 // NewIdle returns a hook that runs before the loop polls, and keeps the poll
 // from waiting: for work that fills time between events.
 func (l *Loop) NewIdle(fn func()) (*Hook, error) {
-	if err := l.Check("loop.Loop.NewIdle"); err != nil {
+	if err := l.checkCaller("loop.Loop.NewIdle"); err != nil {
 		return nil, err
 	}
 	return l.newHook(&l.idle, fn, "loop: idle")
@@ -23,7 +23,7 @@ func (l *Loop) NewIdle(fn func()) (*Hook, error) {
 
 // NewPrepare returns a hook that runs before the loop polls.
 func (l *Loop) NewPrepare(fn func()) (*Hook, error) {
-	if err := l.Check("loop.Loop.NewPrepare"); err != nil {
+	if err := l.checkCaller("loop.Loop.NewPrepare"); err != nil {
 		return nil, err
 	}
 	return l.newHook(&l.prepare, fn, "loop: prepare")
@@ -31,7 +31,7 @@ func (l *Loop) NewPrepare(fn func()) (*Hook, error) {
 
 // NewCheck returns a hook that runs after the loop has polled.
 func (l *Loop) NewCheck(fn func()) (*Hook, error) {
-	if err := l.Check("loop.Loop.NewCheck"); err != nil {
+	if err := l.checkCaller("loop.Loop.NewCheck"); err != nil {
 		return nil, err
 	}
 	return l.newHook(&l.check, fn, "loop: check")
@@ -42,7 +42,7 @@ func (l *Loop) newHook(list *hooks, fn func(), op string) (*Hook, error) {
 		return nil, invalid(op)
 	}
 	h := &Hook{list: list, fn: fn}
-	if err := l.Attach(h); err != nil {
+	if err := l.Maker().Attach(h); err != nil {
 		return nil, &misuse{op, err}
 	}
 	return h, nil
@@ -51,7 +51,7 @@ func (l *Loop) newHook(list *hooks, fn func(), op string) (*Hook, error) {
 // Start has the hook called back from the next time its phase comes. It returns
 // net.ErrClosed after Close; if it is started already nothing changes.
 func (h *Hook) Start() error {
-	if err := h.lp.Check("loop.Hook.Start"); err != nil {
+	if err := h.lp.checkCaller("loop.Hook.Start"); err != nil {
 		return err
 	}
 	if h.Closing() {
@@ -66,7 +66,7 @@ func (h *Hook) Start() error {
 
 // Stop ends that; Start may follow.
 func (h *Hook) Stop() error {
-	if err := h.lp.Check("loop.Hook.Stop"); err != nil {
+	if err := h.lp.checkCaller("loop.Hook.Stop"); err != nil {
 		return err
 	}
 	if h.Closing() {
@@ -79,14 +79,14 @@ func (h *Hook) Stop() error {
 
 // Close stops the hook for good; OnClose follows.
 func (h *Hook) Close() error {
-	if err := h.lp.Check("loop.Hook.Close"); err != nil {
+	if err := h.lp.checkCaller("loop.Hook.Close"); err != nil {
 		return err
 	}
 	h.list.remove(h)
-	if !h.lp.BeginClose(h) {
+	if !h.lp.Maker().BeginClose(h) {
 		return errClosedHandle
 	}
-	h.lp.EndClose(h, (*hookEnd)(h))
+	h.lp.Maker().EndClose(h, (*hookEnd)(h))
 	return nil
 }
 
@@ -95,7 +95,7 @@ type hookEnd Hook
 
 func (h *hookEnd) Finished() {
 	if h.OnClose != nil {
-		h.lp.call((*Hook)(h), h.OnClose)
+		h.lp.Maker().Call((*Hook)(h), h.OnClose)
 	}
 }
 
@@ -137,7 +137,7 @@ func (s *hooks) run(l *Loop) {
 	for i, n := 0, len(s.list); i < n; i++ {
 		if h := s.list[i]; h != nil {
 			l.callbacks++
-			l.call(h, h.fn)
+			l.Maker().Call(h, h.fn)
 		}
 	}
 	s.busy = false

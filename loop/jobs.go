@@ -25,7 +25,7 @@ func (j *Job) panicked(v any) {
 		j.panic, j.err = p, p
 		outcome = j.settled
 	}
-	if l.Guarded() {
+	if l.Maker().Guarded() {
 		if l.mail.putPanic(p, outcome) {
 			l.interrupt()
 			return
@@ -39,7 +39,7 @@ func (j *Job) panicked(v any) {
 		l.Post(func() {
 			s := &survivor{then: outcome}
 			s.timeout.Init(s)
-			l.SetTimeout(&s.timeout, l.poller.Now().Add(survived))
+			l.Maker().SetTimeout(&s.timeout, l.poller.Now().Add(survived))
 		})
 	}
 	panic(v)
@@ -67,7 +67,7 @@ func (m *mailbox) putPanic(p *PanicError, fn func()) bool {
 
 // hear takes note of a panic, and tells OnPanic.
 func (l *Loop) hear(p *PanicError) {
-	if !l.Guarded() {
+	if !l.Maker().Guarded() {
 		return
 	}
 	l.mail.mu.Lock()

@@ -260,7 +260,7 @@ func (systemResolver) LookupNetIP(ctx context.Context, network, host string) ([]
 // poll calls back, when one of those first asked for it; after the poll, when it is first
 // asked for. UpdateNow reads the clock afresh. It does not follow the wall clock.
 func (l *Loop) Now() poller.Time {
-	if l.Check("loop.Loop.Now") != nil {
+	if l.checkCaller("loop.Loop.Now") != nil {
 		return 0
 	}
 	if l.stale {
@@ -271,7 +271,7 @@ func (l *Loop) Now() poller.Time {
 
 // UpdateNow reads the clock, for callbacks that have run long.
 func (l *Loop) UpdateNow() poller.Time {
-	if l.Check("loop.Loop.UpdateNow") != nil {
+	if l.checkCaller("loop.Loop.UpdateNow") != nil {
 		return 0
 	}
 	l.updateNow()
@@ -281,7 +281,7 @@ func (l *Loop) UpdateNow() poller.Time {
 func (l *Loop) updateNow() { l.now, l.stale = l.poller.Now(), false }
 
 // Poller is the poller that the loop owns, for packages that make handles.
-func (l *Loop) Poller() poller.Poller { return l.poller }
+func (m *Maker) Poller() poller.Poller { return m.poller }
 
 // Resolver answers host names for this loop. Its calls block: use them in Work.
 func (l *Loop) Resolver() Resolver { return l.resolver }
@@ -308,7 +308,7 @@ type Metrics struct {
 
 // Metrics reads the counters.
 func (l *Loop) Metrics() Metrics {
-	if l.Check("loop.Loop.Metrics") != nil {
+	if l.checkCaller("loop.Loop.Metrics") != nil {
 		return Metrics{}
 	}
 	m := Metrics{Turns: l.turns, Callbacks: l.callbacks, Idle: l.waited}
@@ -324,7 +324,7 @@ func (l *Loop) Metrics() Metrics {
 // are the results of jobs. It must not be called while the loop runs
 // (ErrRunning); again, it returns net.ErrClosed.
 func (l *Loop) Close() error {
-	if err := l.Check("loop.Loop.Close"); err != nil {
+	if err := l.checkCaller("loop.Loop.Close"); err != nil {
 		return err
 	}
 	if l.closed {

@@ -32,7 +32,7 @@ func TestOffLoopCallsWhileTheLoopWaits(t *testing.T) {
 			before := states(objects)
 			ended := make(chan error)
 			go func() { ended <- lp.Run() }()
-			for start := time.Now(); lp.Check("") == nil; time.Sleep(time.Millisecond) {
+			for start := time.Now(); lp.Maker().Check("") == nil; time.Sleep(time.Millisecond) {
 				if time.Since(start) > patience {
 					t.Fatal("the loop does not wait")
 				}
@@ -40,7 +40,7 @@ func TestOffLoopCallsWhileTheLoopWaits(t *testing.T) {
 			tried := 0
 			for _, o := range objects {
 				for _, m := range exported(o) {
-					if anywhere[m.name] || mustDo[m.name] {
+					if anywhere[m.name] {
 						continue
 					}
 					tried++
@@ -61,9 +61,6 @@ func TestOffLoopCallsWhileTheLoopWaits(t *testing.T) {
 	}
 }
 
-// mustDo is plumbing that packages which make handles call behind a check of theirs.
-var mustDo = map[string]bool{"loop.Loop.Own": true, "loop.Loop.Local": true}
-
 // states is what can be seen of handles from anywhere.
 func states(objects []any) (all string) {
 	for _, o := range objects {
@@ -79,9 +76,6 @@ func refusedOffLoop(t *testing.T, name string, out []reflect.Value) {
 	err, has := errorOf(out)
 	if other, ok := named[name]; ok {
 		name = other
-	}
-	if name == "loop.Loop.Cause" {
-		return // whose error is no answer
 	}
 	if has && (!errors.Is(err, loop.ErrOffLoop) || !strings.HasPrefix(err.Error(), name+": ")) {
 		t.Errorf("%s: %v, want its name and loop.ErrOffLoop", name, err)

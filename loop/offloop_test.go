@@ -19,8 +19,8 @@ var anywhere = map[string]bool{
 	"loop.Loop.Post": true, "loop.Loop.Stop": true, "loop.Async.Send": true,
 
 	// What they read is settled when the object is made.
-	"loop.Loop.Poller": true, "loop.Loop.Resolver": true, "loop.Loop.Logger": true, "loop.Loop.Fd": true,
-	"loop.Loop.Guarded": true, "loop.Base.Loop": true, "tcp.Listener.Addr": true,
+	"loop.Loop.Resolver": true, "loop.Loop.Logger": true, "loop.Loop.Fd": true,
+	"loop.Loop.Maker": true, "loop.Base.Loop": true, "tcp.Listener.Addr": true,
 
 	// They read a word that the race detector watches.
 	"loop.Base.Active": true, "loop.Base.Closing": true, "loop.Base.HasRef": true,
@@ -28,9 +28,6 @@ var anywhere = map[string]bool{
 
 	// ErrRunning is their answer.
 	"loop.Loop.Run": true, "loop.Loop.RunContext": true, "loop.Loop.RunOnce": true, "loop.Loop.RunNoWait": true,
-
-	// Plumbing, behind methods that have been checked.
-	"loop.Loop.Check": true, "loop.Loop.Recover": true,
 }
 
 // named are methods that are another one, by whose name they go.

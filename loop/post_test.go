@@ -143,7 +143,7 @@ func TestPostRacesWithSleep(t *testing.T) {
 			lp.Post(func() { answer <- struct{}{} })
 			<-answer
 			for range i % 1000 {
-				lp.Poller() // which takes no more than a nanosecond
+				lp.Maker().Poller() // which takes no more than a nanosecond
 			}
 		}
 		lp.Post(func() { keep.Close() })

@@ -125,7 +125,7 @@ func (l *Loop) Stop() {
 // handle that is referenced, a handle that is closing, an operation in flight,
 // or a posted function. After Close nothing is.
 func (l *Loop) Alive() bool {
-	if l.Check("loop.Loop.Alive") != nil {
+	if l.checkCaller("loop.Loop.Alive") != nil {
 		return false
 	}
 	return !l.closed && l.alive()
@@ -140,7 +140,7 @@ func (l *Loop) alive() bool {
 // alive has nothing to wait for: 0. With Fd it lets another event loop wait for
 // this one.
 func (l *Loop) Timeout() time.Duration {
-	if l.Check("loop.Loop.Timeout") != nil {
+	if l.checkCaller("loop.Loop.Timeout") != nil {
 		return 0
 	}
 	if l.pending() {
@@ -332,16 +332,8 @@ func (l *Loop) runPosts() {
 		}
 		l.callbacks++
 		l.owed = owedYields
-		l.call(nil, fn)
+		l.Maker().Call(nil, fn)
 	}
-}
-
-// call runs a callback of h, or of no handle if that is nil.
-func (l *Loop) call(h Handle, fn func()) {
-	if l.onPanic != nil {
-		defer l.Recover(h)
-	}
-	fn()
 }
 
 // flush runs deferred work, and what that defers, for a few rounds.
@@ -396,7 +388,7 @@ func (l *Loop) runCloses() {
 			return
 		}
 		l.closing--
-		l.Detach(c.handle)
+		l.Maker().Detach(c.handle)
 		c.fn.Finished()
 	}
 }

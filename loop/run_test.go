@@ -36,10 +36,10 @@ func TestPhasesOfATurn(t *testing.T) {
 	}
 	p.onPoll = func() {
 		order += "poll "
-		lp.Defer(deferred(note("flush")))
+		lp.Maker().Defer(deferred(note("flush")))
 	}
 	no(t, closing.Close())
-	lp.Defer(deferred(note("flush")))
+	lp.Maker().Defer(deferred(note("flush")))
 	no(t, lp.Post(note("post")))
 	_, err = timer.After(lp, 0, note("timer"))
 	no(t, err)
@@ -68,7 +68,7 @@ func TestRunOnceDoesNotWaitAfterWork(t *testing.T) {
 			_, err := timer.After(lp, 0, fn)
 			return err
 		},
-		"deferred": func(lp *loop.Loop, fn func()) error { lp.Defer(deferred(fn)); return nil },
+		"deferred": func(lp *loop.Loop, fn func()) error { lp.Maker().Defer(deferred(fn)); return nil },
 		"close": func(lp *loop.Loop, fn func()) error {
 			h, err := lp.NewIdle(func() {})
 			if err != nil {
@@ -280,7 +280,7 @@ func TestTimeout(t *testing.T) {
 	equal(t, "timeout without the timer", lp.Timeout(), never)
 	for name, do := range map[string]func(){
 		"a post":        func() { no(t, lp.Post(func() {})) },
-		"deferred work": func() { lp.Defer(deferred(func() {})) },
+		"deferred work": func() { lp.Maker().Defer(deferred(func() {})) },
 		"a stop":        lp.Stop,
 		"a close":       func() { no(t, a.Close()) },
 	} {

@@ -63,7 +63,7 @@ type ShutdownReport struct {
 // is closed before the end, done is not called.
 func (l *Loop) Shutdown(ctx context.Context, grace time.Duration, done func(ShutdownReport)) error {
 	const op = "loop: shutdown"
-	if err := l.Check("loop.Loop.Shutdown"); err != nil {
+	if err := l.checkCaller("loop.Loop.Shutdown"); err != nil {
 		return err
 	}
 	switch {
@@ -75,8 +75,8 @@ func (l *Loop) Shutdown(ctx context.Context, grace time.Duration, done func(Shut
 	if l.shutdown == nil {
 		l.shutdown = &shutdown{l: l, began: l.poller.Now()}
 		l.shutdown.bound.Init(l.shutdown)
-		l.Hold()
-		l.Defer(l.shutdown)
+		l.Maker().Hold()
+		l.Maker().Defer(l.shutdown)
 	}
 	if done != nil {
 		l.shutdown.done = append(l.shutdown.done, done)
@@ -87,7 +87,7 @@ func (l *Loop) Shutdown(ctx context.Context, grace time.Duration, done func(Shut
 
 // ShuttingDown reports whether a Shutdown is under way.
 func (l *Loop) ShuttingDown() bool {
-	if l.Check("loop.Loop.ShuttingDown") != nil {
+	if l.checkCaller("loop.Loop.ShuttingDown") != nil {
 		return false
 	}
 	return l.shutdown != nil
@@ -96,8 +96,9 @@ func (l *Loop) ShuttingDown() bool {
 // Cause is why the loop closes a handle, for the handle to ask in its methods
 // CloseNow, Abort or Close: ErrShutdown while Shutdown cuts off what has not ended,
 // and nil else. It is for packages that make handles.
-func (l *Loop) Cause() error {
-	if l.Check("loop.Loop.Cause") != nil {
+func (m *Maker) Cause() error {
+	l := m.l()
+	if l.checkCaller("loop.Maker.Cause") != nil {
 		return nil
 	}
 	return l.cause
@@ -130,7 +131,7 @@ const (
 func (s *shutdown) limit(ctx context.Context, grace time.Duration) {
 	l := s.l
 	if due := l.poller.Now().Add(grace); grace >= 0 && s.phase != shutdownCuts && (!s.bound.Armed() || due < s.bound.Due()) {
-		l.SetTimeout(&s.bound, due)
+		l.Maker().SetTimeout(&s.bound, due)
 	}
 	if ctx.Err() != nil {
 		s.expire(context.Cause(ctx))
@@ -202,7 +203,7 @@ func (s *shutdown) Expired(*Timeout) {
 	l := s.l
 	if s.phase == shutdownWaits && s.bound.Due() > s.began && s.looks <= int(l.handles.n)/pollBrings+1 {
 		s.looks++
-		l.SetTimeout(&s.bound, l.poller.Now())
+		l.Maker().SetTimeout(&s.bound, l.poller.Now())
 		return
 	}
 	s.expire(os.ErrDeadlineExceeded)
@@ -241,7 +242,7 @@ func (s *shutdown) endRest() {
 	s.l.cause = ErrShutdown
 	s.l.Walk(endNow)
 	s.l.cause = nil
-	s.l.SetTimeout(&s.bound, s.l.poller.Now().Add(closeWait)) // a backend may take its time to end a socket
+	s.l.Maker().SetTimeout(&s.bound, s.l.poller.Now().Add(closeWait)) // a backend may take its time to end a socket
 }
 
 // closeRest closes what serves the connections.
@@ -293,7 +294,7 @@ func (s *shutdown) over() {
 	s.report.Jobs = l.requests
 	s.report.Took = l.poller.Now().Sub(s.began)
 	for _, fn := range s.done {
-		l.call(nil, func() { fn(s.report) })
+		l.Maker().Call(nil, func() { fn(s.report) })
 	}
 	l.stop.Store(true)
 }
@@ -301,8 +302,8 @@ func (s *shutdown) over() {
 // end lets go of what would go on with it.
 func (s *shutdown) end() {
 	s.l.shutdown = nil
-	s.l.Release()
-	s.l.StopTimeout(&s.bound)
+	s.l.Maker().Release()
+	s.l.Maker().StopTimeout(&s.bound)
 	for _, forget := range s.forget {
 		forget()
 	}

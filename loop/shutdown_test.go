@@ -308,8 +308,8 @@ type task struct {
 
 func newTask(t *testing.T, lp *loop.Loop, work time.Duration) *task {
 	k := &task{work: work}
-	no(t, lp.Attach(k))
-	lp.SetActive(k, true)
+	no(t, lp.Maker().Attach(k))
+	lp.Maker().SetActive(k, true)
 	k.end.Init(k)
 	return k
 }
@@ -318,18 +318,18 @@ func (k *task) Drain() bool {
 	if k.work == 0 {
 		return false
 	}
-	k.Loop().SetTimeout(&k.end, k.Loop().Poller().Now().Add(k.work))
+	k.Loop().Maker().SetTimeout(&k.end, k.Loop().Maker().Poller().Now().Add(k.work))
 	return true
 }
 
 func (k *task) Expired(*loop.Timeout) { k.Close() }
 
 func (k *task) Close() error {
-	if !k.Loop().BeginClose(k) {
+	if !k.Loop().Maker().BeginClose(k) {
 		return net.ErrClosed
 	}
-	k.Loop().StopTimeout(&k.end)
-	k.Loop().EndClose(k, k)
+	k.Loop().Maker().StopTimeout(&k.end)
+	k.Loop().Maker().EndClose(k, k)
 	return nil
 }
 

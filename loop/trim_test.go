@@ -16,9 +16,9 @@ type aside struct {
 }
 
 func (a *aside) Close() error {
-	a.lp.StopTimeout(&a.timeout)
-	if a.lp.BeginClose(a) {
-		a.lp.EndClose(a, a)
+	a.lp.Maker().StopTimeout(&a.timeout)
+	if a.lp.Maker().BeginClose(a) {
+		a.lp.Maker().EndClose(a, a)
 	}
 	return nil
 }
@@ -38,14 +38,14 @@ func burst(t *testing.T, l *Loop) (keep *aside) {
 			a := new(aside)
 			all[i] = a
 			a.timeout.Init(a)
-			if err := l.Attach(a); err != nil {
+			if err := l.Maker().Attach(a); err != nil {
 				t.Fatal(err)
 			}
-			l.SetTimeout(&a.timeout, l.now) // into the heap
-			l.Defer(a)
+			l.Maker().SetTimeout(&a.timeout, l.now) // into the heap
+			l.Maker().Defer(a)
 			l.Post(func() {})
 		}
-		if err := l.Attach(keep); err != nil { // behind all that go
+		if err := l.Maker().Attach(keep); err != nil { // behind all that go
 			t.Fatal(err)
 		}
 		for _, a := range all {
@@ -57,7 +57,7 @@ func burst(t *testing.T, l *Loop) (keep *aside) {
 			}
 		}
 	}
-	l.SetActive(keep, true)
+	l.Maker().SetActive(keep, true)
 	return keep
 }
 
@@ -142,11 +142,11 @@ func TestWhatIsInUseIsKept(t *testing.T) {
 	for range n {
 		a := new(aside)
 		a.timeout.Init(a)
-		if err := l.Attach(a); err != nil {
+		if err := l.Maker().Attach(a); err != nil {
 			t.Fatal(err)
 		}
-		l.SetTimeout(&a.timeout, l.now)
-		l.Defer(a)
+		l.Maker().SetTimeout(&a.timeout, l.now)
+		l.Maker().Defer(a)
 		l.Post(func() {})
 	}
 	l.giveBack()

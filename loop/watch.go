@@ -40,7 +40,7 @@ type Watch struct {
 // EBADF, and whoever gets the number has nothing to fear. Close is still due.
 func (l *Loop) Watch(fd uintptr, ev Events, fn func(w *Watch, ev Events)) (*Watch, error) {
 	const op = "loop: watch"
-	if err := l.Check("loop.Loop.Watch"); err != nil {
+	if err := l.checkCaller("loop.Loop.Watch"); err != nil {
 		return nil, err
 	}
 	if fn == nil {
@@ -55,14 +55,14 @@ func (l *Loop) Watch(fd uintptr, ev Events, fn func(w *Watch, ev Events)) (*Watc
 		return nil, &misuse{op, err}
 	}
 	w.w = pw
-	l.Attach(w)
+	l.Maker().Attach(w)
 	w.setActive(ev != 0)
 	return w, nil
 }
 
 // Set changes what is watched for; 0 pauses, and the Watch is then not active.
 func (w *Watch) Set(ev Events) error {
-	if err := w.lp.Check("loop.Watch.Set"); err != nil {
+	if err := w.lp.checkCaller("loop.Watch.Set"); err != nil {
 		return err
 	}
 	if w.Closing() {
@@ -77,10 +77,10 @@ func (w *Watch) Set(ev Events) error {
 
 // Close stops watching; OnClose follows.
 func (w *Watch) Close() error {
-	if err := w.lp.Check("loop.Watch.Close"); err != nil {
+	if err := w.lp.checkCaller("loop.Watch.Close"); err != nil {
 		return err
 	}
-	if !w.lp.BeginClose(w) {
+	if !w.lp.Maker().BeginClose(w) {
 		return errClosedHandle
 	}
 	w.w.Close()
@@ -92,21 +92,14 @@ type watchUpcalls Watch
 
 func (u *watchUpcalls) Ready(ev Events) {
 	w := (*Watch)(u)
-	if w.lp.onPanic != nil {
-		defer w.lp.Recover(w)
-	}
-	w.fn(w, ev)
+	w.lp.Maker().Call(w, func() { w.fn(w, ev) })
 }
 
-func (u *watchUpcalls) Closed() { u.lp.EndClose((*Watch)(u), u) }
+func (u *watchUpcalls) Closed() { u.lp.Maker().EndClose((*Watch)(u), u) }
 
 func (u *watchUpcalls) Finished() {
 	w := (*Watch)(u)
-	if w.OnClose == nil {
-		return
+	if w.OnClose != nil {
+		w.lp.Maker().Call(w, func() { w.OnClose(w) })
 	}
-	if w.lp.onPanic != nil {
-		defer w.lp.Recover(w)
-	}
-	w.OnClose(w)
 }

@@ -52,7 +52,7 @@ var ErrJobExited = errors.New("loop: job ended by runtime.Goexit")
 // its refusal comes to done.
 func Work[T any](ctx context.Context, lp *Loop, job func(context.Context) (T, error), done func(T, error)) (*Job, error) {
 	const op = "loop: work"
-	if err := lp.Check("loop.Work"); err != nil {
+	if err := lp.checkCaller("loop.Work"); err != nil {
 		return nil, err
 	}
 	if lp == nil || job == nil || done == nil || ctx == nil {
@@ -63,7 +63,7 @@ func Work[T any](ctx context.Context, lp *Loop, job func(context.Context) (T, er
 	}
 	w := &work[T]{job: job, done: done}
 	w.lp, w.ctx, w.settled = lp, ctx, w.finish
-	lp.Hold() // the executor may run the job before Submit returns
+	lp.Maker().Hold() // the executor may run the job before Submit returns
 	if ctx.Err() != nil {
 		w.drop(context.Cause(ctx))
 		return &w.Job, nil
@@ -72,7 +72,7 @@ func Work[T any](ctx context.Context, lp *Loop, job func(context.Context) (T, er
 		lp.submitter.submit(w.run, w.refused)
 	} else if err := lp.executor.Submit(w.run); err != nil {
 		if w.settle() {
-			lp.Release()
+			lp.Maker().Release()
 		}
 		return nil, &misuse{op, err}
 	}
@@ -106,7 +106,7 @@ const (
 // context.Canceled, not from inside Cancel. It reports false for a job that has
 // begun or ended, whose result done gets, or got. It belongs to the loop's goroutine.
 func (j *Job) Cancel() bool {
-	if j.lp.Check("loop.Job.Cancel") != nil {
+	if j.lp.checkCaller("loop.Job.Cancel") != nil {
 		return false
 	}
 	return j.drop(context.Canceled)
@@ -117,7 +117,7 @@ func (j *Job) Cancel() bool {
 // inside Abandon. It is for jobs that do not watch their context, and reports false for
 // one whose end is known. It belongs to the loop's goroutine.
 func (j *Job) Abandon() bool {
-	if j.lp.Check("loop.Job.Abandon") != nil {
+	if j.lp.checkCaller("loop.Job.Abandon") != nil {
 		return false
 	}
 	return j.drop(context.Canceled) || j.state.CompareAndSwap(jobBegun, jobDropped) && j.dropped(context.Canceled)
@@ -172,7 +172,7 @@ func (w *work[T]) finish() {
 	if w.forget != nil {
 		w.forget()
 	}
-	w.lp.Release()
+	w.lp.Maker().Release()
 	if w.panic != nil {
 		w.lp.hear(w.panic)
 	}

@@ -41,7 +41,7 @@ const queued = 64
 // itself), until Stop or Close. A nil fn or loop, or a signal that does not exist, is
 // os.ErrInvalid.
 func Notify(lp *loop.Loop, fn func(os.Signal), sigs ...os.Signal) (*Watcher, error) {
-	if err := lp.Check("signal.Notify"); err != nil {
+	if err := lp.Maker().Check("signal.Notify"); err != nil {
 		return nil, err
 	}
 	return notify(lp, fn, false, sigs)
@@ -51,7 +51,7 @@ func Notify(lp *loop.Loop, fn func(os.Signal), sigs ...os.Signal) (*Watcher, err
 // user of os/signal wants the signal it has its default action again as soon as it has
 // come, though the loop be busy: a second Ctrl-C ends a program that does not get to the first.
 func Once(lp *loop.Loop, fn func(os.Signal), sigs ...os.Signal) (*Watcher, error) {
-	if err := lp.Check("signal.Once"); err != nil {
+	if err := lp.Maker().Check("signal.Once"); err != nil {
 		return nil, err
 	}
 	return notify(lp, fn, true, sigs)
@@ -62,7 +62,7 @@ func notify(lp *loop.Loop, fn func(os.Signal), once bool, sigs []os.Signal) (*Wa
 		return nil, fail("notify", os.ErrInvalid)
 	}
 	w := &Watcher{fn: fn, sigs: append([]os.Signal(nil), sigs...), once: once}
-	lp.Own(w)
+	lp.Maker().Own(w)
 	if err := w.Start(); err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func valid(sigs []os.Signal) bool {
 
 // Start has the watcher call back again after Stop. net.ErrClosed after Close.
 func (w *Watcher) Start() error {
-	lp := w.Loop()
+	lp := w.lp()
 	if err := lp.Check("signal.Watcher.Start"); err != nil {
 		return err
 	}
@@ -144,16 +144,13 @@ func (w *Watcher) deliver(s os.Signal) {
 	if w.once {
 		w.Stop()
 	}
-	if lp := w.Loop(); lp.Guarded() {
-		defer lp.Recover(w)
-	}
-	w.fn(s)
+	w.lp().Call(w, func() { w.fn(s) })
 }
 
 // Stop ends the callbacks; a signal already on its way is not delivered. If no
 // other user of os/signal wants it, the signal has its default action again. Start may follow.
 func (w *Watcher) Stop() error {
-	lp := w.Loop()
+	lp := w.lp()
 	if err := lp.Check("signal.Watcher.Stop"); err != nil {
 		return err
 	}
@@ -177,7 +174,7 @@ func (w *Watcher) end() bool {
 
 // Close is Stop for good; OnClose follows.
 func (w *Watcher) Close() error {
-	lp := w.Loop()
+	lp := w.lp()
 	if err := lp.Check("signal.Watcher.Close"); err != nil {
 		return err
 	}
@@ -189,6 +186,9 @@ func (w *Watcher) Close() error {
 	return nil
 }
 
+// lp is the loop as makers of handles see it.
+func (w *Watcher) lp() *loop.Maker { return w.Loop().Maker() }
+
 // upcalls keeps the loop's upcalls out of Watcher's own methods.
 type upcalls Watcher
 
@@ -196,10 +196,7 @@ func (u *upcalls) Finished() {
 	if u.OnClose == nil {
 		return
 	}
-	if lp := u.Loop(); lp.Guarded() {
-		defer lp.Recover((*Watcher)(u))
-	}
-	u.OnClose()
+	u.Loop().Maker().Call((*Watcher)(u), u.OnClose)
 }
 
 // opError names the call that failed.

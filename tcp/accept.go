@@ -36,7 +36,7 @@ type AcceptStats struct {
 
 // Stats reads the counters.
 func (ln *Listener) Stats() AcceptStats {
-	if ln.Loop().Check("tcp.Listener.Stats") != nil {
+	if ln.lp().Check("tcp.Listener.Stats") != nil {
 		return AcceptStats{}
 	}
 	return ln.stats
@@ -45,7 +45,7 @@ func (ln *Listener) Stats() AcceptStats {
 // SetMaxConns sets Options.MaxConns; 0 is no limit. Connections that are open stay
 // open. A negative n is os.ErrInvalid.
 func (ln *Listener) SetMaxConns(n int) error {
-	if err := ln.Loop().Check("tcp.Listener.SetMaxConns"); err != nil {
+	if err := ln.lp().Check("tcp.Listener.SetMaxConns"); err != nil {
 		return err
 	}
 	switch {
@@ -63,7 +63,7 @@ func (ln *Listener) SetMaxConns(n int) error {
 // accepted before; a rate of 0 is no limit, and a burst of 0 that of Options.
 // Negative values, and a rate that is no number, are os.ErrInvalid.
 func (ln *Listener) SetAcceptRate(perSecond float64, burst int) error {
-	if err := ln.Loop().Check("tcp.Listener.SetAcceptRate"); err != nil {
+	if err := ln.lp().Check("tcp.Listener.SetAcceptRate"); err != nil {
 		return err
 	}
 	switch {
@@ -73,7 +73,7 @@ func (ln *Listener) SetAcceptRate(perSecond float64, burst int) error {
 		return opError("set", netip.AddrPort{}, ln.addr, errInvalid)
 	}
 	ln.limits.setRate(perSecond, burst)
-	ln.Loop().StopTimeout(&ln.limits.refill)
+	ln.lp().StopTimeout(&ln.limits.refill)
 	ln.allow(throttled)
 	return nil
 }
@@ -81,7 +81,7 @@ func (ln *Listener) SetAcceptRate(perSecond float64, burst int) error {
 // SetAcceptPolicy sets Options.AcceptPolicy. One that does not exist is
 // os.ErrInvalid.
 func (ln *Listener) SetAcceptPolicy(p AcceptPolicy) error {
-	if err := ln.Loop().Check("tcp.Listener.SetAcceptPolicy"); err != nil {
+	if err := ln.lp().Check("tcp.Listener.SetAcceptPolicy"); err != nil {
 		return err
 	}
 	switch {
@@ -91,7 +91,7 @@ func (ln *Listener) SetAcceptPolicy(p AcceptPolicy) error {
 		return opError("set", netip.AddrPort{}, ln.addr, errInvalid)
 	}
 	ln.limits.policy = p
-	ln.Loop().StopTimeout(&ln.limits.refill)
+	ln.lp().StopTimeout(&ln.limits.refill)
 	ln.allow(throttled)
 	ln.crowd()
 	return nil
@@ -178,7 +178,7 @@ func (ln *Listener) admit() bool {
 	if l.policy == Refuse && l.conns > 0 && ln.stats.Open >= l.conns {
 		return false
 	}
-	return l.interval == 0 || l.take(ln.Loop().Poller().Now()) || l.policy == LeaveInBacklog
+	return l.interval == 0 || l.take(ln.lp().Poller().Now()) || l.policy == LeaveInBacklog
 }
 
 // admitted counts a connection, and stops if it is the last for now.
@@ -190,7 +190,7 @@ func (ln *Listener) admitted() {
 	if l.interval == 0 || l.policy != LeaveInBacklog {
 		return
 	}
-	if lp := ln.Loop(); l.due() > lp.Poller().Now() {
+	if lp := ln.lp(); l.due() > lp.Poller().Now() {
 		ln.stop(throttled)
 		lp.SetTimeout(&l.refill, l.due())
 	}
@@ -250,9 +250,9 @@ func (a *acceptor) Failed(err error) {
 	} else {
 		f.pause = min(2*f.pause, lastPause)
 	}
-	now := lp.Poller().Now()
+	now := lp.Maker().Poller().Now()
 	ln.stops |= failing // the system's listener has stopped by itself
-	lp.SetTimeout(&ln.retry, now.Add(f.pause))
+	lp.Maker().SetTimeout(&ln.retry, now.Add(f.pause))
 	err = opError("accept", netip.AddrPort{}, ln.addr, err)
 	if f.unlogged++; f.logged == poller.Never || now.Sub(f.logged) >= logPause {
 		lp.Logger().Warn("accept failed; connections wait in the backlog",
@@ -265,10 +265,7 @@ func (a *acceptor) Failed(err error) {
 }
 
 func (ln *Listener) tell(err error) {
-	if lp := ln.Loop(); lp.Guarded() {
-		defer lp.Recover(ln)
-	}
-	ln.OnError(err)
+	ln.lp().Call(ln, func() { ln.OnError(err) })
 }
 
 // Expired tries to accept again.

@@ -35,7 +35,7 @@ func newCrowd(r *rig, o *tcp.Options) *crowd {
 	w := &crowd{rig: r, began: r.lp.UpdateNow()}
 	w.ln = r.listen(o, func(c *tcp.Conn) {
 		w.accepted = append(w.accepted, c)
-		w.times = append(w.times, r.lp.Poller().Now().Sub(w.began))
+		w.times = append(w.times, r.lp.Maker().Poller().Now().Sub(w.began))
 	})
 	return w
 }

@@ -23,7 +23,7 @@ import (
 // those of a connection that was dialed with it. What is of binding and dialing is
 // past, and not looked at.
 func AdoptConn(lp *loop.Loop, nc net.Conn, o ...*Options) (*Conn, error) {
-	if err := lp.Check("tcp.AdoptConn"); err != nil {
+	if err := lp.Maker().Check("tcp.AdoptConn"); err != nil {
 		return nil, err
 	}
 	if lp == nil || isNil(nc) || len(o) > 1 {
@@ -37,20 +37,20 @@ func AdoptConn(lp *loop.Loop, nc net.Conn, o ...*Options) (*Conn, error) {
 	s := sharedOf(lp)
 	c := newConn(s.origin(origin{shared: s, policy: p}), own.drainTimeout(), nil)
 	c.state |= paused
-	if err = lp.Attach(c); err == nil {
+	if err = lp.Maker().Attach(c); err == nil {
 		err = adopt(lp, nc, func(a poller.Adopter, fd uintptr) (err error) {
 			c.s, err = a.AdoptStream(fd, (*upcalls)(c))
 			return err
 		})
 	}
 	if err != nil {
-		lp.Detach(c)
+		lp.Maker().Detach(c)
 		return nil, &net.OpError{Op: "adopt", Net: "tcp", Addr: nc.RemoteAddr(), Err: err}
 	}
 	if own != nil {
 		own.applyTo(c.s) // a connection that takes no options is gone, and tells so
 	}
-	lp.SetActive(c, true)
+	lp.Maker().SetActive(c, true)
 	if c.share.timeouts() {
 		c.keepTime()
 	}
@@ -66,7 +66,7 @@ func AdoptConn(lp *loop.Loop, nc net.Conn, o ...*Options) (*Conn, error) {
 // (ReusePort, V6Only, Control and so on), which is past. NoDelay, keep-alive and buffers are
 // set on the socket, which another process may have too, and a Backlog on what listens already.
 func AdoptListener(lp *loop.Loop, nl net.Listener, o ...*Options) (*Listener, error) {
-	if err := lp.Check("tcp.AdoptListener"); err != nil {
+	if err := lp.Maker().Check("tcp.AdoptListener"); err != nil {
 		return nil, err
 	}
 	if lp == nil || isNil(nl) || len(o) > 1 {
@@ -88,7 +88,7 @@ func AdoptListener(lp *loop.Loop, nl net.Listener, o ...*Options) (*Listener, er
 		err = mayListen(lp)
 	}
 	if err == nil {
-		err = lp.Attach(ln)
+		err = lp.Maker().Attach(ln)
 	}
 	if err != nil {
 		return failed(err)
@@ -99,7 +99,7 @@ func AdoptListener(lp *loop.Loop, nl net.Listener, o ...*Options) (*Listener, er
 		return err
 	})
 	if err != nil {
-		lp.Detach(ln)
+		lp.Maker().Detach(ln)
 		return failed(err)
 	}
 	err = own.applyTo(s)
@@ -176,7 +176,7 @@ func isNil(v any) bool {
 
 // adopt gives the descriptor of a net.Conn or net.Listener to take.
 func adopt(lp *loop.Loop, from any, take func(poller.Adopter, uintptr) error) error {
-	a, ok := lp.Poller().(poller.Adopter)
+	a, ok := lp.Maker().Poller().(poller.Adopter)
 	if !ok {
 		return errors.ErrUnsupported
 	}
@@ -201,7 +201,7 @@ func adopt(lp *loop.Loop, from any, take func(poller.Adopter, uintptr) error) er
 // syscall.EBUSY, and so is what was read when there was no OnRead. A NetConn that
 // fails, for want of descriptors say, leaves the connection as it was.
 func (c *Conn) NetConn() (net.Conn, error) {
-	if err := c.Loop().Check("tcp.Conn.NetConn"); err != nil {
+	if err := c.lp().Check("tcp.Conn.NetConn"); err != nil {
 		return nil, err
 	}
 	if c.Closing() || c.is(connecting) {
@@ -225,7 +225,7 @@ func (c *Conn) NetConn() (net.Conn, error) {
 	}
 	os.NewFile(fd, "tcp").Close() // nc has its own
 	c.state |= finished
-	c.Loop().BeginClose(c)
+	c.lp().BeginClose(c)
 	return nc, nil
 }
 

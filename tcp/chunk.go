@@ -108,7 +108,7 @@ func fit[T any](list []T) []T {
 func (s *shared) keepLess() {
 	if (len(s.spare) > spareRest || s.chunks.bytes > chunksRest || cap(s.busy) > spareMost) && !s.look.Armed() {
 		s.look.Init(s)
-		s.lp.SetTimeout(&s.look, s.lp.Poller().Now().Add(quiet))
+		s.lp.Maker().SetTimeout(&s.look, s.lp.Maker().Poller().Now().Add(quiet))
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 // connection that is still being dialed it gives up: the function given to Dial
 // is called with net.ErrClosed. Closing again is net.ErrClosed.
 func (c *Conn) Close() error {
-	if err := c.Loop().Check("tcp.Conn.Close"); err != nil {
+	if err := c.lp().Check("tcp.Conn.Close"); err != nil {
 		return err
 	}
 	if c.Closing() {
@@ -30,7 +30,7 @@ func (c *Conn) Close() error {
 
 // close begins an orderly end.
 func (c *Conn) close() {
-	lp := c.Loop()
+	lp := c.lp()
 	if !lp.BeginClose(c) {
 		return
 	}
@@ -60,7 +60,7 @@ func (c *Conn) drain() {
 
 // finish ends a connection whose output the system has.
 func (c *Conn) finish() {
-	c.Loop().BeginClose(c)
+	c.lp().BeginClose(c)
 	switch {
 	case c.is(finished | lingering):
 	case c.mustLinger():
@@ -83,13 +83,13 @@ func (c *Conn) leave() {
 // ErrAborted, in a LossError. It may follow Close, to stop waiting; on a connection that is
 // wholly closed it is net.ErrClosed.
 func (c *Conn) CloseNow() error {
-	if err := c.Loop().Check("tcp.Conn.CloseNow"); err != nil {
+	if err := c.lp().Check("tcp.Conn.CloseNow"); err != nil {
 		return err
 	}
 	if c.is(finished) {
 		return c.fail("close", net.ErrClosed)
 	}
-	reason := c.Loop().Cause()
+	reason := c.lp().Cause()
 	if reason == nil && c.out != nil && !c.is(connecting) {
 		reason = ErrAborted
 	}
@@ -103,7 +103,7 @@ func (c *Conn) CloseNow() error {
 	if c.out != nil && c.out.flight > 0 {
 		c.out.giveUp(c.s.Unsent())
 	}
-	c.Loop().BeginClose(c)
+	c.lp().BeginClose(c)
 	c.leave()
 	return nil
 }
@@ -113,7 +113,7 @@ func (c *Conn) CloseNow() error {
 // Close, to stop waiting; on a connection that is wholly closed it is
 // net.ErrClosed.
 func (c *Conn) Abort() error {
-	if err := c.Loop().Check("tcp.Conn.Abort"); err != nil {
+	if err := c.lp().Check("tcp.Conn.Abort"); err != nil {
 		return err
 	}
 	if c.is(finished) {
@@ -131,7 +131,7 @@ func (c *Conn) Abort() error {
 
 // abandon closes with err as the reason, whatever is queued.
 func (c *Conn) abandon(err error) {
-	c.Loop().BeginClose(c)
+	c.lp().BeginClose(c)
 	if c.is(finished) {
 		return
 	}
@@ -147,7 +147,7 @@ func (c *Conn) abandon(err error) {
 // waits for a peer that acknowledges nothing. As there, 0 is the default and a negative
 // value no bound.
 func (c *Conn) SetDrainTimeout(d time.Duration) error {
-	if err := c.Loop().Check("tcp.Conn.SetDrainTimeout"); err != nil {
+	if err := c.lp().Check("tcp.Conn.SetDrainTimeout"); err != nil {
 		return err
 	}
 	if c.is(finished) {
@@ -163,7 +163,7 @@ func (c *Conn) SetDrainTimeout(d time.Duration) error {
 // watchDrain begins to look whether the peer takes what is left.
 func (c *Conn) watchDrain() {
 	m := c.rare()
-	lp := c.Loop()
+	lp := c.lp()
 	lp.StopTimeout(&m.linger)
 	if m.drain > 0 {
 		m.late = 0
@@ -175,7 +175,7 @@ func (c *Conn) watchDrain() {
 // stalls looks at a draining connection, and resets a peer that takes nothing.
 func (m *rarely) stalls() {
 	c := m.c
-	lp := c.Loop()
+	lp := c.lp()
 	now, left := lp.Poller().Now(), c.outstanding()
 	if left < m.unsent {
 		m.unsent, m.moved, m.late = left, now, 0

@@ -128,6 +128,9 @@ type rarely struct {
 	end    error  // came behind that
 }
 
+// lp is the loop as makers of handles see it.
+func (c *Conn) lp() *loop.Maker { return c.Loop().Maker() }
+
 func newConn(share *origin, drain time.Duration, s poller.Stream) *Conn {
 	c := &Conn{share: share, s: s, streams: 1}
 	if drain != defaultDrainTimeout {
@@ -148,7 +151,7 @@ func (c *Conn) is(s state) bool { return c.state&s != 0 }
 
 // RemoteAddr is the address of the peer, also after OnClose.
 func (c *Conn) RemoteAddr() netip.AddrPort {
-	if c.Loop().Check("tcp.Conn.RemoteAddr") != nil {
+	if c.lp().Check("tcp.Conn.RemoteAddr") != nil {
 		return netip.AddrPort{}
 	}
 	if c.s == nil {
@@ -160,7 +163,7 @@ func (c *Conn) RemoteAddr() netip.AddrPort {
 // LocalAddr is the address of this end; the zero AddrPort once the connection
 // is closed.
 func (c *Conn) LocalAddr() netip.AddrPort {
-	if c.Loop().Check("tcp.Conn.LocalAddr") != nil {
+	if c.lp().Check("tcp.Conn.LocalAddr") != nil {
 		return netip.AddrPort{}
 	}
 	if c.s == nil {
@@ -185,7 +188,7 @@ func (c *Conn) Writable() bool { return c.writable() == nil }
 // until that has been read, and Write is syscall.EPIPE once it has found out. On Windows,
 // where the peer had ended before, it may take a fifth of a second and more.
 func (c *Conn) PauseRead() error {
-	if err := c.Loop().Check("tcp.Conn.PauseRead"); err != nil {
+	if err := c.lp().Check("tcp.Conn.PauseRead"); err != nil {
 		return err
 	}
 	if c.Closing() {
@@ -201,7 +204,7 @@ func (c *Conn) PauseRead() error {
 // ResumeRead undoes PauseRead. OnRead follows from the loop. On a connection that is not
 // paused it says that OnRead was set.
 func (c *Conn) ResumeRead() error {
-	if err := c.Loop().Check("tcp.Conn.ResumeRead"); err != nil {
+	if err := c.lp().Check("tcp.Conn.ResumeRead"); err != nil {
 		return err
 	}
 	if c.Closing() {
@@ -256,7 +259,7 @@ func (c *Conn) startRead() {
 	if c.keeps() { // first
 		if !c.is(deferred) {
 			c.state |= deferred
-			c.Loop().Defer((*upcalls)(c))
+			c.lp().Defer((*upcalls)(c))
 		}
 		return
 	}
@@ -324,8 +327,8 @@ func (u *upcalls) Received(p []byte, err error) {
 		return
 	}
 	c.enter()
-	if c.Loop().Guarded() {
-		c.guard(func() { c.OnRead(c, p) })
+	if lp := c.lp(); lp.Guarded() { // as Call does, which is not inlined and is felt here
+		lp.Call(c, func() { c.OnRead(c, p) })
 	} else {
 		c.OnRead(c, p)
 	}
@@ -335,27 +338,12 @@ func (u *upcalls) Received(p []byte, err error) {
 	}
 }
 
-// guard runs a callback where the loop handles panics.
-func (c *Conn) guard(fn func()) {
-	defer c.Loop().Recover(c)
-	fn()
-}
-
-// call runs a callback, guarded if need be.
-func (c *Conn) call(fn func(*Conn)) {
-	if c.Loop().Guarded() {
-		c.guard(func() { fn(c) })
-	} else {
-		fn(c)
-	}
-}
+// call runs a callback.
+func (c *Conn) call(fn func(*Conn)) { c.lp().Call(c, func() { fn(c) }) }
 
 // done tells how a WriteBuffers ended.
 func (c *Conn) done(fn func(error), err error) {
-	if lp := c.Loop(); lp.Guarded() {
-		defer lp.Recover(c)
-	}
-	fn(err)
+	c.lp().Call(c, func() { fn(err) })
 }
 
 func (u *upcalls) Sent(err error) {
@@ -380,7 +368,7 @@ func (u *upcalls) Closed() {
 // ended has the loop make the last callback when nothing is with the poller.
 func (c *Conn) ended() {
 	if c.streams == 0 && c.Closing() {
-		c.Loop().EndClose(c, (*upcalls)(c))
+		c.lp().EndClose(c, (*upcalls)(c))
 	}
 }
 
@@ -405,10 +393,7 @@ func (u *upcalls) Finished() {
 	if c.OnClose == nil {
 		return
 	}
-	if c.Loop().Guarded() {
-		defer c.Loop().Recover(c)
-	}
-	c.OnClose(c, c.reason())
+	c.lp().Call(c, func() { c.OnClose(c, c.reason()) })
 }
 
 // reason is what OnClose is told.

@@ -38,12 +38,12 @@ func (o *Options) controlled(p *poller.Options, addr netip.AddrPort) *poller.Opt
 // callbacks go.
 func guarded(lp *loop.Loop, c *Conn, p *poller.Options) *poller.Options {
 	control := p.Control
-	if control == nil || !lp.Guarded() {
+	if control == nil || !lp.Maker().Guarded() {
 		return p
 	}
 	p.Control = func(fd uintptr) (err error) {
 		err = errPanicked // unless it returns
-		defer lp.Recover(c)
+		defer lp.Maker().Recover(c)
 		err = control(fd)
 		return err
 	}

@@ -62,7 +62,7 @@ func (c *Conn) SetWriteTimeout(d time.Duration) error {
 // costs next to nothing; 0, or less, lifts it, and so does the peer's end. The
 // reason is as for SetReadTimeout.
 func (c *Conn) SetReadDeadline(d time.Duration) error {
-	if err := c.Loop().Check("tcp.Conn.SetReadDeadline"); err != nil {
+	if err := c.lp().Check("tcp.Conn.SetReadDeadline"); err != nil {
 		return err
 	}
 	if c.Closing() {
@@ -87,7 +87,7 @@ func (c *Conn) SetReadDeadline(d time.Duration) error {
 }
 
 func (c *Conn) setTimeout(method string, set func(*policy)) error {
-	if err := c.Loop().Check(method); err != nil {
+	if err := c.lp().Check(method); err != nil {
 		return err
 	}
 	if c.Closing() {
@@ -110,7 +110,7 @@ func (c *Conn) setTimeout(method string, set func(*policy)) error {
 func (p *policy) timeouts() bool { return p.idle|p.read|p.write != 0 }
 
 // now reads the clock: the loop's own reading is from before it waited.
-func (c *Conn) now() poller.Time { return c.Loop().Poller().Now() }
+func (c *Conn) now() poller.Time { return c.lp().Poller().Now() }
 
 // keepTime begins to remember when things happen.
 func (c *Conn) keepTime() {
@@ -183,7 +183,7 @@ func (m *rarely) wakeBy(at poller.Time) {
 
 func (m *rarely) wakeAt(at poller.Time) {
 	if !m.linger.Armed() || at < m.linger.Due() {
-		m.c.Loop().SetTimeout(&m.linger, at)
+		m.c.lp().SetTimeout(&m.linger, at)
 	}
 }
 
@@ -328,6 +328,6 @@ func (c *Conn) expire(op string) {
 		return
 	}
 	m.err = c.losing(err)
-	c.Loop().BeginClose(c)
+	c.lp().BeginClose(c)
 	c.leave()
 }

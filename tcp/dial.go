@@ -61,7 +61,7 @@ func Dial(lp *loop.Loop, addr string, o *Options, fn func(c *Conn, err error)) (
 // DialContext is Dial, and gives up with ctx's cause when ctx ends. Once the
 // connection is made ctx has no effect on it.
 func DialContext(ctx context.Context, lp *loop.Loop, addr string, o *Options, fn func(c *Conn, err error)) (*Conn, error) {
-	if err := lp.Check("tcp.Dial"); err != nil {
+	if err := lp.Maker().Check("tcp.Dial"); err != nil {
 		return nil, err
 	}
 	if lp == nil || ctx == nil || fn == nil {
@@ -78,16 +78,16 @@ func DialContext(ctx context.Context, lp *loop.Loop, addr string, o *Options, fn
 	s := sharedOf(lp)
 	c := newConn(s.origin(origin{shared: s, policy: p}), o.drainTimeout(), nil)
 	c.streams, c.state = 0, connecting
-	if err := lp.Attach(c); err != nil {
+	if err := lp.Maker().Attach(c); err != nil {
 		return nil, addrError("dial", addr, err)
 	}
-	lp.SetActive(c, true)
-	lp.Hold() // until connected, referenced or not
+	lp.Maker().SetActive(c, true)
+	lp.Maker().Hold() // until connected, referenced or not
 	d := &dialing{c: c, fn: fn, addr: addr, port: port, user: o, options: o.socket(), wait: o.attemptDelay(), until: poller.Never}
 	c.rare().dialing = d
 	if err := context.Cause(ctx); err != nil {
 		d.errs = attemptErrors{err}
-		lp.Defer(d) // not from inside Dial
+		lp.Maker().Defer(d) // not from inside Dial
 		return c, nil
 	}
 	d.bound(ctx, o)
@@ -101,11 +101,11 @@ func (d *dialing) bound(ctx context.Context, o *Options) {
 	d.timeout.Init(d)
 	d.delay.Init((*turn)(d))
 	if o != nil && o.Timeout > 0 {
-		d.until = lp.Poller().Now().Add(o.Timeout)
-		lp.SetTimeout(&d.timeout, d.until)
+		d.until = lp.Maker().Poller().Now().Add(o.Timeout)
+		lp.Maker().SetTimeout(&d.timeout, d.until)
 	}
 	if ctx.Done() != nil {
-		d.stop = poller.AfterFunc(lp.Poller(), ctx, func() {
+		d.stop = poller.AfterFunc(lp.Maker().Poller(), ctx, func() {
 			lp.Post(func() {
 				if ctx.Err() == context.DeadlineExceeded {
 					d.late(context.Cause(ctx))
@@ -121,7 +121,7 @@ func (d *dialing) bound(ctx context.Context, o *Options) {
 func (d *dialing) resolve(ctx context.Context, host string) {
 	if ips := literal(host); ips != nil {
 		d.ips = ips
-		d.c.Loop().Defer(d)
+		d.c.lp().Defer(d)
 		return
 	}
 	ctx, d.cancel = context.WithCancel(context.WithoutCancel(ctx))
@@ -131,7 +131,7 @@ func (d *dialing) resolve(ctx context.Context, host string) {
 	}, d.resolved)
 	if err != nil {
 		d.errs = attemptErrors{err}
-		lp.Defer(d)
+		lp.Maker().Defer(d)
 		return
 	}
 	d.job = job
@@ -191,7 +191,7 @@ func (d *dialing) late(err error) {
 		lp.Post(func() { d.late(err) })
 	case d.answered():
 		d.over = err
-		lp.SetTimeout(&d.timeout, lp.Poller().Now())
+		lp.Maker().SetTimeout(&d.timeout, lp.Maker().Poller().Now())
 	default:
 		d.fail(err)
 	}
@@ -208,7 +208,7 @@ func (d *dialing) fail(err error) {
 	}
 	err = c.losing(d.errs.of(d.addr))
 	c.rare().err = err
-	c.Loop().BeginClose(c)
+	c.lp().BeginClose(c)
 	c.cancelDial()
 	c.connected(err)
 }
@@ -223,7 +223,7 @@ func (c *Conn) cancelDial() {
 
 // release lets go of what would interrupt the dial, and of all attempts but one.
 func (d *dialing) release(won *attempt) {
-	lp := d.c.Loop()
+	lp := d.c.lp()
 	lp.StopTimeout(&d.timeout)
 	lp.StopTimeout(&d.delay)
 	if d.stop != nil {
@@ -251,7 +251,7 @@ func (c *Conn) connected(err error) {
 		return
 	}
 	c.more.dialing = nil
-	c.Loop().Release()
+	c.lp().Release()
 	if err == nil {
 		c.trim()
 		c.state &^= connecting

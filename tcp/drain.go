@@ -3,7 +3,7 @@ package tcp
 // Drain closes the listener when the loop shuts down: it is for Loop.Shutdown, and
 // implements loop.Drainer. Its answer says that there is nothing to wait for.
 func (ln *Listener) Drain() (wait bool) {
-	if ln.Loop().Check("tcp.Listener.Drain") != nil {
+	if ln.lp().Check("tcp.Listener.Drain") != nil {
 		return false
 	}
 	if !ln.Closing() {
@@ -17,7 +17,7 @@ func (ln *Listener) Drain() (wait bool) {
 // accepted and is open. The answer is that it wants to be waited for, until its
 // OnClose. While the loop does not shut down Drain does nothing.
 func (c *Conn) Drain() (wait bool) {
-	if c.Loop().Check("tcp.Conn.Drain") != nil {
+	if c.lp().Check("tcp.Conn.Drain") != nil {
 		return false
 	}
 	if !c.Loop().ShuttingDown() || c.is(inUpcall) {

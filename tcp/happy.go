@@ -64,7 +64,7 @@ type attempt struct {
 // had its time.
 func (d *dialing) try() {
 	c := d.c
-	lp := c.Loop()
+	lp := c.lp()
 	lp.StopTimeout(&d.delay)
 	if d.alone() && c.streams > 0 { // Closed comes when the port is free, and goes on
 		if len(d.attempts) > 0 {
@@ -116,10 +116,10 @@ func (d *dialing) open(ap netip.AddrPort, a *attempt) (s poller.Stream, err erro
 		}
 		if !returned {
 			d.errs = append(d.errs, opError("dial", netip.AddrPort{}, ap, errPanicked))
-			c.Loop().Defer(d)
+			c.lp().Defer(d)
 		}
 	}()
-	s, err = c.Loop().Poller().Dial(poller.AddrOf(ap), d.control(ap), a)
+	s, err = c.lp().Poller().Dial(poller.AddrOf(ap), d.control(ap), a)
 	returned = true
 	return s, err
 }
@@ -144,7 +144,7 @@ func (d *dialing) span() time.Duration {
 	case d.until == poller.Never:
 		return leastTurn
 	}
-	left := d.until.Sub(d.c.Loop().Poller().Now())
+	left := d.until.Sub(d.c.lp().Poller().Now())
 	return max(left/time.Duration(len(d.ips)+1), leastTurn)
 }
 
@@ -166,7 +166,7 @@ type turn dialing
 // Expired has the next tried, unless an answer has come that a Poll is still to tell.
 func (t *turn) Expired(*loop.Timeout) {
 	d := (*dialing)(t)
-	lp := d.c.Loop()
+	lp := d.c.lp()
 	if d.answered() {
 		lp.SetTimeout(&d.delay, lp.Poller().Now())
 		return

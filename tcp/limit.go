@@ -62,7 +62,7 @@ func (l *QueueLimit) valid() bool {
 // queued already is looked at by the next Write; reading that the old limit
 // paused goes on.
 func (c *Conn) SetQueueLimit(l *QueueLimit) error {
-	if err := c.Loop().Check("tcp.Conn.SetQueueLimit"); err != nil {
+	if err := c.lp().Check("tcp.Conn.SetQueueLimit"); err != nil {
 		return err
 	}
 	switch {
@@ -89,7 +89,7 @@ func SetLoopLimit(lp *loop.Loop, l *QueueLimit) error {
 	if lp == nil || !l.valid() {
 		return &net.OpError{Op: "set", Net: "tcp", Err: os.ErrInvalid}
 	}
-	if err := lp.Check("tcp.SetLoopLimit"); err != nil {
+	if err := lp.Maker().Check("tcp.SetLoopLimit"); err != nil {
 		return err
 	}
 	s := sharedOf(lp)
@@ -102,7 +102,7 @@ func SetLoopLimit(lp *loop.Loop, l *QueueLimit) error {
 // system is being given until all of that is done. It belongs to the loop's
 // goroutine.
 func Queued(lp *loop.Loop) int {
-	if lp.Check("tcp.Queued") != nil {
+	if lp.Maker().Check("tcp.Queued") != nil {
 		return 0
 	}
 	return sharedOf(lp).queued

@@ -53,7 +53,7 @@ func (m *rarely) postpones(now poller.Time) bool {
 			return false
 		}
 	}
-	m.c.Loop().SetTimeout(&m.linger, at)
+	m.c.lp().SetTimeout(&m.linger, at)
 	return true
 }
 
@@ -67,7 +67,7 @@ func (c *Conn) linger() {
 	}
 	c.s.Start()
 	m := c.rare()
-	lp := c.Loop()
+	lp := c.lp()
 	m.late = 0
 	m.unsent, m.moved, m.wait = c.unacked(), lp.Poller().Now(), firstLook
 	m.until = m.moved.Add(m.drain)
@@ -106,7 +106,7 @@ func (m *rarely) Expired(*loop.Timeout) {
 // on trying by itself, but nobody will hear how that ends.
 func (m *rarely) look() {
 	c := m.c
-	lp := c.Loop()
+	lp := c.lp()
 	now, left := lp.Poller().Now(), c.unacked()
 	if left < m.unsent {
 		m.unsent, m.moved, m.late = left, now, 0
@@ -126,4 +126,4 @@ func (m *rarely) look() {
 	lp.SetTimeout(&m.linger, now.Add(m.wait))
 }
 
-func (m *rarely) stop() { m.c.Loop().StopTimeout(&m.linger) }
+func (m *rarely) stop() { m.c.lp().StopTimeout(&m.linger) }

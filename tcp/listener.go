@@ -52,7 +52,7 @@ type Listener struct {
 // *net.OpError; errors.Is(err, syscall.EADDRINUSE) if the address is taken,
 // loop.ErrShutdown while the loop shuts down.
 func Listen(lp *loop.Loop, addr string, o *Options) (*Listener, error) {
-	if err := lp.Check("tcp.Listen"); err != nil {
+	if err := lp.Maker().Check("tcp.Listen"); err != nil {
 		return nil, err
 	}
 	if err := mayListen(lp); err != nil {
@@ -74,13 +74,13 @@ func Listen(lp *loop.Loop, addr string, o *Options) (*Listener, error) {
 	if err := ln.setLimits(o); err != nil {
 		return nil, addrError("listen", addr, err)
 	}
-	if err := lp.Attach(ln); err != nil {
+	if err := lp.Maker().Attach(ln); err != nil {
 		return nil, addrError("listen", addr, err)
 	}
 	var ls poller.Socket
 	defer func() {
 		if ls == nil { // also if Options.Control panics
-			lp.Detach(ln)
+			lp.Maker().Detach(ln)
 		}
 	}()
 	if ls, err = ln.open(ips, port, o); err != nil {
@@ -131,7 +131,7 @@ func listenAddrs(lp *loop.Loop, host string) ([]netip.Addr, error) {
 func (ln *Listener) open(ips []netip.Addr, port uint16, o *Options) (s poller.Socket, err error) {
 	for _, ip := range ips {
 		ap := netip.AddrPortFrom(ip, port)
-		s, err = ln.Loop().Poller().Listen(poller.AddrOf(ap), o.controlled(o.socket(), ap), (*acceptor)(ln))
+		s, err = ln.lp().Poller().Listen(poller.AddrOf(ap), o.controlled(o.socket(), ap), (*acceptor)(ln))
 		if err == nil {
 			return s, nil
 		}
@@ -148,7 +148,7 @@ func (ln *Listener) begin(s poller.Socket) {
 	ln.s, ln.addr = s, s.Addr().AddrPort
 	ln.retry.Init((*acceptor)(ln))
 	ln.limits.refill.Init((*refills)(ln))
-	ln.Loop().SetActive(ln, true)
+	ln.lp().SetActive(ln, true)
 	s.Start()
 }
 
@@ -158,7 +158,7 @@ func (ln *Listener) Addr() netip.AddrPort { return ln.addr }
 // Pause stops accepting: connections wait in the system's backlog. Resume goes
 // on. The listener keeps the loop running all the same.
 func (ln *Listener) Pause() error {
-	if err := ln.Loop().Check("tcp.Listener.Pause"); err != nil {
+	if err := ln.lp().Check("tcp.Listener.Pause"); err != nil {
 		return err
 	}
 	if ln.Closing() {
@@ -170,7 +170,7 @@ func (ln *Listener) Pause() error {
 
 // Resume undoes Pause.
 func (ln *Listener) Resume() error {
-	if err := ln.Loop().Check("tcp.Listener.Resume"); err != nil {
+	if err := ln.lp().Check("tcp.Listener.Resume"); err != nil {
 		return err
 	}
 	if ln.Closing() {
@@ -182,7 +182,7 @@ func (ln *Listener) Resume() error {
 
 // SetBacklog changes how many connections may wait to be accepted.
 func (ln *Listener) SetBacklog(n int) error {
-	if err := ln.Loop().Check("tcp.Listener.SetBacklog"); err != nil {
+	if err := ln.lp().Check("tcp.Listener.SetBacklog"); err != nil {
 		return err
 	}
 	if ln.Closing() {
@@ -199,7 +199,7 @@ func (ln *Listener) SetBacklog(n int) error {
 
 // SyscallConn gives access to the descriptor, for options that have no method.
 func (ln *Listener) SyscallConn() (syscall.RawConn, error) {
-	if err := ln.Loop().Check("tcp.Listener.SyscallConn"); err != nil {
+	if err := ln.lp().Check("tcp.Listener.SyscallConn"); err != nil {
 		return nil, err
 	}
 	if ln.Closing() {
@@ -212,7 +212,7 @@ func (ln *Listener) SyscallConn() (syscall.RawConn, error) {
 // the backlog are reset by the system. OnClose follows; the address is free
 // from then on.
 func (ln *Listener) Close() error {
-	lp := ln.Loop()
+	lp := ln.lp()
 	if err := lp.Check("tcp.Listener.Close"); err != nil {
 		return err
 	}
@@ -239,7 +239,7 @@ func (a *acceptor) Accepted(s poller.Stream) poller.StreamHandler {
 		return ln.refuse(s)
 	}
 	c := newConn(ln.share, ln.drain, s)
-	lp := ln.Loop()
+	lp := ln.lp()
 	if lp.Attach(c) != nil {
 		return nil
 	}
@@ -248,16 +248,15 @@ func (a *acceptor) Accepted(s poller.Stream) poller.StreamHandler {
 	return (*upcalls)(c)
 }
 
-func (a *acceptor) Closed() { a.Loop().EndClose((*Listener)(a), a) }
+func (ln *Listener) lp() *loop.Maker { return ln.Loop().Maker() }
+
+func (a *acceptor) Closed() { a.Loop().Maker().EndClose((*Listener)(a), a) }
 
 func (a *acceptor) Finished() {
 	if a.OnClose == nil {
 		return
 	}
-	if lp := a.Loop(); lp.Guarded() {
-		defer lp.Recover((*Listener)(a))
-	}
-	a.OnClose()
+	a.Loop().Maker().Call((*Listener)(a), a.OnClose)
 }
 
 // rawConn is the access to a socket that package syscall defines.

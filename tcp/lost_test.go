@@ -275,7 +275,7 @@ func TestPausedDataAndWriteError(t *testing.T) {
 		r.no(c.PauseRead())
 		peer.Write(sent.next(3000)) // what the smallest buffer takes
 		r.until("it is sent", func() bool { return peer.Buffered() == 0 })
-		if _, simulated := r.lp.Poller().(*sim.Host); simulated {
+		if _, simulated := r.lp.Maker().Poller().(*sim.Host); simulated {
 			r.rest(10 * time.Second) // what is lost on the way is sent again
 		}
 		r.rest(50 * time.Millisecond)

@@ -27,7 +27,7 @@ func (c *Conn) optionable() error {
 
 // set sets an option of the socket.
 func (c *Conn) set(method string, o poller.Option, v int) error {
-	if err := c.Loop().Check(method); err != nil {
+	if err := c.lp().Check(method); err != nil {
 		return err
 	}
 	if err := c.optionable(); err != nil {
@@ -43,7 +43,7 @@ func (c *Conn) set(method string, o poller.Option, v int) error {
 }
 
 func (c *Conn) get(method string, o poller.Option) (int, error) {
-	if err := c.Loop().Check(method); err != nil {
+	if err := c.lp().Check(method); err != nil {
 		return 0, err
 	}
 	if err := c.optionable(); err != nil {
@@ -91,7 +91,7 @@ func (c *Conn) KeepAlive() (bool, error) {
 // and the time between probes; seconds, rounded up. What is not positive is
 // os.ErrInvalid: SetKeepAlive(false) is what turns probes off.
 func (c *Conn) SetKeepAlivePeriod(d time.Duration) error {
-	if err := c.Loop().Check("tcp.Conn.SetKeepAlivePeriod"); err != nil {
+	if err := c.lp().Check("tcp.Conn.SetKeepAlivePeriod"); err != nil {
 		return err
 	}
 	if d <= 0 && !c.Closing() {
@@ -116,7 +116,7 @@ func (c *Conn) SetKeepAlivePeriod(d time.Duration) error {
 // elsewhere it is errors.ErrUnsupported.
 func (c *Conn) SetUserTimeout(d time.Duration) error {
 	const method = "tcp.Conn.SetUserTimeout"
-	c.Loop().Check(method)
+	c.lp().Check(method)
 	if err := validUserTimeout(d); err != nil && !c.is(finished) {
 		return c.fail("set", err)
 	}
@@ -162,7 +162,7 @@ func (c *Conn) WriteBufferSize() (int, error) {
 // (os.ErrInvalid). What this package has queued is sent before in any case;
 // see Options.DrainTimeout.
 func (c *Conn) SetLinger(seconds int) error {
-	if err := c.Loop().Check("tcp.Conn.SetLinger"); err != nil {
+	if err := c.lp().Check("tcp.Conn.SetLinger"); err != nil {
 		return err
 	}
 	if seconds > 0 && !c.Closing() {
@@ -182,7 +182,7 @@ func (c *Conn) SetTrafficClass(class int) error {
 // SyscallConn gives access to the descriptor, for options that have no method.
 // Only its Control works, until Close; reading and writing are the loop's.
 func (c *Conn) SyscallConn() (syscall.RawConn, error) {
-	if err := c.Loop().Check("tcp.Conn.SyscallConn"); err != nil {
+	if err := c.lp().Check("tcp.Conn.SyscallConn"); err != nil {
 		return nil, err
 	}
 	if err := c.optionable(); err != nil {

@@ -52,7 +52,7 @@ func Pipe(a, b *Conn, done func(Piped)) error {
 	if a == nil || b == nil || a == b || a.Loop() != b.Loop() {
 		return &net.OpError{Op: "pipe", Net: "tcp", Err: os.ErrInvalid}
 	}
-	if err := a.Loop().Check("tcp.Pipe"); err != nil {
+	if err := a.lp().Check("tcp.Pipe"); err != nil {
 		return err
 	}
 	for _, c := range [2]*Conn{a, b} {

@@ -25,7 +25,7 @@ func (c *Conn) mayLack() bool { return !c.acknowledges() || c.unacked() > 0 }
 // heard takes note that the peer of a lingering connection goes on talking.
 func (c *Conn) heard() {
 	if c.is(lingering) && !c.acknowledges() {
-		c.rare().moved = c.Loop().Poller().Now()
+		c.rare().moved = c.lp().Poller().Now()
 	}
 }
 
@@ -34,7 +34,7 @@ func (c *Conn) heard() {
 // as long as a drain may stall: what it says then is answered by a reset.
 func (m *rarely) listen() {
 	c := m.c
-	lp := c.Loop()
+	lp := c.lp()
 	now, next := lp.Poller().Now(), m.moved.Add(silence)
 	if m.drain > 0 {
 		next = min(next, m.until)

@@ -264,7 +264,7 @@ type shared struct {
 type sharedKey struct{}
 
 func sharedOf(lp *loop.Loop) *shared {
-	return lp.Local(sharedKey{}, func() any {
+	return lp.Maker().Local(sharedKey{}, func() any {
 		return &shared{lp: lp}
 	}).(*shared)
 }

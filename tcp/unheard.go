@@ -64,7 +64,7 @@ func (c *Conn) await() {
 		u.leave.Init(u)
 	}
 	if len(u.hot)+len(u.cold) == 0 {
-		u.lp.EachTurn(u, true)
+		u.lp.Maker().EachTurn(u, true)
 	}
 	if len(u.hot) == hotMost {
 		u.cold = append(u.cold, u.hot[0])
@@ -89,9 +89,9 @@ func (u *unheard) Flush() {
 	u.hot = slices.DeleteFunc(u.hot, (*Conn).heardOf)
 	switch turn := u.lp.Metrics().Turns; {
 	case len(u.hot)+len(u.cold) == 0:
-		u.lp.EachTurn(u, false)
+		u.lp.Maker().EachTurn(u, false)
 	case len(u.cold) > 0 && turn != u.turn && !u.tick.Armed():
-		u.lp.SetTimeout(&u.tick, u.lp.Poller().Now().Add(coldEvery))
+		u.lp.Maker().SetTimeout(&u.tick, u.lp.Maker().Poller().Now().Add(coldEvery))
 	}
 }
 
@@ -112,13 +112,13 @@ func (c *Conn) leaveAlone() {
 	u := &c.share.unheard
 	u.alone = append(u.alone, alone{c, c.now().Add(aloneFor)})
 	if !u.leave.Armed() {
-		u.lp.SetTimeout(&u.leave, u.alone[0].until)
+		u.lp.Maker().SetTimeout(&u.leave, u.alone[0].until)
 	}
 }
 
 // Expired is the end of waiting for readers.
 func (u *unheard) Expired(*loop.Timeout) {
-	now := u.lp.Poller().Now()
+	now := u.lp.Maker().Poller().Now()
 	n := 0
 	for ; n < len(u.alone) && u.alone[n].until <= now; n++ {
 		c := u.alone[n].c
@@ -135,7 +135,7 @@ func (u *unheard) Expired(*loop.Timeout) {
 	}
 	u.alone = slices.Delete(u.alone, 0, n)
 	if len(u.alone) > 0 {
-		u.lp.SetTimeout(&u.leave, u.alone[0].until)
+		u.lp.Maker().SetTimeout(&u.leave, u.alone[0].until)
 	}
 }
 

@@ -31,7 +31,7 @@ func (w *Watermarks) valid() bool { return w == nil || 0 <= w.Low && w.Low < w.H
 // old ones has been called and its OnLow has not, that of the new ones is, when no
 // more than the new Low is queued; with nil it never comes.
 func (c *Conn) SetWatermarks(w *Watermarks) error {
-	if err := c.Loop().Check("tcp.Conn.SetWatermarks"); err != nil {
+	if err := c.lp().Check("tcp.Conn.SetWatermarks"); err != nil {
 		return err
 	}
 	switch {

@@ -25,7 +25,7 @@ func (c *Conn) writable() error {
 // [QueueLimit] disconnects, the Write that exceeds it is ErrQueueLimit, and the end of the
 // connection.
 func (c *Conn) Write(p []byte) (int, error) {
-	if err := c.Loop().Check("tcp.Conn.Write"); err != nil {
+	if err := c.lp().Check("tcp.Conn.Write"); err != nil {
 		return 0, err
 	}
 	if err := c.writable(); err != nil {
@@ -65,7 +65,7 @@ func (c *Conn) WriteString(s string) (int, error) {
 // which does not say that none were taken. A nil done is allowed. Errors are those
 // of Write, and of no buffers at all (os.ErrInvalid); done is then not called.
 func (c *Conn) WriteBuffers(bufs [][]byte, done func(error)) error {
-	if err := c.Loop().Check("tcp.Conn.WriteBuffers"); err != nil {
+	if err := c.lp().Check("tcp.Conn.WriteBuffers"); err != nil {
 		return err
 	}
 	err := c.writable()
@@ -92,7 +92,7 @@ func (c *Conn) WriteBuffers(bufs [][]byte, done func(error)) error {
 
 // Buffered is how many bytes written the system has not taken yet.
 func (c *Conn) Buffered() int {
-	if c.Loop().Check("tcp.Conn.Buffered") != nil {
+	if c.lp().Check("tcp.Conn.Buffered") != nil {
 		return 0
 	}
 	if c.out == nil {
@@ -108,7 +108,7 @@ func (c *Conn) Buffered() int {
 // CloseWrite ends this side once what was written is sent: the peer reads EOF.
 // Reading goes on. Writing after it is syscall.EPIPE, and so is CloseWrite.
 func (c *Conn) CloseWrite() error {
-	if err := c.Loop().Check("tcp.Conn.CloseWrite"); err != nil {
+	if err := c.lp().Check("tcp.Conn.CloseWrite"); err != nil {
 		return err
 	}
 	if err := c.writable(); err != nil {
@@ -136,14 +136,14 @@ func (c *Conn) hold() {
 	c.state |= spoken
 	if !c.is(holding) {
 		c.state |= holding
-		c.Loop().Hold()
+		c.lp().Hold()
 	}
 }
 
 func (c *Conn) unhold() {
 	if c.is(holding) {
 		c.state &^= holding
-		c.Loop().Release()
+		c.lp().Release()
 	}
 }
 
@@ -151,7 +151,7 @@ func (c *Conn) unhold() {
 func (c *Conn) schedule() {
 	if c.state&(inUpcall|deferred) == 0 && !(c.is(connecting) && c.share.policy == policy{}) {
 		c.state |= deferred
-		c.Loop().Defer((*upcalls)(c))
+		c.lp().Defer((*upcalls)(c))
 	}
 }
 

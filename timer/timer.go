@@ -43,7 +43,7 @@ type Timer struct {
 
 // New returns a Timer that is not armed. A nil fn, or loop, is os.ErrInvalid.
 func New(lp *loop.Loop, fn func()) (*Timer, error) {
-	if err := lp.Check("timer.New"); err != nil {
+	if err := lp.Maker().Check("timer.New"); err != nil {
 		return nil, err
 	}
 	return create(lp, fn)
@@ -54,7 +54,7 @@ func create(lp *loop.Loop, fn func()) (*Timer, error) {
 		return nil, fail("new", os.ErrInvalid)
 	}
 	t := &Timer{fn: fn}
-	lp.Own(t)
+	lp.Maker().Own(t)
 	t.timeout.Init((*upcalls)(t))
 	return t, nil
 }
@@ -62,7 +62,7 @@ func create(lp *loop.Loop, fn func()) (*Timer, error) {
 // After returns a Timer that calls fn once, d from now. What is not positive is
 // due at once, which is in the next turn of the loop.
 func After(lp *loop.Loop, d time.Duration, fn func()) (*Timer, error) {
-	if err := lp.Check("timer.After"); err != nil {
+	if err := lp.Maker().Check("timer.After"); err != nil {
 		return nil, err
 	}
 	return start(lp, d, 0, fn)
@@ -72,7 +72,7 @@ func After(lp *loop.Loop, d time.Duration, fn func()) (*Timer, error) {
 // loop was too busy for some of those it skips them. A d that is not positive
 // is os.ErrInvalid.
 func Every(lp *loop.Loop, d time.Duration, fn func()) (*Timer, error) {
-	if err := lp.Check("timer.Every"); err != nil {
+	if err := lp.Maker().Check("timer.Every"); err != nil {
 		return nil, err
 	}
 	if d <= 0 {
@@ -97,7 +97,7 @@ func start(lp *loop.Loop, d, period time.Duration, fn func()) (*Timer, error) {
 // from the turn of the loop in which it is made. It returns net.ErrClosed after Close
 // of the timer or of the loop, and os.ErrInvalid for a negative period.
 func (t *Timer) Start(d, period time.Duration) error {
-	if err := t.Loop().Check("timer.Timer.Start"); err != nil {
+	if err := t.lp().Check("timer.Timer.Start"); err != nil {
 		return err
 	}
 	return t.arm(d, period)
@@ -107,7 +107,7 @@ func (t *Timer) arm(d, period time.Duration) error {
 	if period < 0 && !t.Closing() {
 		return fail("start", os.ErrInvalid)
 	}
-	if err := t.armAt(t.Loop().Poller().Now().Add(max(d, 0))); err != nil {
+	if err := t.armAt(t.lp().Poller().Now().Add(max(d, 0))); err != nil {
 		return err
 	}
 	t.period = period
@@ -115,7 +115,7 @@ func (t *Timer) arm(d, period time.Duration) error {
 }
 
 func (t *Timer) armAt(due poller.Time) error {
-	lp := t.Loop()
+	lp := t.lp()
 	if t.Closing() {
 		return fail("start", net.ErrClosed)
 	}
@@ -134,7 +134,7 @@ func (t *Timer) armAt(due poller.Time) error {
 // Reset arms the timer to fire d from now, and leaves its period: a repeating
 // timer goes on repeating from there. Errors are those of Start.
 func (t *Timer) Reset(d time.Duration) error {
-	lp := t.Loop()
+	lp := t.lp()
 	if err := lp.Check("timer.Timer.Reset"); err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func (t *Timer) Reset(d time.Duration) error {
 // clock, which is most of what a Reset costs, and is for what is moved often, a
 // timeout of a connection say. What is past is due at once, in the next turn.
 func (t *Timer) ResetAt(due poller.Time) error {
-	if err := t.Loop().Check("timer.Timer.ResetAt"); err != nil {
+	if err := t.lp().Check("timer.Timer.ResetAt"); err != nil {
 		return err
 	}
 	return t.armAt(due)
@@ -154,7 +154,7 @@ func (t *Timer) ResetAt(due poller.Time) error {
 
 // Again arms the timer for one period from now; os.ErrInvalid if it has none.
 func (t *Timer) Again() error {
-	if err := t.Loop().Check("timer.Timer.Again"); err != nil {
+	if err := t.lp().Check("timer.Timer.Again"); err != nil {
 		return err
 	}
 	if t.period == 0 && !t.Closing() {
@@ -166,7 +166,7 @@ func (t *Timer) Again() error {
 // Stop disarms the timer and reports whether it was armed. Start and Reset arm
 // it again.
 func (t *Timer) Stop() bool {
-	lp := t.Loop()
+	lp := t.lp()
 	if lp.Check("timer.Timer.Stop") != nil {
 		return false
 	}
@@ -183,7 +183,7 @@ func (t *Timer) Period() time.Duration { return t.period }
 // SetPeriod changes the period; it counts from the next firing on, which stays
 // where it is. 0 makes the next firing the last. Errors are those of Start.
 func (t *Timer) SetPeriod(d time.Duration) error {
-	if err := t.Loop().Check("timer.Timer.SetPeriod"); err != nil {
+	if err := t.lp().Check("timer.Timer.SetPeriod"); err != nil {
 		return err
 	}
 	if t.Closing() {
@@ -198,18 +198,18 @@ func (t *Timer) SetPeriod(d time.Duration) error {
 
 // DueIn is the time until the timer fires: 0 if it is due, or not armed.
 func (t *Timer) DueIn() time.Duration {
-	if t.Loop().Check("timer.Timer.DueIn") != nil {
+	if t.lp().Check("timer.Timer.DueIn") != nil {
 		return 0
 	}
 	if !t.timeout.Armed() {
 		return 0
 	}
-	return max(0, t.timeout.Due().Sub(t.Loop().Poller().Now()))
+	return max(0, t.timeout.Due().Sub(t.lp().Poller().Now()))
 }
 
 // Close stops the timer for good; OnClose follows.
 func (t *Timer) Close() error {
-	lp := t.Loop()
+	lp := t.lp()
 	if err := lp.Check("timer.Timer.Close"); err != nil {
 		return err
 	}
@@ -226,7 +226,7 @@ type upcalls Timer
 
 func (u *upcalls) Expired(*loop.Timeout) {
 	t := (*Timer)(u)
-	lp := t.Loop()
+	lp := t.lp()
 	if t.period > 0 {
 		lp.SetTimeout(&t.timeout, t.next())
 	} else {
@@ -238,11 +238,11 @@ func (u *upcalls) Expired(*loop.Timeout) {
 	}
 }
 
+// lp is the loop as makers of handles see it.
+func (t *Timer) lp() *loop.Maker { return t.Loop().Maker() }
+
 func (t *Timer) call() {
-	if lp := t.Loop(); lp.Guarded() {
-		defer lp.Recover(t)
-	}
-	t.fn()
+	t.lp().Call(t, t.fn)
 }
 
 // next is the first of the times the timer is due at that is still to come.
@@ -259,10 +259,7 @@ func (u *upcalls) Finished() {
 	if u.OnClose == nil {
 		return
 	}
-	if lp := u.Loop(); lp.Guarded() {
-		defer lp.Recover((*Timer)(u))
-	}
-	u.OnClose()
+	u.Loop().Maker().Call((*Timer)(u), u.OnClose)
 }
 
 // opError names the call that failed.

@@ -50,10 +50,10 @@ func TestNeverEarlyOnTheSystem(t *testing.T) {
 	fired := 0
 	for i := range 50 {
 		d := time.Duration(i) * 137 * time.Microsecond
-		due := lp.Poller().Now().Add(d)
+		due := lp.Maker().Poller().Now().Add(d)
 		_, err := timer.After(lp, d, func() {
 			fired++
-			if now := lp.Poller().Now(); now < due || lp.Now() < due {
+			if now := lp.Maker().Poller().Now(); now < due || lp.Now() < due {
 				t.Errorf("the timer of %v fired %v early", d, due.Sub(now))
 			}
 		})

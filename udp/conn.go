@@ -71,13 +71,13 @@ func (c *Conn) is(s state) bool { return c.state&s != 0 }
 // attach puts c on the loop with the socket that open returns. In this order, as
 // a poller that has been closed would never close another socket.
 func (c *Conn) attach(lp *loop.Loop, open func() (poller.Packet, error)) error {
-	if err := lp.Attach(c); err != nil {
+	if err := lp.Maker().Attach(c); err != nil {
 		return err
 	}
 	var s poller.Packet
 	defer func() {
 		if s == nil { // also if Options.Control panics
-			lp.Detach(c)
+			lp.Maker().Detach(c)
 		}
 	}()
 	var err error
@@ -85,7 +85,7 @@ func (c *Conn) attach(lp *loop.Loop, open func() (poller.Packet, error)) error {
 		return err
 	}
 	c.s = s
-	lp.SetActive(c, true)
+	lp.Maker().SetActive(c, true)
 	s.Start()
 	return nil
 }
@@ -93,7 +93,7 @@ func (c *Conn) attach(lp *loop.Loop, open func() (poller.Packet, error)) error {
 // LocalAddr is the address the socket is bound to; the zero AddrPort once it is
 // closed.
 func (c *Conn) LocalAddr() netip.AddrPort {
-	if c.Loop().Check("udp.Conn.LocalAddr") != nil {
+	if c.lp().Check("udp.Conn.LocalAddr") != nil {
 		return netip.AddrPort{}
 	}
 	return c.s.Addr().AddrPort
@@ -101,7 +101,7 @@ func (c *Conn) LocalAddr() netip.AddrPort {
 
 // RemoteAddr is the address the socket is connected to, or the zero AddrPort.
 func (c *Conn) RemoteAddr() netip.AddrPort {
-	if c.Loop().Check("udp.Conn.RemoteAddr") != nil {
+	if c.lp().Check("udp.Conn.RemoteAddr") != nil {
 		return netip.AddrPort{}
 	}
 	return c.s.Peer().AddrPort
@@ -111,7 +111,7 @@ func (c *Conn) RemoteAddr() netip.AddrPort {
 // nothing more of others, of what has arrived already neither; what OnReadBatch was
 // given stays as it is.
 func (c *Conn) Connect(peer netip.AddrPort) error {
-	if err := c.Loop().Check("udp.Conn.Connect"); err != nil {
+	if err := c.lp().Check("udp.Conn.Connect"); err != nil {
 		return err
 	}
 	if c.Closing() {
@@ -132,7 +132,7 @@ func (c *Conn) Connect(peer netip.AddrPort) error {
 // PauseRead stops OnRead, at once: what arrives stays with the system, which
 // drops datagrams when its buffer is full.
 func (c *Conn) PauseRead() error {
-	if err := c.Loop().Check("udp.Conn.PauseRead"); err != nil {
+	if err := c.lp().Check("udp.Conn.PauseRead"); err != nil {
 		return err
 	}
 	if c.Closing() {
@@ -145,7 +145,7 @@ func (c *Conn) PauseRead() error {
 
 // ResumeRead undoes PauseRead. OnRead follows from the loop.
 func (c *Conn) ResumeRead() error {
-	if err := c.Loop().Check("udp.Conn.ResumeRead"); err != nil {
+	if err := c.lp().Check("udp.Conn.ResumeRead"); err != nil {
 		return err
 	}
 	if c.Closing() {
@@ -164,10 +164,10 @@ func (c *Conn) ResumeRead() error {
 // socket; OnClose follows, and until then no callback but the done functions of
 // WriteBuffer. Closing again is net.ErrClosed.
 func (c *Conn) Close() error {
-	if err := c.Loop().Check("udp.Conn.Close"); err != nil {
+	if err := c.lp().Check("udp.Conn.Close"); err != nil {
 		return err
 	}
-	if !c.Loop().BeginClose(c) {
+	if !c.lp().BeginClose(c) {
 		return c.fail("close", netip.AddrPort{}, net.ErrClosed)
 	}
 	c.s.Stop()
@@ -183,13 +183,13 @@ func (c *Conn) Close() error {
 // Abort closes the socket at once; what is queued is dropped. It may follow
 // Close; on a socket that is wholly closed it is net.ErrClosed.
 func (c *Conn) Abort() error {
-	if err := c.Loop().Check("udp.Conn.Abort"); err != nil {
+	if err := c.lp().Check("udp.Conn.Abort"); err != nil {
 		return err
 	}
 	if c.is(finished) {
 		return c.fail("abort", netip.AddrPort{}, net.ErrClosed)
 	}
-	c.Loop().BeginClose(c)
+	c.lp().BeginClose(c)
 	c.finish()
 	return nil
 }
@@ -236,8 +236,8 @@ func (c *Conn) failRead(err error) error {
 }
 
 func (c *Conn) read(ms []Message) {
-	if c.Loop().Guarded() {
-		defer c.Loop().Recover(c)
+	if c.lp().Guarded() {
+		defer c.lp().Recover(c)
 	}
 	if c.OnReadBatch != nil {
 		c.OnReadBatch(c, ms)
@@ -316,17 +316,17 @@ func (c *Conn) deliver() {
 	}
 }
 
+// lp is the loop as makers of handles see it.
+func (c *Conn) lp() *loop.Maker { return c.Loop().Maker() }
+
 func (c *Conn) tell(err error) {
 	if c.OnError == nil || c.Closing() {
 		return
 	}
-	if c.Loop().Guarded() {
-		defer c.Loop().Recover(c)
-	}
-	c.OnError(c, err)
+	c.lp().Call(c, func() { c.OnError(c, err) })
 }
 
-func (u *upcalls) Closed() { u.Loop().EndClose((*Conn)(u), u) }
+func (u *upcalls) Closed() { u.Loop().Maker().EndClose((*Conn)(u), u) }
 
 // Finished makes the last callbacks.
 func (u *upcalls) Finished() {
@@ -342,8 +342,5 @@ func (u *upcalls) Finished() {
 	if c.OnClose == nil {
 		return
 	}
-	if c.Loop().Guarded() {
-		defer c.Loop().Recover(c)
-	}
-	c.OnClose(c)
+	c.lp().Call(c, func() { c.OnClose(c) })
 }

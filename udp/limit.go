@@ -67,7 +67,7 @@ type drop struct {
 // SetQueueLimit sets Options.QueueLimit for this socket; nil is none. What is queued
 // already is looked at by the next write.
 func (c *Conn) SetQueueLimit(l *QueueLimit) error {
-	if err := c.Loop().Check("udp.Conn.SetQueueLimit"); err != nil {
+	if err := c.lp().Check("udp.Conn.SetQueueLimit"); err != nil {
 		return err
 	}
 	switch {
@@ -124,7 +124,7 @@ func (c *Conn) drop(d drop) {
 	c.bound.drops = append(c.bound.drops, d)
 	if !c.is(holding) {
 		c.state |= holding
-		c.Loop().Hold()
+		c.lp().Hold()
 	}
 	c.deferFlush()
 }

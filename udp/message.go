@@ -32,7 +32,7 @@ const (
 // What was received can be sent back as it is, from the address and interface
 // that it came to. Its TrafficClass goes back too: clear it unless that is meant.
 func (c *Conn) WriteMessage(m Message) error {
-	if err := c.Loop().Check("udp.Conn.WriteMessage"); err != nil {
+	if err := c.lp().Check("udp.Conn.WriteMessage"); err != nil {
 		return err
 	}
 	if err := c.refuse(&m); err != nil {
@@ -51,7 +51,7 @@ func (c *Conn) WriteMessage(m Message) error {
 // with an error ms[n] is the one that was refused, and those behind it were not
 // looked at.
 func (c *Conn) WriteBatch(ms []Message) (n int, err error) {
-	if err := c.Loop().Check("udp.Conn.WriteBatch"); err != nil {
+	if err := c.lp().Check("udp.Conn.WriteBatch"); err != nil {
 		return 0, err
 	}
 	if c.Closing() { // also with nothing to write
@@ -78,7 +78,7 @@ func (c *Conn) WriteBatch(ms []Message) (n int, err error) {
 // until it was sent; ms itself is free at once. done is called for each message
 // that was queued, in order, as for WriteBuffer. A nil done is os.ErrInvalid.
 func (c *Conn) WriteBuffers(ms []Message, done func(error)) (n int, err error) {
-	if err := c.Loop().Check("udp.Conn.WriteBuffers"); err != nil {
+	if err := c.lp().Check("udp.Conn.WriteBuffers"); err != nil {
 		return 0, err
 	}
 	switch {

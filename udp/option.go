@@ -10,7 +10,7 @@ import (
 )
 
 func (c *Conn) set(method string, o poller.Option, v int) error {
-	if err := c.Loop().Check(method); err != nil {
+	if err := c.lp().Check(method); err != nil {
 		return err
 	}
 	if c.Closing() {
@@ -26,7 +26,7 @@ func (c *Conn) set(method string, o poller.Option, v int) error {
 }
 
 func (c *Conn) get(method string, o poller.Option) (int, error) {
-	if err := c.Loop().Check(method); err != nil {
+	if err := c.lp().Check(method); err != nil {
 		return 0, err
 	}
 	if c.Closing() {
@@ -112,7 +112,7 @@ func index(ifi *net.Interface) int {
 // Join receives a multicast group on an interface; nil is the system's choice.
 // A valid source receives from that sender only (RFC 3678).
 func (c *Conn) Join(ifi *net.Interface, group, source netip.Addr) error {
-	if err := c.Loop().Check("udp.Conn.Join"); err != nil {
+	if err := c.lp().Check("udp.Conn.Join"); err != nil {
 		return err
 	}
 	return c.member("join", ifi, group, source, c.s.Join)
@@ -120,7 +120,7 @@ func (c *Conn) Join(ifi *net.Interface, group, source netip.Addr) error {
 
 // Leave undoes a Join with the same arguments.
 func (c *Conn) Leave(ifi *net.Interface, group, source netip.Addr) error {
-	if err := c.Loop().Check("udp.Conn.Leave"); err != nil {
+	if err := c.lp().Check("udp.Conn.Leave"); err != nil {
 		return err
 	}
 	return c.member("leave", ifi, group, source, c.s.Leave)
@@ -140,7 +140,7 @@ func (c *Conn) member(op string, ifi *net.Interface, group, source netip.Addr, d
 // SyscallConn gives access to the descriptor, for options that have no method.
 // Only its Control works; reading and writing are the loop's.
 func (c *Conn) SyscallConn() (syscall.RawConn, error) {
-	if err := c.Loop().Check("udp.Conn.SyscallConn"); err != nil {
+	if err := c.lp().Check("udp.Conn.SyscallConn"); err != nil {
 		return nil, err
 	}
 	d, ok := c.s.(poller.Descriptor)

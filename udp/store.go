@@ -23,7 +23,7 @@ const (
 type storeKey struct{}
 
 func storeOf(lp *loop.Loop) *store {
-	return lp.Local(storeKey{}, func() any { return new(store) }).(*store)
+	return lp.Maker().Local(storeKey{}, func() any { return new(store) }).(*store)
 }
 
 // chunk is memory for at least n bytes of copies.

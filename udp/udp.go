@@ -132,7 +132,7 @@ func (o *Options) socket() *poller.Options {
 // resolved then and there: use an address in callbacks. Errors are
 // *net.OpError; errors.Is(err, syscall.EADDRINUSE) if the address is taken.
 func Listen(lp *loop.Loop, addr string, o *Options) (*Conn, error) {
-	if err := lp.Check("udp.Listen"); err != nil {
+	if err := lp.Maker().Check("udp.Listen"); err != nil {
 		return nil, err
 	}
 	if lp == nil {
@@ -166,7 +166,7 @@ func Listen(lp *loop.Loop, addr string, o *Options) (*Conn, error) {
 // has no handshake, so it never waits, but for a host name, which is resolved
 // then and there.
 func Dial(lp *loop.Loop, addr string, o *Options) (*Conn, error) {
-	if err := lp.Check("udp.Dial"); err != nil {
+	if err := lp.Maker().Check("udp.Dial"); err != nil {
 		return nil, err
 	}
 	if lp == nil {
@@ -221,7 +221,7 @@ func open(lp *loop.Loop, op string, ap, named netip.AddrPort, o *Options) (*Conn
 		c.setLimit(o.QueueLimit)
 	}
 	err := c.attach(lp, func() (poller.Packet, error) {
-		return lp.Poller().Bind(poller.AddrOf(ap), o.controlled(named), (*upcalls)(c))
+		return lp.Maker().Poller().Bind(poller.AddrOf(ap), o.controlled(named), (*upcalls)(c))
 	})
 	if err != nil {
 		return nil, opError(op, netip.AddrPort{}, ap, err)
@@ -233,7 +233,7 @@ func open(lp *loop.Loop, op string, ap, named netip.AddrPort, o *Options) (*Conn
 // error pc is as it was. The socket's settings stay as they are, for another
 // process may have it too: runs are not received whole unless it does that already.
 func AdoptConn(lp *loop.Loop, pc net.PacketConn) (*Conn, error) {
-	if err := lp.Check("udp.AdoptConn"); err != nil {
+	if err := lp.Maker().Check("udp.AdoptConn"); err != nil {
 		return nil, err
 	}
 	if p := reflect.ValueOf(pc); lp == nil || pc == nil || p.Kind() == reflect.Pointer && p.IsNil() {
@@ -249,7 +249,7 @@ func AdoptConn(lp *loop.Loop, pc net.PacketConn) (*Conn, error) {
 }
 
 func adopt(lp *loop.Loop, pc net.PacketConn, c *Conn) (s poller.Packet, err error) {
-	a, ok := lp.Poller().(poller.Adopter)
+	a, ok := lp.Maker().Poller().(poller.Adopter)
 	if !ok {
 		return nil, errors.ErrUnsupported
 	}

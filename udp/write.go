@@ -10,7 +10,7 @@ import (
 // the system says later (a datagram too large, a network that cannot be
 // reached) is for OnError.
 func (c *Conn) WriteTo(p []byte, to netip.AddrPort) (int, error) {
-	if err := c.Loop().Check("udp.Conn.WriteTo"); err != nil {
+	if err := c.lp().Check("udp.Conn.WriteTo"); err != nil {
 		return 0, err
 	}
 	if c.Closing() {
@@ -40,7 +40,7 @@ func (c *Conn) write(p []byte, to netip.AddrPort) (int, error) {
 // Write is WriteTo the peer of a connected socket; without one it is
 // os.ErrInvalid.
 func (c *Conn) Write(p []byte) (int, error) {
-	if err := c.Loop().Check("udp.Conn.Write"); err != nil {
+	if err := c.lp().Check("udp.Conn.Write"); err != nil {
 		return 0, err
 	}
 	to := c.RemoteAddr()
@@ -58,7 +58,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 // datagram. A zero address is the peer of a connected socket. A nil done is
 // os.ErrInvalid.
 func (c *Conn) WriteBuffer(p []byte, to netip.AddrPort, done func(error)) error {
-	if err := c.Loop().Check("udp.Conn.WriteBuffer"); err != nil {
+	if err := c.lp().Check("udp.Conn.WriteBuffer"); err != nil {
 		return err
 	}
 	switch {
@@ -77,7 +77,7 @@ func (c *Conn) WriteBuffer(p []byte, to netip.AddrPort, done func(error)) error 
 
 // Buffered is how many datagrams, and bytes in them, the system has not taken.
 func (c *Conn) Buffered() (datagrams, bytes int) {
-	if c.Loop().Check("udp.Conn.Buffered") != nil {
+	if c.lp().Check("udp.Conn.Buffered") != nil {
 		return 0, 0
 	}
 	return c.buffered()
@@ -104,7 +104,7 @@ func (c *Conn) queue() *batch {
 	}
 	if !c.is(holding) {
 		c.state |= holding
-		c.Loop().Hold()
+		c.lp().Hold()
 	}
 	c.schedule()
 	return c.filling
@@ -113,7 +113,7 @@ func (c *Conn) queue() *batch {
 func (c *Conn) unhold() {
 	if c.is(holding) {
 		c.state &^= holding
-		c.Loop().Release()
+		c.lp().Release()
 	}
 }
 
@@ -127,7 +127,7 @@ func (c *Conn) schedule() {
 func (c *Conn) deferFlush() {
 	if !c.is(deferred) {
 		c.state |= deferred
-		c.Loop().Defer((*upcalls)(c))
+		c.lp().Defer((*upcalls)(c))
 	}
 }
 
@@ -212,10 +212,7 @@ func (c *Conn) tellDone(done func(error), m *Message, err error) {
 	if err != nil {
 		err = c.failWrite(m, err)
 	}
-	if c.Loop().Guarded() {
-		defer c.Loop().Recover(c)
-	}
-	done(err)
+	c.lp().Call(c, func() { done(err) })
 }
 
 // failWrite is the error of a datagram; without an address it was for the peer
@@ -300,8 +297,5 @@ func (c *Conn) flushed() {
 }
 
 func (c *Conn) written() {
-	if c.Loop().Guarded() {
-		defer c.Loop().Recover(c)
-	}
-	c.OnWrite(c)
+	c.lp().Call(c, func() { c.OnWrite(c) })
 }

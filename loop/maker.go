@@ -1,0 +1,33 @@
+package loop
+
+// A Maker is a Loop as packages see it that make handles: who only uses handles needs
+// nothing of it. Its methods belong to the loop's goroutine, and must not be called with a
+// handle that is nil or of another loop.
+type Maker Loop
+
+// Maker is l for packages that make handles.
+func (l *Loop) Maker() *Maker { return (*Maker)(l) }
+
+func (m *Maker) l() *Loop { return (*Loop)(m) }
+
+// Check returns ErrOffLoop, with the name of the method that was called, if the loop
+// waits for events, as the caller's goroutine is not the loop's then. In race builds
+// and under the build tag pikedebug it panics, whatever the loop does, if that runs on
+// another goroutine. It comes at the beginning of every method of a handle: one that is
+// told so does nothing, and returns the error if it returns any.
+func (m *Maker) Check(method string) error { return m.l().checkCaller(method) }
+
+// Call runs a callback of h, or of no handle if that is nil. Where the loop has
+// Options.OnPanic, a panic in it is handed to that, and ends h.
+func (m *Maker) Call(h Handle, fn func()) {
+	if m.onPanic == nil { // inlined, and fn with it
+		fn()
+		return
+	}
+	m.guard(h, fn)
+}
+
+func (m *Maker) guard(h Handle, fn func()) {
+	defer m.Recover(h)
+	fn()
+}
