@@ -29,6 +29,7 @@ type dialing struct {
 	cancel   context.CancelFunc
 	job      *loop.Job // that resolves the name
 	over     error     // the time is, and this says so; but answers are to be looked at first
+	prolong  bool      // the answer of the resolver may have waited for the loop: what begins then is given time
 	polled   uint64    // the turn, plus one, in which that was found out
 	errs     attemptErrors
 }
@@ -187,11 +188,14 @@ func (d *dialing) late(err error) {
 	switch {
 	case !d.c.is(connecting) || d.c.Closing():
 	case d.job != nil && d.over == nil: // what was posted before this, the resolver's answer say, comes first
-		d.over = err
+		d.over, d.prolong = err, true
 		lp.Post(func() { d.late(err) })
 	case d.answered():
 		d.over = err
 		lp.Maker().SetTimeout(&d.timeout, lp.Maker().Poller().Now())
+	case d.prolong && len(d.attempts) > 0: // begun when the time was over, as the loop was late with the answer
+		d.prolong = false
+		lp.Maker().SetTimeout(&d.timeout, lp.Maker().Poller().Now().Add(d.wait))
 	default:
 		d.fail(err)
 	}
