@@ -71,8 +71,8 @@ func timeouts(lp *loop.Loop, _ []string) error {
 		return err
 	}
 	return measureTimers(lp, all, &to.n,
-		func(t *timeout, d time.Duration) { lp.SetTimeout(&t.Timeout, lp.Now().Add(d)) },
-		func(t *timeout) { lp.StopTimeout(&t.Timeout) })
+		func(t *timeout, d time.Duration) { lp.Maker().SetTimeout(&t.Timeout, lp.Now().Add(d)) },
+		func(t *timeout) { lp.Maker().StopTimeout(&t.Timeout) })
 }
 
 func measureTimers[T any](lp *loop.Loop, all []T, fired *int, start func(T, time.Duration), stop func(T)) (err error) {
