@@ -6,6 +6,7 @@ import (
 	"net"
 	"syscall"
 
+	"example.com/pike/stream"
 	"example.com/pike/tcp"
 )
 
@@ -18,12 +19,12 @@ var _ = add(line{id: "S23", name: "open", needs: realSystem, run: onStreams(adop
 func adoptAndUse(s *streams) {
 	nl, err := net.Listen("tcp", anyPort4)
 	s.no(err)
-	ln, err := tcp.AdoptListener(s.lp, nl)
+	ln, err := stream.AdoptListener(s.lp, nl)
 	if errors.Is(err, errors.ErrUnsupported) {
 		s.Skip("this backend cannot adopt: ", err)
 	}
 	s.no(err)
-	_, err = tcp.AdoptListener(s.lp, nl)
+	_, err = stream.AdoptListener(s.lp, nl)
 	s.is(err, net.ErrClosed)
 	ln.OnAccept = func(c *tcp.Conn) {
 		c.OnRead = func(c *tcp.Conn, p []byte) { c.Write(p) }
@@ -32,9 +33,9 @@ func adoptAndUse(s *streams) {
 
 	nc, err := net.Dial("tcp", ln.Addr().String())
 	s.no(err)
-	c, err := tcp.AdoptConn(s.lp, nc)
+	c, err := stream.AdoptConn(s.lp, nc)
 	s.no(err)
-	_, err = tcp.AdoptConn(s.lp, nc)
+	_, err = stream.AdoptConn(s.lp, nc)
 	s.is(err, net.ErrClosed)
 	s.equal("Readable", c.Readable(), true)
 	s.equal("Writable", c.Writable(), true)
@@ -54,11 +55,11 @@ func adoptAndUse(s *streams) {
 	udp, err := net.Dial("udp", "127.0.0.1:9")
 	s.no(err)
 	defer udp.Close()
-	_, err = tcp.AdoptConn(s.lp, udp)
+	_, err = stream.AdoptConn(s.lp, udp)
 	s.is(err, syscall.EPROTOTYPE)
 	pipe, far := net.Pipe()
 	defer far.Close()
-	_, err = tcp.AdoptConn(s.lp, pipe)
+	_, err = stream.AdoptConn(s.lp, pipe)
 	s.is(err, errors.ErrUnsupported)
 	_, err = io.WriteString(udp, "it is still its owner's")
 	s.no(err)

@@ -128,7 +128,7 @@ func reusePortRound(e *env, clients int) (a, b int32) {
 			e.Skip("this system does not spread connections: ", err)
 		}
 		e.no(err)
-		addr = ln.Addr()
+		addr = ln.Addr().AddrPort
 		ln.OnAccept = func(c *tcp.Conn) {
 			if counts[i].Add(1)+counts[1-i].Load() == int32(clients) {
 				loops[0].Stop()

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"example.com/pike/stream"
 	"example.com/pike/tcp"
 )
 
@@ -25,7 +26,7 @@ func writeAndClose(s *streams) {
 	const writes = 32
 	for name, end := range map[string]func(c *tcp.Conn) error{"Close": (*tcp.Conn).Close, "Abort": (*tcp.Conn).Abort} {
 		calls, closes := 0, 0
-		ln := s.listen(anyPort4, nil, func(c *tcp.Conn) { c.OnRead = tcp.Discard })
+		ln := s.listen(anyPort4, nil, func(c *tcp.Conn) { c.OnRead = stream.Discard })
 		c := s.dial(ln, func(c *tcp.Conn) {
 			for range writes {
 				s.no(c.WriteBuffers([][]byte{[]byte("PING")}, func(err error) {

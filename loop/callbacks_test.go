@@ -17,6 +17,7 @@ import (
 	"example.com/pike/loop"
 	"example.com/pike/poller/sim"
 	"example.com/pike/signal"
+	"example.com/pike/stream"
 	"example.com/pike/tcp"
 	"example.com/pike/timer"
 	"example.com/pike/udp"
@@ -113,7 +114,7 @@ func ignore(*tcp.Conn) {}
 
 // socketCallbacks are those of tcp and udp.
 var socketCallbacks = map[string]func(t *testing.T, lp *loop.Loop, boom boom){
-	"tcp.Listener.OnAccept": func(t *testing.T, lp *loop.Loop, boom boom) {
+	"stream.Listener.OnAccept": func(t *testing.T, lp *loop.Loop, boom boom) {
 		pair(t, lp, func(c *tcp.Conn) { boom(c) }, ignore)
 	},
 	"tcp.Dial": func(t *testing.T, lp *loop.Loop, boom boom) {
@@ -125,7 +126,7 @@ var socketCallbacks = map[string]func(t *testing.T, lp *loop.Loop, boom boom){
 		_, err := tcp.DialContext(ctx, lp, "127.0.0.1:1", nil, func(c *tcp.Conn, err error) { boom(c) })
 		no(t, err)
 	},
-	"tcp.Options.Control": func(t *testing.T, lp *loop.Loop, boom boom) { // Dial's; Listen's is called from inside
+	"stream.Options.Control": func(t *testing.T, lp *loop.Loop, boom boom) { // Dial's; Listen's is called from inside
 		var c *tcp.Conn
 		o := &tcp.Options{Control: func(string, string, syscall.RawConn) error {
 			boom(c)
@@ -135,41 +136,41 @@ var socketCallbacks = map[string]func(t *testing.T, lp *loop.Loop, boom boom){
 		c, err = tcp.Dial(lp, "127.0.0.1:1", o, func(*tcp.Conn, error) {})
 		no(t, err)
 	},
-	"tcp.Conn.OnRead": func(t *testing.T, lp *loop.Loop, boom boom) {
+	"stream.Conn.OnRead": func(t *testing.T, lp *loop.Loop, boom boom) {
 		pair(t, lp, func(c *tcp.Conn) { c.OnRead = func(c *tcp.Conn, _ []byte) { boom(c) } },
 			func(c *tcp.Conn) { c.WriteString("boom") })
 	},
-	"tcp.Conn.OnEOF": func(t *testing.T, lp *loop.Loop, boom boom) {
+	"stream.Conn.OnEOF": func(t *testing.T, lp *loop.Loop, boom boom) {
 		pair(t, lp, func(c *tcp.Conn) { c.OnEOF = func(c *tcp.Conn) { boom(c) } },
 			func(c *tcp.Conn) { no(t, c.CloseWrite()) })
 	},
-	"tcp.Conn.OnWrite": func(t *testing.T, lp *loop.Loop, boom boom) {
+	"stream.Conn.OnWrite": func(t *testing.T, lp *loop.Loop, boom boom) {
 		pair(t, lp, ignore, func(c *tcp.Conn) {
 			c.OnWrite = func(c *tcp.Conn) { boom(c) }
 			c.WriteString("boom")
 		})
 	},
-	"tcp.Conn.WriteBuffers": func(t *testing.T, lp *loop.Loop, boom boom) {
+	"stream.Conn.WriteBuffers": func(t *testing.T, lp *loop.Loop, boom boom) {
 		pair(t, lp, ignore, func(c *tcp.Conn) {
 			no(t, c.WriteBuffers([][]byte{{1}}, func(error) { boom(c) }))
 		})
 	},
-	"tcp.Conn.OnClose": func(t *testing.T, lp *loop.Loop, boom boom) {
+	"stream.Conn.OnClose": func(t *testing.T, lp *loop.Loop, boom boom) {
 		pair(t, lp, ignore, func(c *tcp.Conn) {
 			c.OnClose = func(c *tcp.Conn, _ error) { boom(c) }
 			no(t, c.Close())
 		})
 	},
-	"tcp.Watermarks.OnHigh": inQueue(func(c *tcp.Conn, boom boom) error {
-		return c.SetWatermarks(&tcp.Watermarks{High: 2, Low: 1, OnHigh: func(c *tcp.Conn) { boom(c) }})
+	"stream.Watermarks.OnHigh": inQueue(func(c *tcp.Conn, boom boom) error {
+		return c.SetWatermarks(&stream.Watermarks{High: 2, Low: 1, OnHigh: func(c *tcp.Conn) { boom(c) }})
 	}),
-	"tcp.Watermarks.OnLow": inQueue(func(c *tcp.Conn, boom boom) error {
-		return c.SetWatermarks(&tcp.Watermarks{High: 2, Low: 1, OnLow: func(c *tcp.Conn) { boom(c) }})
+	"stream.Watermarks.OnLow": inQueue(func(c *tcp.Conn, boom boom) error {
+		return c.SetWatermarks(&stream.Watermarks{High: 2, Low: 1, OnLow: func(c *tcp.Conn) { boom(c) }})
 	}),
-	"tcp.QueueLimit.OnExceeded": inQueue(func(c *tcp.Conn, boom boom) error {
-		return c.SetQueueLimit(&tcp.QueueLimit{Bytes: 1, Policy: tcp.Notify, OnExceeded: func(c *tcp.Conn) { boom(c) }})
+	"stream.QueueLimit.OnExceeded": inQueue(func(c *tcp.Conn, boom boom) error {
+		return c.SetQueueLimit(&stream.QueueLimit{Bytes: 1, Policy: stream.Notify, OnExceeded: func(c *tcp.Conn) { boom(c) }})
 	}),
-	"tcp.Pipe": func(t *testing.T, lp *loop.Loop, boom boom) {
+	"stream.Pipe": func(t *testing.T, lp *loop.Loop, boom boom) {
 		var a *tcp.Conn
 		pair(t, lp, func(c *tcp.Conn) { a = c }, func(b *tcp.Conn) {
 			var join func()
@@ -178,17 +179,17 @@ var socketCallbacks = map[string]func(t *testing.T, lp *loop.Loop, boom boom){
 					no(t, lp.Post(join))
 					return
 				}
-				no(t, tcp.Pipe(a, b, func(tcp.Piped) { boom(b) }))
+				no(t, stream.Pipe(a, b, func(stream.Piped) { boom(b) }))
 				no(t, a.Close())
 			}
 			no(t, lp.Post(join))
 		})
 	},
-	"tcp.Listener.OnShutdown": func(t *testing.T, lp *loop.Loop, boom boom) {
+	"stream.Listener.OnShutdown": func(t *testing.T, lp *loop.Loop, boom boom) {
 		ln := pair(t, lp, func(*tcp.Conn) { no(t, lp.Shutdown(t.Context(), time.Hour, nil)) }, ignore)
 		ln.OnShutdown = func(c *tcp.Conn) { boom(c) }
 	},
-	"tcp.Listener.OnClose": func(t *testing.T, lp *loop.Loop, boom boom) {
+	"stream.Listener.OnClose": func(t *testing.T, lp *loop.Loop, boom boom) {
 		ln, err := tcp.Listen(lp, "127.0.0.1:0", nil)
 		no(t, err)
 		ln.OnClose = func() { boom(ln) }
@@ -223,7 +224,7 @@ var socketCallbacks = map[string]func(t *testing.T, lp *loop.Loop, boom boom){
 func inQueue(begin func(*tcp.Conn, boom) error) func(*testing.T, *loop.Loop, boom) {
 	return func(t *testing.T, lp *loop.Loop, boom boom) {
 		pair(t, lp, func(c *tcp.Conn) {
-			c.OnRead = tcp.Discard
+			c.OnRead = stream.Discard
 			c.PauseRead()
 			_, err := timer.After(lp, 2*time.Millisecond, func() { c.ResumeRead() })
 			no(t, err)
@@ -249,7 +250,7 @@ func inUDP(begin func(*udp.Conn, boom)) func(*testing.T, *loop.Loop, boom) {
 // simCallbacks are those that only a simulator brings about at will, on every
 // system.
 var simCallbacks = map[string]func(t *testing.T, lp *loop.Loop, boom boom){
-	"tcp.Listener.OnError": func(t *testing.T, lp *loop.Loop, boom boom) {
+	"stream.Listener.OnError": func(t *testing.T, lp *loop.Loop, boom boom) {
 		ln, err := tcp.Listen(lp, "127.0.0.1:0", nil)
 		no(t, err)
 		ln.OnAccept = ignore
@@ -298,7 +299,7 @@ func TestEveryCallbackHasACase(t *testing.T) {
 	have := map[string]bool{}
 	eachCallback(func(name string, _ loop.Options, _ func(*testing.T, *loop.Loop, boom)) { have[name] = true })
 	var want []string
-	for _, pkg := range []string{"loop", "tcp", "udp", "timer", "signal"} {
+	for _, pkg := range []string{"loop", "stream", "tcp", "udp", "timer", "signal"} {
 		want = append(want, callbacksOf(t, pkg)...)
 	}
 	if len(want) < 30 {
@@ -317,6 +318,8 @@ var notCallbacks = map[string]string{
 	"loop.Loop.Walk":       "called from inside",
 	"loop.Maker.Local":     "called from inside",
 	"loop.Maker.Call":      "called from inside",
+	"stream.Dial":          "what tcp.Dial calls",
+	"stream.Target.Find":   "called off the loop",
 	"loop.RunOn":           "called from inside, before the loop runs",
 	"loop.Options.OnPanic": "TestOnPanic is about it",
 	"udp.Options.Control":  "called from inside",

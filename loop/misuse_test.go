@@ -15,6 +15,7 @@ import (
 
 	"example.com/pike/loop"
 	"example.com/pike/signal"
+	"example.com/pike/stream"
 	"example.com/pike/tcp"
 	"example.com/pike/timer"
 	"example.com/pike/udp"
@@ -373,14 +374,14 @@ func TestMakersMisused(t *testing.T) {
 		},
 	}
 	noArguments := map[string]maker{
-		"tcp.Dial":        func(lp *loop.Loop) error { _, err := tcp.Dial(lp, "127.0.0.1:1", nil, nil); return err },
-		"tcp.DialContext": func(lp *loop.Loop) error { return dialWithoutContext(lp) },
-		"tcp.AdoptConn":   func(lp *loop.Loop) error { _, err := tcp.AdoptConn(lp, nil); return err },
-		"tcp.AdoptConn, nil inside": func(lp *loop.Loop) error {
-			_, err := tcp.AdoptConn(lp, (*net.TCPConn)(nil))
+		"tcp.Dial":         func(lp *loop.Loop) error { _, err := tcp.Dial(lp, "127.0.0.1:1", nil, nil); return err },
+		"tcp.DialContext":  func(lp *loop.Loop) error { return dialWithoutContext(lp) },
+		"stream.AdoptConn": func(lp *loop.Loop) error { _, err := stream.AdoptConn(lp, nil); return err },
+		"stream.AdoptConn, nil inside": func(lp *loop.Loop) error {
+			_, err := stream.AdoptConn(lp, (*net.TCPConn)(nil))
 			return err
 		},
-		"tcp.AdoptListener":    func(lp *loop.Loop) error { _, err := tcp.AdoptListener(lp, nil); return err },
+		"stream.AdoptListener": func(lp *loop.Loop) error { _, err := stream.AdoptListener(lp, nil); return err },
 		"udp.AdoptConn":        func(lp *loop.Loop) error { _, err := udp.AdoptConn(lp, nil); return err },
 		"timer.New":            func(lp *loop.Loop) error { _, err := timer.New(lp, nil); return err },
 		"timer.After":          func(lp *loop.Loop) error { _, err := timer.After(lp, 0, nil); return err },

@@ -7,6 +7,7 @@ import (
 
 	"example.com/pike/loop"
 	"example.com/pike/signal"
+	"example.com/pike/stream"
 	"example.com/pike/tcp"
 	"example.com/pike/timer"
 	"example.com/pike/udp"
@@ -20,11 +21,11 @@ var anywhere = map[string]bool{
 
 	// What they read is settled when the object is made.
 	"loop.Loop.Resolver": true, "loop.Loop.Logger": true, "loop.Loop.Fd": true,
-	"loop.Loop.Maker": true, "loop.Base.Loop": true, "tcp.Listener.Addr": true,
+	"loop.Loop.Maker": true, "loop.Base.Loop": true, "stream.Listener.Addr": true,
 
 	// They read a word that the race detector watches.
 	"loop.Base.Active": true, "loop.Base.Closing": true, "loop.Base.HasRef": true,
-	"tcp.Conn.Readable": true, "tcp.Conn.Writable": true, "timer.Timer.Period": true,
+	"stream.Conn.Readable": true, "stream.Conn.Writable": true, "timer.Timer.Period": true,
 
 	// ErrRunning is their answer.
 	"loop.Loop.Run": true, "loop.Loop.RunContext": true, "loop.Loop.RunOnce": true, "loop.Loop.RunNoWait": true,
@@ -32,7 +33,7 @@ var anywhere = map[string]bool{
 
 // named are methods that are another one, by whose name they go.
 var named = map[string]string{
-	"tcp.Conn.WriteString": "tcp.Conn.Write",
+	"stream.Conn.WriteString": "stream.Conn.Write",
 }
 
 // functions are those that make the objects.
@@ -50,12 +51,12 @@ func functions(lp *loop.Loop) map[string]func() error {
 			_, err := tcp.Dial(lp, "127.0.0.1:1", nil, func(*tcp.Conn, error) {})
 			return err
 		},
-		"tcp.AdoptConn":     func() error { _, err := tcp.AdoptConn(lp, nil); return err },
-		"tcp.AdoptListener": func() error { _, err := tcp.AdoptListener(lp, nil); return err },
-		"udp.Listen":        func() error { _, err := udp.Listen(lp, "127.0.0.1:0", nil); return err },
-		"udp.Dial":          func() error { _, err := udp.Dial(lp, "127.0.0.1:1", nil); return err },
-		"udp.AdoptConn":     func() error { _, err := udp.AdoptConn(lp, nil); return err },
-		"signal.Notify":     func() error { _, err := signal.Notify(lp, func(os.Signal) {}); return err },
-		"signal.Once":       func() error { _, err := signal.Once(lp, func(os.Signal) {}); return err },
+		"stream.AdoptConn":     func() error { _, err := stream.AdoptConn(lp, nil); return err },
+		"stream.AdoptListener": func() error { _, err := stream.AdoptListener(lp, nil); return err },
+		"udp.Listen":           func() error { _, err := udp.Listen(lp, "127.0.0.1:0", nil); return err },
+		"udp.Dial":             func() error { _, err := udp.Dial(lp, "127.0.0.1:1", nil); return err },
+		"udp.AdoptConn":        func() error { _, err := udp.AdoptConn(lp, nil); return err },
+		"signal.Notify":        func() error { _, err := signal.Notify(lp, func(os.Signal) {}); return err },
+		"signal.Once":          func() error { _, err := signal.Once(lp, func(os.Signal) {}); return err },
 	}
 }

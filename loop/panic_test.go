@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"example.com/pike/loop"
+	"example.com/pike/stream"
 	"example.com/pike/tcp"
 	"example.com/pike/timer"
 )
@@ -100,7 +101,7 @@ var deadly = map[string]func(t *testing.T, lp *loop.Loop, boom boom){
 	"post":   callbacks["loop.Loop.Post"],
 	"timer":  callbacks["timer.After"],
 	"close":  callbacks["loop.Hook.OnClose"],
-	"OnRead": socketCallbacks["tcp.Conn.OnRead"],
+	"OnRead": socketCallbacks["stream.Conn.OnRead"],
 	"job": func(t *testing.T, lp *loop.Loop, boom boom) {
 		_, err := loop.Work(t.Context(), lp, func(context.Context) (int, error) { boom(nil); return 0, nil },
 			func(int, error) { t.Error("the result of a job that panicked") })
@@ -201,5 +202,5 @@ func TestAbortAfterAPanic(t *testing.T) {
 	equal(t, "what Run panicked with", panicked, any(errBoom))
 	no(t, server.Abort())
 	run(t, lp)
-	is(t, reason, tcp.ErrAborted)
+	is(t, reason, stream.ErrAborted)
 }

@@ -11,300 +11,46 @@
 //		c.Write([]byte("HEAD / HTTP/1.0\r\n\r\n"))
 //	})
 //
-// Callbacks are fields, set in OnAccept or in the function given to Dial and
-// changed at will. They are called by the loop and never from inside a call to
-// this package. Each takes its connection, so that one function can serve all.
-//
-// # Writing
-//
-// Write queues and returns; what callbacks wrote is sent when the callback
-// ends, or at the end of the loop's turn where it wrote to other connections:
-// ten Writes are one system call. A large Write goes to the system at once as far as
-// that takes it, and only the rest is copied.
-//
-// # Backpressure
-//
-// Write takes everything, unless a [QueueLimit] bounds what may be queued: by
-// default none does. Whoever writes to a peer that may not read looks at [Conn.Buffered], waits
-// for OnWrite, or has [Watermarks] tell when much is queued and when that is gone;
-// PauseRead slows down whoever causes the output. [Pipe] does all this between two
-// connections.
-//
-// The memory of what is queued is less than four times that, besides 2 KiB for each
-// connection that has something queued, some 100 bytes for each of the caller's own buffers, and 1 MiB at
-// most that the system is being given. What a loop keeps of it for later use goes back to
-// the heap in quiet times: within some seconds all but about half a MiB.
-//
-// # Timeouts
-//
-// Options.IdleTimeout, ReadTimeout and WriteTimeout end connections on which
-// nothing moves, of all that a listener accepts or one by one; a
-// [Conn.SetReadDeadline] bounds a whole request. The reason is os.ErrDeadlineExceeded. They are off
-// by default.
-//
-// # Ending
-//
-// A connection ends once in OnClose, its last callback. Close sends what is
-// queued first; Abort does not. The peer's end is OnEOF, after which the
-// connection can still be written to (half-close, RFC 9293, 3.6); without OnEOF
-// it is Close. CloseWrite is the same from this side. When both sides have
-// ended the connection closes by itself.
-//
-// OnClose is called exactly once for each connection, and its reason can be
-// tested:
-//
-//	what has ended the connection                      errors.Is(err, ...)
-//	Close, or CloseWrite and the peer's end            nil
-//	CloseNow with nothing queued, NetConn              nil
-//	the peer's end, without OnEOF                      io.EOF
-//	CloseNow with output queued; Abort                 ErrAborted
-//	a callback that panicked (loop.Options.OnPanic)    ErrAborted
-//	Close, and the peer took nothing for DrainTimeout  os.ErrDeadlineExceeded
-//	a timeout of the connection                        os.ErrDeadlineExceeded
-//	more was queued than a QueueLimit allows           ErrQueueLimit
-//	Loop.Shutdown, when its time was over              loop.ErrShutdown
-//	Loop.Close                                         as CloseNow
-//	the peer reset it                                  syscall.ECONNRESET
-//	the peer reset it, found out by sending            syscall.ECONNRESET, or EPIPE
-//	a peer that is gone without a word                 syscall.ETIMEDOUT
-//	a dial that failed                                 what Dial's function was told
-//	Close or CloseNow of a dial, output queued         net.ErrClosed
-//	the same, nothing queued                           nil
-//
-// ErrAborted and loop.ErrShutdown are net.ErrClosed as well. Where output was lost
-// the reason wraps a [LossError], which errors.As finds, and which says how many
-// bytes were not sent, and how many not acknowledged. All but io.EOF are
-// [net.OpError] values with the addresses.
-//
-// # Accepting
-//
-// A listener may have limits: Options.MaxConns, AcceptRate and AcceptPolicy, all
-// to be changed later. Beyond them connections wait in the system's backlog, or are
-// refused. Pause and Resume are the same by hand, and [Listener.Stats] counts. A
-// process that is out of descriptors closes nobody: the listener tries again, and
-// connections wait.
-//
-// # Shutting down
-//
-// Loop.Shutdown closes listeners, lets connections end, and cuts off those that
-// have not in time. [Listener.OnShutdown] tells each that it begins.
+// What they are made of is the same for every network, and so in package stream: see
+// [stream.Conn], [stream.Listener] and [stream.Options].
 package tcp
 
 import (
-	"net"
 	"net/netip"
-	"os"
-	"strconv"
-	"syscall"
-	"time"
 
+	"example.com/pike/internal/netop"
 	"example.com/pike/loop"
-	"example.com/pike/poller"
+	"example.com/pike/stream"
 )
 
-// Options are what listeners and connections are opened with. A nil *Options is
-// all defaults. A listener's apply to what it accepts as well.
-type Options struct {
-	// Backlog is how many connections may wait to be accepted; 0 is as many as
-	// the system allows.
-	Backlog int
+// What package stream has, under the names that users of TCP need.
+type (
+	Conn     = stream.Conn     // a connection
+	Listener = stream.Listener // accepts connections
+	Options  = stream.Options  // what both are opened with
+)
 
-	// MaxConns is how many connections of a listener may be open at a time, those
-	// that close included; 0 is no limit. AcceptPolicy says what becomes of more.
-	MaxConns int
+const network = "tcp"
 
-	// AcceptRate is how many connections a second a listener accepts in the long
-	// run; 0 is no limit. AcceptBurst is how many it may accept at once after a
-	// time of fewer; 0 is what the rate gives in a second, and 1 at least.
-	AcceptRate  float64
-	AcceptBurst int
-
-	// AcceptPolicy is what a listener does with connections beyond these limits;
-	// the default is LeaveInBacklog.
-	AcceptPolicy AcceptPolicy
-
-	// NoReuseAddr leaves SO_REUSEADDR off; on unix it is on for listeners, so
-	// that a server can restart while old connections are in TIME_WAIT.
-	NoReuseAddr bool
-
-	// ReuseAddr lets a dialed connection have a LocalAddr whose port others have or have
-	// had: connections in TIME_WAIT, and those that were dialed with it too. Of Listen
-	// it says nothing; see NoReuseAddr.
-	ReuseAddr bool
-
-	// ReusePort lets several listeners share an address, each with its share of
-	// the connections, and dialed connections their LocalAddr (SO_REUSEPORT).
-	// errors.ErrUnsupported where the system does not spread what listeners get.
-	ReusePort bool
-
-	// V6Only keeps a listener on an IPv6 address from taking IPv4 connections.
-	V6Only bool
-
-	// Delay leaves Nagle's algorithm on. As in package net it is off.
-	Delay bool
-
-	// KeepAlive is how long a connection is idle before the system probes the
-	// peer, and between probes; 0 is 15 s as in package net, negative is never. More
-	// than 32,767 s, which is 9.1 hours, no system takes.
-	KeepAlive time.Duration
-
-	// KeepAliveConfig, if it is enabled, takes the place of KeepAlive, and has the
-	// number of probes too. As in package net 0 is 15 s, 15 s and 9 probes, and what is
-	// negative is left to the system. At most 32,767 s and 127 probes; errors.ErrUnsupported
-	// where sockets have no such options (OpenBSD) and one is asked for.
-	KeepAliveConfig net.KeepAliveConfig
-
-	// Control, if set, is called for each socket once it has these options, before it
-	// is bound, listens or connects: for SO_MARK, SO_BINDTODEVICE, TCP_FASTOPEN and the like, as
-	// net.ListenConfig's. network is "tcp4" or "tcp6", address the one to listen on or
-	// to dial. Listen calls it at once; for Dial the loop does, for each address that is
-	// tried. c is good until it returns, and has Control only. An error is that of the
-	// call, or of the attempt. A connection that was dialed with it costs a little more, as
-	// one whose descriptor SyscallConn has given away. errors.ErrUnsupported in the simulator, which
-	// has no descriptors.
-	Control func(network, address string, c syscall.RawConn) error
-
-	// UserTimeout is how long what was sent may stay unacknowledged, or wait for a
-	// peer that has no room, before the system ends the connection; see
-	// [Conn.SetUserTimeout]. 0 leaves it to the system.
-	UserTimeout time.Duration
-
-	// ReadBuffer and WriteBuffer are the sizes of the system's buffers, in bytes; 0 leaves them to
-	// the system.
-	ReadBuffer  int
-	WriteBuffer int
-
-	// LocalAddr is the address to dial from; zero leaves it to the system. With a port
-	// only one connection can be tried at a time: of a name's addresses each has
-	// AttemptDelay, if that is set, or else its share of Timeout, 2 s at least, or
-	// without a Timeout 2 s; the last has what is left.
-	LocalAddr netip.AddrPort
-
-	// Timeout bounds Dial as a whole, resolving a name included; 0 is no bound
-	// but the system's.
-	Timeout time.Duration
-
-	// DrainTimeout bounds how long Close waits for a peer that takes nothing of
-	// what is left: acknowledges nothing, as far as the backend can tell, or else lets the
-	// system take nothing. It is looked at four times within that time, so that it may
-	// be a quarter longer. 0 is 30 s, negative is no bound.
-	DrainTimeout time.Duration
-
-	// IdleTimeout ends a connection on which nothing has been received, and the peer
-	// has taken nothing, for so long; see [Conn.SetIdleTimeout]. 0 is no bound, and so it is
-	// below.
-	IdleTimeout time.Duration
-
-	// ReadTimeout ends a connection that reads and has received nothing for so
-	// long; see [Conn.SetReadTimeout].
-	ReadTimeout time.Duration
-
-	// WriteTimeout ends a connection whose peer has taken nothing of what it has
-	// to take for so long; see [Conn.SetWriteTimeout].
-	WriteTimeout time.Duration
-
-	// Watermarks tell when a connection has much queued; see there.
-	Watermarks *Watermarks
-
-	// QueueLimit bounds what a connection may have queued; nil is no bound. See
-	// also [SetLoopLimit].
-	QueueLimit *QueueLimit
-
-	// AttemptDelay is how long Dial gives an address of several before it tries
-	// the next one as well (RFC 8305, 5): 0 is the 250 ms of the RFC, and 10 ms
-	// is the least.
-	AttemptDelay time.Duration
-}
-
-const defaultDrainTimeout = 30 * time.Second
-
-func (o *Options) drainTimeout() time.Duration {
-	if o == nil {
-		return defaultDrainTimeout
+// Listen opens a listener on "host:port". An empty host is every address of
+// both families; port 0 is one of the system's choice, which Addr tells. A host
+// name is resolved then and there: use an address in callbacks. Errors are
+// *net.OpError; errors.Is(err, syscall.EADDRINUSE) if the address is taken,
+// loop.ErrShutdown while the loop shuts down.
+func Listen(lp *loop.Loop, addr string, o *Options) (*Listener, error) {
+	if err := lp.Maker().Check("tcp.Listen"); err != nil {
+		return nil, err
 	}
-	return drainTimeout(o.DrainTimeout)
-}
-
-// drainTimeout turns what users say into a bound, or 0 for none.
-func drainTimeout(d time.Duration) time.Duration {
-	if d == 0 {
-		return defaultDrainTimeout
+	if err := stream.MayListen(lp); err != nil { // before a name is resolved
+		return nil, netop.NameError("listen", network, addr, err)
 	}
-	return max(d, 0)
-}
-
-// socket is the poller's part of o.
-func (o *Options) socket() *poller.Options {
-	if o == nil {
-		return nil
+	host, port, err := netop.Split(network, addr)
+	var ips []netip.Addr
+	if err == nil {
+		ips, err = netop.Listening(lp.Resolver(), host)
 	}
-	return &poller.Options{
-		Backlog: o.Backlog, NoReuseAddr: o.NoReuseAddr, ReusePort: o.ReusePort, V6Only: o.V6Only,
-		Delay: o.Delay, KeepAlive: o.KeepAlive, UserTimeout: o.UserTimeout, RecvBuffer: o.ReadBuffer, SendBuffer: o.WriteBuffer,
-		Local: poller.AddrOf(o.LocalAddr), ReuseAddr: o.ReuseAddr, KeepAliveConfig: o.KeepAliveConfig,
-	}
-}
-
-// shared is what the connections of a loop share.
-type shared struct {
-	latest     *origin
-	busy       []*output // those that connections have
-	lp         *loop.Loop
-	spare      []*output // unused ones
-	leastSpare int       // how few of them there were since the last look
-	chunks     chunks
-	look       loop.Timeout // when there was quiet; see keepLess
-	queued     int          // bytes in those
-	loopLimit  *QueueLimit  // of all of them
-	over       bool         // more is queued than that
-	held       []*Conn      // do not read, as that is so
-	unheard    unheard
-}
-
-type sharedKey struct{}
-
-func sharedOf(lp *loop.Loop) *shared {
-	return lp.Maker().Local(sharedKey{}, func() any {
-		return &shared{lp: lp}
-	}).(*shared)
-}
-
-// splitAddr takes "host:port" apart. A service name is looked up in the
-// system's table, which asks nobody else.
-func splitAddr(addr string) (host string, port uint16, err error) {
-	host, service, err := net.SplitHostPort(addr)
 	if err != nil {
-		return "", 0, err
+		return nil, netop.NameError("listen", network, addr, err)
 	}
-	if n, err := strconv.ParseUint(service, 10, 16); err == nil {
-		return host, uint16(n), nil
-	}
-	n, err := net.LookupPort("tcp", service)
-	return host, uint16(n), err
+	return stream.Listen(lp, network, addr, netop.At(port, ips...), o)
 }
-
-// opError is the error of an operation on addr.
-func opError(op string, local, addr netip.AddrPort, err error) error {
-	e := &net.OpError{Op: op, Net: "tcp", Err: err}
-	if local.IsValid() {
-		e.Source = net.TCPAddrFromAddrPort(local)
-	}
-	if addr.IsValid() {
-		e.Addr = net.TCPAddrFromAddrPort(addr)
-	}
-	return e
-}
-
-// addrError is the error of an operation whose address is still a name.
-func addrError(op, addr string, err error) error {
-	return &net.OpError{Op: op, Net: "tcp", Addr: nameAddr(addr), Err: err}
-}
-
-// nameAddr is an address as its user wrote it.
-type nameAddr string
-
-func (a nameAddr) Network() string { return "tcp" }
-func (a nameAddr) String() string  { return string(a) }
-
-// errInvalid is a misuse that the caller can mend.
-var errInvalid = os.ErrInvalid

@@ -4,6 +4,8 @@ import (
 	"net"
 	"strconv"
 	"testing"
+
+	"example.com/pike/internal/netop"
 )
 
 // FuzzSplitAddr holds splitAddr against package net: whatever comes out goes in
@@ -16,7 +18,7 @@ func FuzzSplitAddr(f *testing.F) {
 		f.Add(addr)
 	}
 	f.Fuzz(func(t *testing.T, addr string) {
-		host, port, err := splitAddr(addr)
+		host, port, err := netop.Split(network, addr)
 		wantHost, service, splits := net.SplitHostPort(addr)
 		if splits != nil && err == nil {
 			t.Fatalf("%q is %q and %d, and net says %v", addr, host, port, splits)
@@ -31,7 +33,7 @@ func FuzzSplitAddr(f *testing.F) {
 			t.Fatalf("%q has the port %d, want %d", addr, port, n)
 		}
 		again := net.JoinHostPort(host, strconv.Itoa(int(port)))
-		if h, p, err := splitAddr(again); err != nil || h != host || p != port {
+		if h, p, err := netop.Split(network, again); err != nil || h != host || p != port {
 			t.Fatalf("%q, which is %q, is %q and %d, %v", addr, again, h, p, err)
 		}
 	})

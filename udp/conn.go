@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"example.com/pike/internal/netop"
 	"example.com/pike/loop"
 	"example.com/pike/poller"
 )
@@ -202,7 +203,7 @@ func (c *Conn) finish() {
 }
 
 func (c *Conn) fail(op string, addr netip.AddrPort, err error) error {
-	return opError(op, c.LocalAddr(), addr, err)
+	return netop.Error(op, network, poller.AddrOf(c.LocalAddr()), poller.AddrOf(addr), err)
 }
 
 // upcalls keeps the poller's and the loop's upcalls out of Conn's own methods.

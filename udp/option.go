@@ -1,11 +1,11 @@
 package udp
 
 import (
-	"errors"
 	"net"
 	"net/netip"
 	"syscall"
 
+	"example.com/pike/internal/netop"
 	"example.com/pike/poller"
 )
 
@@ -16,10 +16,7 @@ func (c *Conn) set(method string, o poller.Option, v int) error {
 	if c.Closing() {
 		return c.fail("set", netip.AddrPort{}, net.ErrClosed)
 	}
-	if v != int(int32(v)) { // the system has 32 bits for it, and would take the lower ones
-		return c.fail("set", netip.AddrPort{}, syscall.EINVAL)
-	}
-	if err := c.s.SetOption(o, v); err != nil {
+	if err := netop.SetOption(c.s, o, v); err != nil {
 		return c.fail("set", netip.AddrPort{}, err)
 	}
 	return nil
@@ -37,13 +34,6 @@ func (c *Conn) get(method string, o poller.Option) (int, error) {
 		return 0, c.fail("get", netip.AddrPort{}, err)
 	}
 	return v, nil
-}
-
-func flag(on bool) int {
-	if on {
-		return 1
-	}
-	return 0
 }
 
 // SetReadBuffer sets the size of the system's receive buffer, in bytes
@@ -70,7 +60,7 @@ func (c *Conn) WriteBufferSize() (int, error) {
 
 // SetBroadcast allows sending to broadcast addresses, or not (SO_BROADCAST).
 func (c *Conn) SetBroadcast(on bool) error {
-	return c.set("udp.Conn.SetBroadcast", poller.Broadcast, flag(on))
+	return c.set("udp.Conn.SetBroadcast", poller.Broadcast, netop.Flag(on))
 }
 
 // SetTTL sets the hops that unicast datagrams may take, 1 to 255.
@@ -93,7 +83,7 @@ func (c *Conn) SetMulticastTTL(hops int) error {
 // SetMulticastLoopback has one's own multicast datagrams delivered on this
 // machine too, as is the default, or not.
 func (c *Conn) SetMulticastLoopback(on bool) error {
-	return c.set("udp.Conn.SetMulticastLoopback", poller.MulticastLoop, flag(on))
+	return c.set("udp.Conn.SetMulticastLoopback", poller.MulticastLoop, netop.Flag(on))
 }
 
 // SetMulticastInterface chooses the interface that multicast datagrams leave
@@ -143,28 +133,12 @@ func (c *Conn) SyscallConn() (syscall.RawConn, error) {
 	if err := c.lp().Check("udp.Conn.SyscallConn"); err != nil {
 		return nil, err
 	}
-	d, ok := c.s.(poller.Descriptor)
-	switch {
-	case c.Closing():
+	if c.Closing() {
 		return nil, c.fail("raw", netip.AddrPort{}, net.ErrClosed)
-	case !ok:
-		return nil, c.fail("raw", netip.AddrPort{}, errors.ErrUnsupported)
 	}
-	return rawSocket{d}, nil
-}
-
-type rawSocket struct{ d poller.Descriptor }
-
-// Control runs f with the descriptor, at once.
-func (r rawSocket) Control(f func(fd uintptr)) error {
-	fd := r.d.Fd()
-	if fd == ^uintptr(0) {
-		return net.ErrClosed
+	raw, err := netop.RawConn(c.s, c.Closing)
+	if err != nil {
+		return nil, c.fail("raw", netip.AddrPort{}, err)
 	}
-	f(fd)
-	return nil
+	return raw, nil
 }
-
-// Read and Write would wait, which a loop must not.
-func (r rawSocket) Read(func(fd uintptr) bool) error  { return errors.ErrUnsupported }
-func (r rawSocket) Write(func(fd uintptr) bool) error { return errors.ErrUnsupported }

@@ -32,9 +32,9 @@ import (
 	"net/netip"
 	"os"
 	"reflect"
-	"strconv"
 	"syscall"
 
+	"example.com/pike/internal/netop"
 	"example.com/pike/loop"
 	"example.com/pike/poller"
 )
@@ -99,14 +99,14 @@ func (o *Options) controlled(addr netip.AddrPort) *poller.Options {
 	if o == nil || o.Control == nil {
 		return p
 	}
-	network := "udp6"
+	of := "udp6"
 	if addr.Addr().Unmap().Is4() {
-		network = "udp4"
+		of = "udp4"
 	}
 	p.Control = func(fd uintptr) error {
 		b := &borrowed{fd}
 		defer func() { b.fd = ^uintptr(0) }()
-		return o.Control(network, addr.String(), rawSocket{b})
+		return o.Control(of, addr.String(), netop.RawSocket{Descriptor: b})
 	}
 	return p
 }
@@ -136,16 +136,16 @@ func Listen(lp *loop.Loop, addr string, o *Options) (*Conn, error) {
 		return nil, err
 	}
 	if lp == nil {
-		return nil, addrError("listen", addr, errInvalid)
+		return nil, netop.NameError("listen", network, addr, errInvalid)
 	}
-	host, port, err := splitAddr(addr)
+	host, port, err := netop.Split(network, addr)
 	if err != nil {
-		return nil, addrError("listen", addr, err)
+		return nil, netop.NameError("listen", network, addr, err)
 	}
 	ips := []netip.Addr{netip.IPv6Unspecified(), netip.IPv4Unspecified()}
 	if host != "" {
-		if ips, err = resolve(lp, host); err != nil {
-			return nil, addrError("listen", addr, err)
+		if ips, err = netop.Resolve(context.Background(), lp.Resolver(), host); err != nil {
+			return nil, netop.NameError("listen", network, addr, err)
 		}
 	}
 	// The next one serves where this family is missing, and only then: whoever
@@ -170,16 +170,16 @@ func Dial(lp *loop.Loop, addr string, o *Options) (*Conn, error) {
 		return nil, err
 	}
 	if lp == nil {
-		return nil, addrError("dial", addr, errInvalid)
+		return nil, netop.NameError("dial", network, addr, errInvalid)
 	}
-	host, port, err := splitAddr(addr)
+	host, port, err := netop.Split(network, addr)
 	if err != nil {
-		return nil, addrError("dial", addr, err)
+		return nil, netop.NameError("dial", network, addr, err)
 	}
 	ips := []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1})}
 	if host != "" {
-		if ips, err = resolve(lp, host); err != nil {
-			return nil, addrError("dial", addr, err)
+		if ips, err = netop.Resolve(context.Background(), lp.Resolver(), host); err != nil {
+			return nil, netop.NameError("dial", network, addr, err)
 		}
 	}
 	var c *Conn
@@ -216,7 +216,7 @@ func open(lp *loop.Loop, op string, ap, named netip.AddrPort, o *Options) (*Conn
 	c := new(Conn)
 	if o != nil {
 		if !o.QueueLimit.valid() {
-			return nil, opError(op, netip.AddrPort{}, ap, errInvalid)
+			return nil, netop.Error(op, network, poller.Addr{}, poller.AddrOf(ap), errInvalid)
 		}
 		c.setLimit(o.QueueLimit)
 	}
@@ -224,7 +224,7 @@ func open(lp *loop.Loop, op string, ap, named netip.AddrPort, o *Options) (*Conn
 		return lp.Maker().Poller().Bind(poller.AddrOf(ap), o.controlled(named), (*upcalls)(c))
 	})
 	if err != nil {
-		return nil, opError(op, netip.AddrPort{}, ap, err)
+		return nil, netop.Error(op, network, poller.Addr{}, poller.AddrOf(ap), err)
 	}
 	return c, nil
 }
@@ -237,12 +237,12 @@ func AdoptConn(lp *loop.Loop, pc net.PacketConn) (*Conn, error) {
 		return nil, err
 	}
 	if p := reflect.ValueOf(pc); lp == nil || pc == nil || p.Kind() == reflect.Pointer && p.IsNil() {
-		return nil, &net.OpError{Op: "adopt", Net: "udp", Err: errInvalid}
+		return nil, &net.OpError{Op: "adopt", Net: network, Err: errInvalid}
 	}
 	c := new(Conn)
 	err := c.attach(lp, func() (poller.Packet, error) { return adopt(lp, pc, c) })
 	if err != nil {
-		return nil, &net.OpError{Op: "adopt", Net: "udp", Source: pc.LocalAddr(), Err: err}
+		return nil, &net.OpError{Op: "adopt", Net: network, Source: pc.LocalAddr(), Err: err}
 	}
 	pc.Close()
 	return c, nil
@@ -269,51 +269,7 @@ func adopt(lp *loop.Loop, pc net.PacketConn, c *Conn) (s poller.Packet, err erro
 	return s, err
 }
 
-// resolve is the addresses of host; never none without an error.
-func resolve(lp *loop.Loop, host string) ([]netip.Addr, error) {
-	if ip, err := netip.ParseAddr(host); err == nil {
-		return []netip.Addr{ip}, nil
-	}
-	ips, err := lp.Resolver().LookupNetIP(context.Background(), "ip", host)
-	if err == nil && len(ips) == 0 {
-		err = &net.DNSError{Err: "no addresses", Name: host, IsNotFound: true}
-	}
-	return ips, err
-}
-
-func splitAddr(addr string) (host string, port uint16, err error) {
-	host, service, err := net.SplitHostPort(addr)
-	if err != nil {
-		return "", 0, err
-	}
-	if n, err := strconv.ParseUint(service, 10, 16); err == nil {
-		return host, uint16(n), nil
-	}
-	n, err := net.LookupPort("udp", service)
-	return host, uint16(n), err
-}
-
-func opError(op string, local, addr netip.AddrPort, err error) error {
-	e := &net.OpError{Op: op, Net: "udp", Err: err}
-	if local.IsValid() {
-		e.Source = net.UDPAddrFromAddrPort(local)
-	}
-	if addr.IsValid() {
-		e.Addr = net.UDPAddrFromAddrPort(addr)
-	}
-	return e
-}
-
-// addrError is the error of an operation whose address is still a name.
-func addrError(op, addr string, err error) error {
-	return &net.OpError{Op: op, Net: "udp", Addr: nameAddr(addr), Err: err}
-}
-
-// nameAddr is an address as its user wrote it.
-type nameAddr string
-
-func (a nameAddr) Network() string { return "udp" }
-func (a nameAddr) String() string  { return string(a) }
+const network = "udp"
 
 // errInvalid is a misuse that the caller can mend.
 var errInvalid = os.ErrInvalid

@@ -3,6 +3,9 @@ package udp
 import (
 	"net"
 	"net/netip"
+
+	"example.com/pike/internal/netop"
+	"example.com/pike/poller"
 )
 
 // WriteTo queues a copy of p to be sent to a peer, as one datagram and after
@@ -225,7 +228,7 @@ func (c *Conn) failWrite(m *Message, err error) error {
 	if m.Local.Zone() != "" { // which may be what is wrong
 		from = netip.AddrPortFrom(m.Local, from.Port())
 	}
-	return opError("write", from, to, err)
+	return netop.Error("write", network, poller.AddrOf(from), poller.AddrOf(to), err)
 }
 
 // Sent goes on after a wait, or after a datagram that the system refused.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"example.com/pike/loop"
+	"example.com/pike/stream"
 	"example.com/pike/tcp"
 )
 
@@ -41,7 +42,7 @@ func (p *proxy) accept(in *tcp.Conn) {
 	})
 	if err == nil {
 		p.open++
-		err = tcp.Pipe(in, out, p.ended)
+		err = stream.Pipe(in, out, p.ended)
 	}
 	if err != nil { // an address that cannot be
 		p.unreachable++
@@ -49,7 +50,7 @@ func (p *proxy) accept(in *tcp.Conn) {
 	}
 }
 
-func (p *proxy) ended(e tcp.Piped) {
+func (p *proxy) ended(e stream.Piped) {
 	p.open--
 	p.there += e.AB
 	p.back += e.BA

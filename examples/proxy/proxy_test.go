@@ -10,6 +10,7 @@ import (
 
 	"example.com/pike/loop"
 	"example.com/pike/poller/sim"
+	"example.com/pike/stream"
 	"example.com/pike/tcp"
 	"example.com/pike/timer"
 )
@@ -150,11 +151,11 @@ func TestStalledReaders(t *testing.T) {
 		var turns uint64
 		queued := 0
 		s.at(10*time.Second, func() {
-			turns, queued = s.lp.Metrics().Turns, tcp.Queued(s.lp)
+			turns, queued = s.lp.Metrics().Turns, stream.Queued(s.lp)
 			if open != clients || s.proxy.open != clients {
 				w.Errorf("%d clients, and %d connections through the proxy", open, s.proxy.open)
 			}
-			if queued < clients*(64<<10) || queued > clients*tcp.PipeMost {
+			if queued < clients*(64<<10) || queued > clients*stream.PipeMost {
 				w.Errorf("%d bytes are queued for %d stalled readers", queued, clients)
 			}
 		})
@@ -162,7 +163,7 @@ func TestStalledReaders(t *testing.T) {
 			if n := s.lp.Metrics().Turns - turns; n > 3 { // those that these calls cost
 				w.Errorf("%d turns in which nothing could move", n)
 			}
-			if n := tcp.Queued(s.lp); n != queued {
+			if n := stream.Queued(s.lp); n != queued {
 				w.Errorf("%d bytes are queued, and were %d", n, queued)
 			}
 			turns = 0
@@ -290,14 +291,14 @@ func TestProxyUnderFaults(t *testing.T) {
 		})
 		for i := range 100 {
 			s.at(time.Duration(i)*50*time.Millisecond, func() {
-				if n := tcp.Queued(s.lp); n > 2*10*tcp.PipeMost {
+				if n := stream.Queued(s.lp); n > 2*10*stream.PipeMost {
 					w.Errorf("%d bytes are queued in the proxy", n)
 				}
 			})
 		}
 		s.at(9*time.Minute, func() {
-			if s.proxy.open != 0 || tcp.Queued(s.lp) != 0 {
-				w.Errorf("in the end: %v, %d bytes queued", s.proxy, tcp.Queued(s.lp))
+			if s.proxy.open != 0 || stream.Queued(s.lp) != 0 {
+				w.Errorf("in the end: %v, %d bytes queued", s.proxy, stream.Queued(s.lp))
 			}
 		})
 		return w.Run()

@@ -35,8 +35,11 @@ func TestUnixStream(t *testing.T) {
 			if got := b.Addr(); got != addr {
 				t.Errorf("Addr is %v, want %v", got, addr)
 			}
-			if a.Peer().IsValid() || a.Addr().IsValid() {
+			if a.Peer() != addr || a.Addr().IsValid() {
 				t.Errorf("a client without a name has the address %v and the peer %v", a.Addr(), a.Peer())
+			}
+			if b.Peer().IsValid() {
+				t.Errorf("the peer of the accepted end has no name, and it is %v", b.Peer())
 			}
 			var got bytes.Buffer
 			var end error

@@ -50,6 +50,7 @@ import (
 	"time"
 
 	"example.com/pike/loop"
+	"example.com/pike/stream"
 	"example.com/pike/tcp"
 	"example.com/pike/timer"
 )
@@ -147,14 +148,14 @@ func Listen(lp *loop.Loop, addr string, o Options) (*Server, error) {
 	ln, err := tcp.Listen(lp, addr, &tcp.Options{
 		MaxConns:     o.Max + 2*leavingMost, // those who are told that the server is full, or leave, have room for that
 		AcceptRate:   max(o.Rate, 0),
-		Watermarks:   &tcp.Watermarks{High: unreadMost + 1, OnHigh: s.slow},
+		Watermarks:   &stream.Watermarks{High: unreadMost + 1, OnHigh: s.slow},
 		WriteTimeout: takeTime,
 		DrainTimeout: leaveTime,
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := tcp.SetLoopLimit(lp, &tcp.QueueLimit{Bytes: allMost, Policy: tcp.Disconnect}); err != nil {
+	if err := stream.SetLoopLimit(lp, &stream.QueueLimit{Bytes: allMost, Policy: stream.Disconnect}); err != nil {
 		ln.Close()
 		return nil, err
 	}
@@ -173,7 +174,7 @@ func Listen(lp *loop.Loop, addr string, o Options) (*Server, error) {
 }
 
 // Addr is the address listened on.
-func (s *Server) Addr() netip.AddrPort { return s.ln.Addr() }
+func (s *Server) Addr() netip.AddrPort { return s.ln.Addr().AddrPort }
 
 // Clients is how many clients there are.
 func (s *Server) Clients() int { return s.live.n }

@@ -1,6 +1,8 @@
 package iocp
 
 import (
+	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -12,12 +14,16 @@ import (
 	"example.com/pike/poller/internal/sys"
 )
 
-// socket opens a socket of the family that addr needs, attached. AcceptEx and
-// ConnectEx know nothing of unix-domain sockets.
+// errNoPaths is the answer to a unix-domain address.
+var errNoPaths = fmt.Errorf("AcceptEx and ConnectEx know no unix-domain sockets: %w", errors.ErrUnsupported)
+
+// socket opens a socket of the family that addr needs, attached.
 func (p *iocp) socket(addr poller.Addr, kind int) (h windows.Handle, family int, err error) {
 	family = windows.AF_INET6
 	switch {
-	case !addr.IsValid() || addr.Path != "":
+	case addr.Path != "":
+		return windows.InvalidHandle, 0, errNoPaths
+	case !addr.IsValid():
 		return windows.InvalidHandle, 0, sys.CallError("wsasocket", windows.WSAEAFNOSUPPORT)
 	case addr.Addr().Unmap().Is4():
 		family = windows.AF_INET

@@ -97,11 +97,23 @@ func (s *stream) setPeer(sa *sys.Sockaddr) {
 }
 
 func (s *stream) Peer() poller.Addr {
+	if s.is(isLocal) {
+		return s.localPeer()
+	}
 	if s.ip == [16]byte{} && s.port == 0 { // nothing is kept
 		return poller.Addr{}
 	}
 	in := sys.SockaddrIn6{RawSockaddrInet6: unix.RawSockaddrInet6{Family: unix.AF_INET6, Port: s.port, Addr: s.ip, Scope_id: s.scope}}
 	return poller.AddrOf(in.AddrPort(&s.p.zones))
+}
+
+// localPeer asks the system, as a path would be more than all else that a stream keeps. A
+// peer that has bound to none has no name, and once the socket is closed there is nobody to ask.
+func (s *stream) localPeer() poller.Addr {
+	if s.fd < 0 || s.is(dialing) || sys.Getpeername(s.fd, &s.p.sa) != 0 {
+		return poller.Addr{}
+	}
+	return s.p.sa.Addr(&s.p.zones)
 }
 
 func (s *stream) Close() {

@@ -1,0 +1,138 @@
+// Package netop has what packages of sockets say and ask alike: addresses as users write
+// them, errors as package net makes them, and options of a socket.
+package netop
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"strconv"
+	"syscall"
+
+	"example.com/pike/poller"
+)
+
+// Split takes "host:port" apart. A service name is looked up in the system's table, which
+// asks nobody else.
+func Split(network, addr string) (host string, port uint16, err error) {
+	host, service, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", 0, err
+	}
+	if n, err := strconv.ParseUint(service, 10, 16); err == nil {
+		return host, uint16(n), nil
+	}
+	n, err := net.LookupPort(network, service)
+	return host, uint16(n), err
+}
+
+// Resolve is the addresses of host; never none without an error. It blocks, unless host is
+// an address.
+func Resolve(ctx context.Context, r poller.Resolver, host string) ([]netip.Addr, error) {
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{ip}, nil
+	}
+	ips, err := r.LookupNetIP(ctx, "ip", host)
+	if err == nil && len(ips) == 0 {
+		err = &net.DNSError{Err: "no addresses", Name: host, IsNotFound: true}
+	}
+	return ips, err
+}
+
+// Listening is the addresses to listen on for host, in order: of none where there is no
+// IPv6, IPv4 will do.
+func Listening(r poller.Resolver, host string) ([]netip.Addr, error) {
+	if host == "" {
+		return []netip.Addr{netip.IPv6Unspecified(), netip.IPv4Unspecified()}, nil
+	}
+	return Resolve(context.Background(), r, host)
+}
+
+// At is ips with a port.
+func At(port uint16, ips ...netip.Addr) []poller.Addr {
+	addrs := make([]poller.Addr, len(ips))
+	for i, ip := range ips {
+		addrs[i] = poller.AddrOf(netip.AddrPortFrom(ip, port))
+	}
+	return addrs
+}
+
+// Error is the error of an operation on an address.
+func Error(op, network string, local, addr poller.Addr, err error) error {
+	return &net.OpError{Op: op, Net: network, Source: netAddr(network, local), Addr: netAddr(network, addr), Err: err}
+}
+
+// netAddr is a as package net has it.
+func netAddr(network string, a poller.Addr) net.Addr {
+	switch {
+	case !a.IsValid():
+		return nil
+	case a.Path != "":
+		return &net.UnixAddr{Net: network, Name: a.Path}
+	case network == "udp":
+		return net.UDPAddrFromAddrPort(a.AddrPort)
+	}
+	return net.TCPAddrFromAddrPort(a.AddrPort)
+}
+
+// NameError is the error of an operation whose address is still a name.
+func NameError(op, network, name string, err error) error {
+	return &net.OpError{Op: op, Net: network, Addr: nameAddr{network, name}, Err: err}
+}
+
+// nameAddr is an address as its user wrote it.
+type nameAddr struct{ network, name string }
+
+func (a nameAddr) Network() string { return a.network }
+func (a nameAddr) String() string  { return a.name }
+
+// Flag is an option that is on or off.
+func Flag(on bool) int {
+	if on {
+		return 1
+	}
+	return 0
+}
+
+// SetOption sets an option of a socket. The system has 32 bits for it, and would take the
+// lower ones.
+func SetOption(s poller.Socket, o poller.Option, v int) error {
+	if v != int(int32(v)) {
+		return syscall.EINVAL
+	}
+	return s.SetOption(o, v)
+}
+
+// RawConn is the access to a socket that package syscall defines, for as long as its owner
+// is not closing.
+func RawConn(s poller.Socket, closing func() bool) (syscall.RawConn, error) {
+	d, ok := s.(poller.Descriptor)
+	if !ok {
+		return nil, errors.ErrUnsupported
+	}
+	return RawSocket{d, closing}, nil
+}
+
+// A RawSocket is the access to a descriptor.
+type RawSocket struct {
+	Descriptor poller.Descriptor
+	Closing    func() bool // nil: it has no owner yet
+}
+
+// Control runs f with the descriptor, at once.
+func (r RawSocket) Control(f func(fd uintptr)) error {
+	if r.Closing != nil && r.Closing() {
+		return net.ErrClosed
+	}
+	fd := r.Descriptor.Fd()
+	if fd == ^uintptr(0) {
+		return net.ErrClosed
+	}
+	f(fd)
+	return nil
+}
+
+// Read and Write would wait, which a loop must not.
+func (r RawSocket) Read(func(fd uintptr) bool) error  { return errors.ErrUnsupported }
+func (r RawSocket) Write(func(fd uintptr) bool) error { return errors.ErrUnsupported }

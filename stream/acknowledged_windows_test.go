@@ -1,0 +1,4 @@
+package stream_test
+
+// tellsAcknowledged is whether the system tells what a peer has acknowledged.
+const tellsAcknowledged = false

@@ -1,0 +1,303 @@
+package stream
+
+import (
+	"errors"
+	"net"
+	"os"
+	"reflect"
+	"syscall"
+	"time"
+
+	"example.com/pike/internal/netop"
+	"example.com/pike/loop"
+	"example.com/pike/poller"
+)
+
+// AdoptConn takes a connection over from package net and closes nc; after an error nc
+// is as it was. As in OnAccept the caller should set the callbacks at once; reading
+// begins when ResumeRead is called. What nc has read into buffers of its own (crypto/tls,
+// bufio) is not seen.
+//
+// At most one Options may be given; a nil one is none. Without it the socket keeps what nc
+// has set (package net turns Nagle's algorithm off, and keep-alive on); with it NoDelay and
+// keep-alive become as it says, buffers if it has sizes, and timeouts, limits and watermarks are
+// those of a connection that was dialed with it. What is of binding and dialing is
+// past, and not looked at.
+func AdoptConn(lp *loop.Loop, nc net.Conn, o ...*Options) (*Conn, error) {
+	if err := lp.Maker().Check("stream.AdoptConn"); err != nil {
+		return nil, err
+	}
+	if lp == nil || isNil(nc) || len(o) > 1 {
+		return nil, &net.OpError{Op: "adopt", Net: "stream", Err: errInvalid}
+	}
+	own, network := given(o), nc.LocalAddr().Network()
+	p, err := own.policy()
+	if err != nil {
+		return nil, &net.OpError{Op: "adopt", Net: network, Addr: nc.RemoteAddr(), Err: err}
+	}
+	s := sharedOf(lp)
+	c := newConn(s.origin(origin{shared: s, policy: p, network: network}), own.drainTimeout(), nil)
+	c.state |= paused
+	if err = lp.Maker().Attach(c); err == nil {
+		err = adopt(lp, nc, func(a poller.Adopter, fd uintptr) (err error) {
+			c.s, err = a.AdoptStream(fd, (*upcalls)(c))
+			return err
+		})
+	}
+	if err != nil {
+		lp.Maker().Detach(c)
+		return nil, &net.OpError{Op: "adopt", Net: network, Addr: nc.RemoteAddr(), Err: err}
+	}
+	if own != nil {
+		own.applyTo(c.s) // a connection that takes no options is gone, and tells so
+	}
+	lp.Maker().SetActive(c, true)
+	if c.share.timeouts() {
+		c.keepTime()
+	}
+	nc.Close()
+	return c, nil
+}
+
+// AdoptListener takes a listener over from package net and closes nl, whose unix-domain path, if it
+// is one, stays: one that systemd or net.ListenConfig has opened, say. After an error nl is as it was.
+//
+// At most one Options may be given; without it, or with nil, they are the defaults, as
+// of Listen. They apply as Listen's do, to what is accepted as well, but those of binding
+// (ReusePort, V6Only, Control and so on), which is past. NoDelay, keep-alive and buffers are
+// set on the socket, which another process may have too, and a Backlog on what listens already.
+func AdoptListener(lp *loop.Loop, nl net.Listener, o ...*Options) (*Listener, error) {
+	if err := lp.Maker().Check("stream.AdoptListener"); err != nil {
+		return nil, err
+	}
+	if lp == nil || isNil(nl) || len(o) > 1 {
+		return nil, &net.OpError{Op: "adopt", Net: "stream", Err: errInvalid}
+	}
+	network := nl.Addr().Network()
+	failed := func(err error) (*Listener, error) {
+		return nil, &net.OpError{Op: "adopt", Net: network, Addr: nl.Addr(), Err: err}
+	}
+	own := given(o)
+	if own == nil {
+		own = new(Options)
+	}
+	p, err := own.policy()
+	if err != nil {
+		return failed(err)
+	}
+	ln := newListener(lp, network, p, own.drainTimeout())
+	if err = ln.setLimits(own); err == nil {
+		err = MayListen(lp)
+	}
+	if err == nil {
+		err = lp.Maker().Attach(ln)
+	}
+	if err != nil {
+		return failed(err)
+	}
+	var s poller.Socket
+	err = adopt(lp, nl, func(a poller.Adopter, fd uintptr) (err error) {
+		s, err = a.AdoptListener(fd, (*acceptor)(ln))
+		return err
+	})
+	if err != nil {
+		lp.Maker().Detach(ln)
+		return failed(err)
+	}
+	err = own.applyTo(s)
+	if err == nil && own.Backlog > 0 {
+		err = s.SetOption(poller.BacklogSize, own.Backlog)
+	}
+	if err != nil {
+		ln.renounce(s)
+		return failed(err)
+	}
+	if u, ok := nl.(interface{ SetUnlinkOnClose(bool) }); ok { // *net.UnixListener would remove its path
+		u.SetUnlinkOnClose(false)
+	}
+	ln.begin(s)
+	nl.Close()
+	return ln, nil
+}
+
+// given is the Options that the caller has given, or nil.
+func given(o []*Options) *Options {
+	if len(o) == 0 {
+		return nil
+	}
+	return o[0]
+}
+
+// applyTo sets what o asks of a socket that somebody else has opened. What a kind of socket does
+// not have, TCP's of a unix-domain one say, is left out.
+func (o *Options) applyTo(s poller.Socket) error {
+	p := o.socket()
+	keep := p.Probing()
+	type setting struct {
+		o poller.Option
+		v int
+	}
+	settings := []setting{{poller.NoDelay, netop.Flag(!p.Delay)}, {poller.KeepAlive, netop.Flag(keep.Enable)}}
+	for _, more := range []setting{
+		{poller.KeepAliveIdle, seconds(keep.Idle)}, {poller.KeepAliveInterval, seconds(keep.Interval)}, {poller.KeepAliveCount, keep.Count},
+		{poller.RecvBuffer, p.RecvBuffer}, {poller.SendBuffer, p.SendBuffer},
+	} {
+		if more.v > 0 {
+			settings = append(settings, more)
+		}
+	}
+	for _, set := range settings {
+		if err := s.SetOption(set.o, set.v); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+			return err
+		}
+	}
+	return nil
+}
+
+// seconds is d in the system's, rounded up.
+func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
+
+// renounce ends a listener that has come to nothing, and leaves the socket to whoever has
+// it besides.
+func (ln *Listener) renounce(s poller.Socket) {
+	ln.s = s
+	ln.retry.Init((*acceptor)(ln))
+	ln.limits.refill.Init((*refills)(ln))
+	ln.Close()
+}
+
+// isNil reports whether there is nothing in an interface, or a nil pointer, on
+// which not even an address can be asked for.
+func isNil(v any) bool {
+	if v == nil {
+		return true
+	}
+	p := reflect.ValueOf(v)
+	return p.Kind() == reflect.Pointer && p.IsNil()
+}
+
+// adopt gives the descriptor of a net.Conn or net.Listener to take.
+func adopt(lp *loop.Loop, from any, take func(poller.Adopter, uintptr) error) error {
+	a, ok := lp.Maker().Poller().(poller.Adopter)
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	sc, ok := from.(syscall.Conn)
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var taken error
+	if err := raw.Control(func(fd uintptr) { taken = take(a, fd) }); err != nil {
+		return err
+	}
+	return taken
+}
+
+// NetConn hands the connection over to package net, for code that blocks; this
+// connection closes without a word to the peer, and OnClose follows. What was written, and
+// an end after it, is sent first as far as the system takes it at once: what it does not is
+// syscall.EBUSY, and so is what was read when there was no OnRead. A NetConn that
+// fails, for want of descriptors say, leaves the connection as it was.
+func (c *Conn) NetConn() (net.Conn, error) {
+	if err := c.lp().Check("stream.Conn.NetConn"); err != nil {
+		return nil, err
+	}
+	if c.Closing() || c.is(connecting) {
+		return nil, c.fail("release", net.ErrClosed)
+	}
+	r, ok := c.s.(releaser)
+	if !ok {
+		return nil, c.fail("release", errors.ErrUnsupported)
+	}
+	if c.keeps() || !c.sendNow() {
+		return nil, c.fail("release", syscall.EBUSY)
+	}
+	nc, err := duplicate(r)
+	if err != nil {
+		return nil, c.fail("release", err)
+	}
+	fd, err := r.Release()
+	if err != nil {
+		nc.Close()
+		return nil, c.fail("release", err)
+	}
+	os.NewFile(fd, "stream").Close() // nc has its own
+	c.state |= finished
+	c.lp().BeginClose(c)
+	return nc, nil
+}
+
+// A releaser is a stream that can be handed over.
+type releaser interface {
+	poller.Releaser
+	poller.Duplicator
+}
+
+// duplicate is what package net makes of the socket, whose descriptor stays where it is: to
+// make it may fail.
+func duplicate(r releaser) (net.Conn, error) {
+	fd, err := r.Duplicate()
+	if err != nil {
+		return nil, err
+	}
+	f := os.NewFile(fd, "stream")
+	defer f.Close() // FileConn has its own duplicate
+	return net.FileConn(f)
+}
+
+// sendNow gives the system what it takes at once of what is queued, and an end that was to
+// follow, and reports whether that is all. Nobody is called back for it yet.
+func (c *Conn) sendNow() bool {
+	if o := c.out; o != nil {
+		if o.flight > 0 || !o.sendNow(c) {
+			return false
+		}
+		if o.empty() {
+			c.out = nil
+			c.share.put(o)
+			c.state |= wrote
+		}
+	}
+	if c.is(writeEnded) && !c.is(finSent) {
+		c.state |= finSent
+		c.s.Shutdown()
+	}
+	return true
+}
+
+// sendNow sends what is queued as far as the system takes it. What is sent stays in the
+// queue without bytes, for those who are to be told.
+func (o *output) sendNow(c *Conn) bool {
+	if o.only > 0 {
+		n := c.s.TrySend(o.small[:o.only])
+		o.only = int32(copy(o.small[:], o.small[n:o.only]))
+		o.took(c, n)
+		return o.only == 0
+	}
+	for i := o.head; i < len(o.bufs); i++ {
+		b := o.bufs[i]
+		if len(b) == 0 {
+			continue
+		}
+		n := c.s.TrySend(b)
+		o.bufs[i] = b[n:]
+		if o.took(c, n); n < len(b) {
+			return false
+		}
+	}
+	o.taken = len(o.bufs) - o.head // what dropped says of them
+	return true
+}
+
+// took notes that the system has n bytes that were queued.
+func (o *output) took(c *Conn, n int) {
+	o.queued -= n
+	c.uncount(o, n)
+	if n > 0 {
+		c.progressed()
+	}
+}

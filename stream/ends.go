@@ -1,0 +1,71 @@
+package stream
+
+import (
+	"errors"
+	"io"
+	"syscall"
+)
+
+// endRead is the end of the receiving side.
+func (c *Conn) endRead(err error) {
+	c.state |= readEnded
+	switch {
+	case c.is(finished):
+	case c.is(lingering):
+		c.endLinger(err)
+	case c.is(sendFailed) && (err == io.EOF || !errors.Is(c.more.err, syscall.EPIPE)):
+		c.finish() // for the reason that is known
+	case err != io.EOF:
+		c.abandon(c.fail("read", err))
+	case c.is(draining):
+	case c.OnEOF == nil:
+		c.state |= endedByPeer
+		c.close()
+	default:
+		c.enter()
+		c.call(c.OnEOF)
+		c.exit()
+		c.settle()
+	}
+}
+
+// settle closes a connection that both sides have ended.
+func (c *Conn) settle() {
+	if c.is(readEnded) && c.is(finSent) && !c.Closing() {
+		c.close()
+	}
+}
+
+// sendFailed is the end of the sending side. What has arrived before the
+// failure, a server's reason for hanging up say, is still to be read, be it when a pause
+// is over; the receiving side will then tell that it ended too.
+func (c *Conn) sendFailed(err error) {
+	if c.is(finished) { // told by Finished, with the reason
+		return
+	}
+	c.out.recall()
+	gone := errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.ETIMEDOUT)
+	err = c.fail("write", err)
+	if !gone || c.is(readEnded|draining) {
+		c.abandon(err)
+		return
+	}
+	c.state |= sendFailed | writeEnded | finSent
+	c.rare().err = c.losing(err)
+	c.drop(err)
+	c.level()
+	if !c.Closing() {
+		c.leaveAlone()
+	}
+}
+
+// drop lets go of all output.
+func (c *Conn) drop(err error) {
+	c.state &^= wrote
+	if o := c.out; o != nil {
+		o.dropped(err, c) // nothing can be written any more
+		c.out = nil
+		c.share.put(o)
+	}
+	c.unhold()
+}

@@ -1,0 +1,41 @@
+package stream
+
+import (
+	"unsafe"
+
+	"example.com/pike/loop"
+	"example.com/pike/poller"
+)
+
+// Armed is when c's timeouts are looked at next, and whether that is armed.
+func Armed(c *Conn) (poller.Time, bool) {
+	if c.more == nil {
+		return 0, false
+	}
+	return c.more.linger.Due(), c.more.linger.Armed()
+}
+
+// Rare reports whether c has memory for what most connections do without.
+func Rare(c *Conn) bool { return c.more != nil }
+
+// HeldByLoop is how many connections the loop's limit has paused.
+func HeldByLoop(lp *loop.Loop) int { return len(sharedOf(lp).held) }
+
+// SizeOfOutput is what a connection takes for what it has queued.
+const SizeOfOutput = unsafe.Sizeof(output{})
+
+// Kept is what the connections of lp keep for what they will queue next, in bytes: outputs
+// with the room they have for buffers, chunks, and lists.
+func Kept(lp *loop.Loop) (bytes int) {
+	s := sharedOf(lp)
+	for _, o := range s.spare {
+		bytes += int(SizeOfOutput) + cap(o.bufs)*int(unsafe.Sizeof([]byte(nil))) + cap(o.ends)*int(unsafe.Sizeof(end{}))
+	}
+	for _, free := range s.chunks.free {
+		for _, k := range free {
+			bytes += len(k.buf)
+		}
+		bytes += 8 * cap(free)
+	}
+	return bytes + 8*(cap(s.spare)+cap(s.busy)+cap(s.held))
+}

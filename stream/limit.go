@@ -1,0 +1,255 @@
+package stream
+
+import (
+	"errors"
+	"net"
+	"os"
+	"slices"
+
+	"example.com/pike/loop"
+)
+
+// ErrQueueLimit is the reason of a connection that was closed because too much
+// was queued: more than a [QueueLimit] allows.
+var ErrQueueLimit = errors.New("queue limit exceeded")
+
+// A QueueLimit bounds the memory of output that peers do not take: of one
+// connection (Options.QueueLimit, [Conn.SetQueueLimit]) or of all those of a loop
+// ([SetLoopLimit]). There is none by default. What exceeds one is never dropped
+// while the connection lives.
+//
+// What counts is [Conn.Buffered]: what one callback writes to its own connection
+// counts until the callback ends. Under Disconnect all of a Write counts before any of it
+// is sent, so that one of more than Bytes is always refused. Connections may share one QueueLimit; it must
+// not be changed while it is in use.
+type QueueLimit struct {
+	// Bytes are how many may be queued; more than 0.
+	Bytes int
+
+	// Policy is what happens at the Write that exceeds Bytes.
+	Policy Overflow
+
+	// OnExceeded, if set, is called from the loop with the connection that was
+	// written to, unless the queue has gone down to half of Bytes by then: under
+	// Notify and PauseReads, once, and again only after it was down to that.
+	OnExceeded func(c *Conn)
+}
+
+// An Overflow is what is done about a queue that exceeds its limit.
+type Overflow uint8
+
+const (
+	// Disconnect resets the connection: the Write takes nothing, its error and the
+	// reason of OnClose are ErrQueueLimit. Of the connections of a loop it is
+	// those that have most queued, until the others are within the limit.
+	Disconnect Overflow = iota
+
+	// PauseReads queues, and stops OnRead of the connection that was written to
+	// until half of Bytes is left: for servers whose output answers their input.
+	// It does nothing about output that has another origin, and peers on the same
+	// loop would be paused as well: between two connections use Pipe.
+	PauseReads
+
+	// Notify queues, and calls OnExceeded, which is then required.
+	Notify
+)
+
+func (l *QueueLimit) valid() bool {
+	return l == nil || l.Bytes > 0 && l.Policy <= Notify && (l.Policy != Notify || l.OnExceeded != nil)
+}
+
+// SetQueueLimit sets Options.QueueLimit for this connection; nil is none. What is
+// queued already is looked at by the next Write; reading that the old limit
+// paused goes on.
+func (c *Conn) SetQueueLimit(l *QueueLimit) error {
+	if err := c.lp().Check("stream.Conn.SetQueueLimit"); err != nil {
+		return err
+	}
+	switch {
+	case c.Closing():
+		return c.fail("set", net.ErrClosed)
+	case !l.valid():
+		return c.fail("set", errInvalid)
+	}
+	p := c.share.policy
+	p.limit = l
+	c.configure(p)
+	was := c.is(held)
+	if c.state &^= over | held; was {
+		c.startRead()
+	}
+	return nil
+}
+
+// SetLoopLimit bounds what all connections of lp together may have queued; nil,
+// as from the start, is no bound. What is queued already is looked at by the
+// next Write; reading that the old limit paused goes on. It belongs to the
+// loop's goroutine. A limit that makes no sense is os.ErrInvalid.
+func SetLoopLimit(lp *loop.Loop, l *QueueLimit) error {
+	if lp == nil || !l.valid() {
+		return &net.OpError{Op: "set", Net: "stream", Err: os.ErrInvalid}
+	}
+	if err := lp.Maker().Check("stream.SetLoopLimit"); err != nil {
+		return err
+	}
+	s := sharedOf(lp)
+	s.loopLimit, s.over = l, false
+	s.relieve()
+	return nil
+}
+
+// Queued is how many bytes all connections of lp have queued, of those that the
+// system is being given until all of that is done. It belongs to the loop's
+// goroutine.
+func Queued(lp *loop.Loop) int {
+	if lp.Maker().Check("stream.Queued") != nil {
+		return 0
+	}
+	return sharedOf(lp).queued
+}
+
+// refuse is why n more bytes may not be written, where a limit disconnects, or nil. All of
+// them count, also what the system might take at once: how much that is shows only when it
+// has, and then the peer may have a part of what was refused.
+func (c *Conn) refuse(n int) error {
+	s := c.share
+	if l := s.limit; l != nil && l.Policy == Disconnect && n > 0 && c.Buffered()+n > l.Bytes {
+		return c.disconnect()
+	}
+	if l := s.loopLimit; l != nil && l.Policy == Disconnect && n > 0 {
+		for s.queued+n > l.Bytes {
+			most := s.most(c, n)
+			if err := most.disconnect(); most == c {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// admit does what a limit that does not disconnect does about n more bytes.
+func (c *Conn) admit(n int) {
+	s := c.share
+	if l := s.limit; l != nil && l.Policy != Disconnect && n > 0 && c.Buffered()+n > l.Bytes {
+		if !c.is(over) {
+			c.state |= over
+			if l.OnExceeded != nil {
+				c.state |= owed
+			}
+		}
+		if l.Policy == PauseReads && !c.is(held) {
+			c.state |= held
+			c.hush()
+		}
+	}
+	if l := s.loopLimit; l != nil && l.Policy != Disconnect && n > 0 && s.queued+n > l.Bytes {
+		c.exceedLoop(l)
+	}
+}
+
+func (c *Conn) exceedLoop(l *QueueLimit) {
+	s := c.share.shared
+	if !s.over {
+		s.over = true
+		if l.OnExceeded != nil {
+			c.state |= owedByLoop
+		}
+	}
+	if l.Policy == PauseReads && !c.is(heldByLoop) {
+		c.state |= heldByLoop
+		s.held = append(s.held, c)
+		c.hush()
+	}
+}
+
+// most is the connection with the most queued, once c has n more.
+func (s *shared) most(c *Conn, n int) *Conn {
+	most := c
+	if c.out != nil {
+		n += c.out.held
+	}
+	for _, o := range s.busy {
+		if o.held > n {
+			most, n = o.c, o.held
+		}
+	}
+	return most
+}
+
+// disconnect ends a connection that has too much queued. None of that counts any
+// more, although some may stay with the poller for the moment.
+func (c *Conn) disconnect() error {
+	err := c.fail("write", ErrQueueLimit)
+	if o := c.out; o != nil {
+		c.uncount(o, o.held)
+	}
+	if c.is(connecting) {
+		c.rare().err = c.losing(err)
+		c.close()
+	} else {
+		c.abandon(err)
+	}
+	return err
+}
+
+// hush stops reading for now.
+func (c *Conn) hush() {
+	if !c.is(connecting) {
+		c.s.Stop()
+	}
+}
+
+// relieve does what a limit of the connection has left to do.
+func (c *Conn) relieve() {
+	if l := c.share.limit; l != nil && c.is(over) && c.Buffered() <= l.Bytes/2 {
+		was := c.is(held)
+		if c.state &^= over | held; was {
+			c.startRead()
+		}
+	}
+	mine, loops := c.is(owed), c.is(owedByLoop)
+	c.state &^= owed | owedByLoop
+	if l := c.share.limit; mine && l != nil && c.is(over) {
+		c.tell(l.OnExceeded)
+	}
+	if l := c.share.loopLimit; loops && l != nil && c.share.over && !c.Closing() {
+		c.tell(l.OnExceeded)
+	}
+}
+
+// count notes that n bytes were queued, uncount that they are not any more.
+func (c *Conn) count(n int) {
+	c.out.held += n
+	c.share.shared.queued += n
+	if c.is(timed) {
+		c.more.written += n
+	}
+}
+
+func (c *Conn) uncount(o *output, n int) {
+	n = min(n, o.held)
+	o.held -= n
+	s := c.share.shared
+	s.queued -= n
+	if s.over && s.queued <= s.loopLimit.Bytes/2 {
+		s.over = false
+		s.relieve()
+	}
+}
+
+// relieve lets those read again that the loop's limit has paused.
+func (s *shared) relieve() {
+	for i, c := range s.held {
+		s.held[i] = nil
+		c.state &^= heldByLoop
+		c.startRead()
+	}
+	s.held = s.held[:0]
+}
+
+// forget takes a connection that has ended off the loop's list.
+func (c *Conn) forget() {
+	if c.is(heldByLoop) {
+		c.share.held = slices.DeleteFunc(c.share.held, func(o *Conn) bool { return o == c })
+	}
+}

@@ -1,0 +1,238 @@
+package stream
+
+import (
+	"errors"
+	"syscall"
+	"time"
+
+	"example.com/pike/internal/netop"
+	"example.com/pike/loop"
+	"example.com/pike/poller"
+)
+
+// A Listener accepts connections. Its methods belong to the loop's goroutine.
+type Listener struct {
+	loop.Base
+	s        poller.Socket
+	addr     poller.Addr
+	share    *origin // of its connections
+	drain    time.Duration
+	stops    stops
+	limits   limits
+	stats    AcceptStats
+	failures failures
+	retry    loop.Timeout
+
+	// OnAccept is called for each connection. It should set the connection's
+	// callbacks; reading begins when it returns. Without it connections are
+	// closed.
+	OnAccept func(c *Conn)
+
+	// OnError, if set, is told when the system could not give out a connection;
+	// errors.Is(err, syscall.EMFILE) if the process is out of descriptors. The
+	// listener tries again by itself, after 5 ms to 1 s; connections wait in the
+	// backlog. The log is told once a minute.
+	OnError func(err error)
+
+	// OnShutdown, if set, is called for each open connection that the listener
+	// has accepted when Loop.Shutdown begins: the time to close it, if it is in
+	// the middle of nothing, or to tell its peer. Without it connections go on
+	// until they end, or the time of the Shutdown is over.
+	OnShutdown func(c *Conn)
+
+	// OnClose, if set, is called once after Close.
+	OnClose func()
+}
+
+// Listen opens a listener on the first of addrs that this machine has: that one is
+// taken is no reason to listen on another. network and name, the address as its user
+// wrote it, are what errors say; they are *net.OpError: errors.Is(err,
+// syscall.EADDRINUSE) if the address is taken, loop.ErrShutdown while the loop shuts
+// down. It is for packages of networks; tcp and unix have a Listen for users.
+func Listen(lp *loop.Loop, network, name string, addrs []poller.Addr, o *Options) (*Listener, error) {
+	if err := lp.Maker().Check("stream.Listen"); err != nil {
+		return nil, err
+	}
+	err := MayListen(lp)
+	if err == nil && len(addrs) == 0 {
+		err = errInvalid
+	}
+	var p policy
+	if err == nil {
+		p, err = o.policy()
+	}
+	if err != nil {
+		return nil, netop.NameError("listen", network, name, err)
+	}
+	ln := newListener(lp, network, p, o.drainTimeout())
+	if err := ln.setLimits(o); err != nil {
+		return nil, netop.NameError("listen", network, name, err)
+	}
+	if err := lp.Maker().Attach(ln); err != nil {
+		return nil, netop.NameError("listen", network, name, err)
+	}
+	var ls poller.Socket
+	defer func() {
+		if ls == nil { // also if Options.Control panics
+			lp.Maker().Detach(ln)
+		}
+	}()
+	if ls, err = ln.open(addrs, o); err != nil {
+		return nil, err
+	}
+	ln.begin(ls)
+	return ln, nil
+}
+
+func newListener(lp *loop.Loop, network string, p policy, drain time.Duration) *Listener {
+	ln := &Listener{drain: drain}
+	s := sharedOf(lp)
+	ln.share = s.origin(origin{s, p, network, ln})
+	ln.failures.logged = poller.Never
+	return ln
+}
+
+// setLimits takes over what o limits.
+func (ln *Listener) setLimits(o *Options) error {
+	if o == nil {
+		return nil
+	}
+	if o.MaxConns < 0 || !(o.AcceptRate >= 0) || o.AcceptBurst < 0 || o.AcceptPolicy > Refuse {
+		return errInvalid
+	}
+	ln.limits.conns, ln.limits.policy = o.MaxConns, o.AcceptPolicy
+	ln.limits.setRate(o.AcceptRate, o.AcceptBurst)
+	return nil
+}
+
+// open listens on the first of addrs that this machine has.
+func (ln *Listener) open(addrs []poller.Addr, o *Options) (s poller.Socket, err error) {
+	network := ln.share.network
+	for _, a := range addrs {
+		s, err = ln.lp().Poller().Listen(a, o.controlled(o.socket(), network, a), (*acceptor)(ln))
+		if err == nil {
+			return s, nil
+		}
+		err = netop.Error("listen", network, poller.Addr{}, a, err)
+		if !errors.Is(err, syscall.EAFNOSUPPORT) && !errors.Is(err, syscall.EADDRNOTAVAIL) {
+			break
+		}
+	}
+	return nil, err
+}
+
+// begin starts to accept.
+func (ln *Listener) begin(s poller.Socket) {
+	ln.s, ln.addr = s, s.Addr()
+	ln.retry.Init((*acceptor)(ln))
+	ln.limits.refill.Init((*refills)(ln))
+	ln.lp().SetActive(ln, true)
+	s.Start()
+}
+
+// Addr is the address listened on, also after Close.
+func (ln *Listener) Addr() poller.Addr { return ln.addr }
+
+// Pause stops accepting: connections wait in the system's backlog. Resume goes
+// on. The listener keeps the loop running all the same.
+func (ln *Listener) Pause() error {
+	if err := ln.lp().Check("stream.Listener.Pause"); err != nil {
+		return err
+	}
+	if ln.Closing() {
+		return ln.closed("accept")
+	}
+	ln.stop(pausedByUser)
+	return nil
+}
+
+// Resume undoes Pause.
+func (ln *Listener) Resume() error {
+	if err := ln.lp().Check("stream.Listener.Resume"); err != nil {
+		return err
+	}
+	if ln.Closing() {
+		return ln.closed("accept")
+	}
+	ln.allow(pausedByUser)
+	return nil
+}
+
+// SetBacklog changes how many connections may wait to be accepted.
+func (ln *Listener) SetBacklog(n int) error {
+	if err := ln.lp().Check("stream.Listener.SetBacklog"); err != nil {
+		return err
+	}
+	if ln.Closing() {
+		return ln.closed("set")
+	}
+	if n != int(int32(n)) {
+		return ln.fail("set", errInvalid)
+	}
+	if err := ln.s.SetOption(poller.BacklogSize, n); err != nil {
+		return ln.fail("set", err)
+	}
+	return nil
+}
+
+// SyscallConn gives access to the descriptor, for options that have no method.
+func (ln *Listener) SyscallConn() (syscall.RawConn, error) {
+	if err := ln.lp().Check("stream.Listener.SyscallConn"); err != nil {
+		return nil, err
+	}
+	if ln.Closing() {
+		return nil, ln.closed("raw")
+	}
+	return netop.RawConn(ln.s, ln.Closing)
+}
+
+// Close stops listening. Connections it accepted live on; those that wait in
+// the backlog are reset by the system. OnClose follows; the address is free
+// from then on.
+func (ln *Listener) Close() error {
+	lp := ln.lp()
+	if err := lp.Check("stream.Listener.Close"); err != nil {
+		return err
+	}
+	if !lp.BeginClose(ln) {
+		return ln.closed("close")
+	}
+	lp.StopTimeout(&ln.retry)
+	lp.StopTimeout(&ln.limits.refill)
+	ln.s.Close()
+	return nil
+}
+
+// acceptor keeps the upcalls out of Listener's own methods.
+type acceptor Listener
+
+func (a *acceptor) Accepted(s poller.Stream) poller.StreamHandler {
+	ln := (*Listener)(a)
+	ln.failures.pause = 0
+	if ln.OnAccept == nil {
+		ln.stats.Refused++
+		return nil
+	}
+	if !ln.admit() {
+		return ln.refuse(s)
+	}
+	c := newConn(ln.share, ln.drain, s)
+	lp := ln.lp()
+	if lp.Attach(c) != nil {
+		return nil
+	}
+	lp.SetActive(c, true)
+	ln.admitted()
+	return (*upcalls)(c)
+}
+
+func (ln *Listener) lp() *loop.Maker { return ln.Loop().Maker() }
+
+func (a *acceptor) Closed() { a.Loop().Maker().EndClose((*Listener)(a), a) }
+
+func (a *acceptor) Finished() {
+	if a.OnClose == nil {
+		return
+	}
+	a.Loop().Maker().Call((*Listener)(a), a.OnClose)
+}

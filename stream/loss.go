@@ -1,0 +1,88 @@
+package stream
+
+import (
+	"errors"
+	"fmt"
+	"net"
+)
+
+// A LossError is what the reason of OnClose wraps where a connection ended with
+// output that its peer may not have: errors.As finds it, and errors.Is what it
+// wraps in turn, os.ErrDeadlineExceeded where Close ran out of time, say. No
+// LossError means that the system, or the peer, had everything.
+type LossError struct {
+	// Unsent is how many bytes of what was written the system has not taken, or
+	// has not said that it took: the peer has none of them, but for those of a
+	// write that failed half way.
+	Unsent int
+
+	// Unacked is how many bytes the system has taken and the peer's has not
+	// acknowledged: the peer may have them. It is 0 on a backend that cannot tell.
+	Unacked int
+
+	// Err is why the connection ended.
+	Err error
+}
+
+// Error is Err, and how much was lost.
+func (e *LossError) Error() string {
+	switch {
+	case e.Unacked == 0:
+		return fmt.Sprintf("%v (%d bytes unsent)", e.Err, e.Unsent)
+	case e.Unsent == 0:
+		return fmt.Sprintf("%v (%d bytes not acknowledged)", e.Err, e.Unacked)
+	}
+	return fmt.Sprintf("%v (%d bytes unsent, %d not acknowledged)", e.Err, e.Unsent, e.Unacked)
+}
+
+// Unwrap is why the connection ended.
+func (e *LossError) Unwrap() error { return e.Err }
+
+// Timeout reports whether a time ran out, for net.Error.
+func (e *LossError) Timeout() bool {
+	var t interface{ Timeout() bool }
+	return errors.As(e.Err, &t) && t.Timeout()
+}
+
+// losing adds to err, which ends c, what is lost by that.
+func (c *Conn) losing(err error) error {
+	loss := LossError{Unsent: c.Buffered(), Unacked: c.unackedBytes()}
+	var known *LossError
+	if c.more != nil && errors.As(c.more.err, &known) { // sending had failed before
+		loss.Unsent, loss.Unacked = loss.Unsent+known.Unsent, max(loss.Unacked, known.Unacked)
+	}
+	if loss.Unsent == 0 && loss.Unacked == 0 {
+		return err
+	}
+	var op *net.OpError
+	if !errors.As(err, &op) {
+		loss.Err = err
+		return &loss
+	}
+	wrapped := *op // others may have been given err
+	loss.Err = op.Err
+	wrapped.Err = &loss
+	return &wrapped
+}
+
+// unackedBytes is unacked without what is no byte but counts as one: the beginning
+// of a connection that is being dialed, and our end.
+func (c *Conn) unackedBytes() int {
+	if c.is(connecting) || !c.is(spoken) {
+		return 0
+	}
+	n := c.unacked()
+	if c.is(finSent) {
+		n--
+	}
+	return max(n, 0)
+}
+
+// recall counts what is in flight as queued again: a Send that failed does not say
+// how far it came.
+func (o *output) recall() {
+	for _, b := range o.bufs[o.head : o.head+o.flight] {
+		o.queued += len(b)
+	}
+	o.flight = 0
+}

@@ -1,0 +1,263 @@
+package stream
+
+// Sizes of what is queued.
+const (
+	directWrite = 16 << 10 // from here on a system call costs less than the copy
+
+	// copiedMost is the largest of a caller's buffers that is copied: one more in the
+	// queue, and in the system call, costs more, and takes more memory.
+	copiedMost = 128
+
+	// smallChunk is what each output has of its own. It makes an output 2 KiB, so that
+	// each begins with a line of the cache.
+	smallChunk = 2<<10 - 136
+)
+
+// buffersPerSend is what one connection may send before it is the turn of others, and
+// those who wait for a buffer to be sent are told: as many as a system call takes.
+const (
+	buffersPerSend = 64
+	bytesPerSend   = 1 << 20 // of ours: what is in flight takes memory until all of it is sent
+	pieceSize      = bytesPerSend / 4
+)
+
+// An output is what a connection has queued. Idle connections have none.
+//
+// The first small writes are in small and nowhere else, which is all there is of
+// most outputs: a message of 64 bytes to each of a thousand connections touches two lines
+// of the cache of each output. What does not fit there makes a queue of it.
+type output struct {
+	c      *Conn
+	at     int32     // in shared.busy
+	only   int32     // bytes of small, where those are all that is queued
+	one    [1][]byte // those, as the poller takes them
+	flight int       // how many from head on are with the poller
+	queued int       // bytes behind those
+	held   int       // bytes here that shared.queued counts
+	small  [smallChunk]byte
+	bufs   [][]byte // in order; those before head are gone
+	ends   []end    // what is to be done when the buffer of the same index is sent
+	head   int
+	open   *chunk // that has room for what is queued next, or nil
+	taken  int    // how many of those in flight the system had when they were given up
+}
+
+// An end is what follows the sending of a buffer.
+type end struct {
+	done func(error)
+	in   *chunk // where the buffer lies; nil is the caller's memory
+}
+
+func (s *shared) take(c *Conn) *output {
+	var o *output
+	if n := len(s.spare) - 1; n < 0 {
+		o = new(output)
+	} else {
+		o, s.spare[n] = s.spare[n], nil
+		s.spare = s.spare[:n]
+		s.leastSpare = min(s.leastSpare, n)
+	}
+	o.c, o.at = c, int32(len(s.busy))
+	s.busy = append(s.busy, o)
+	return o
+}
+
+func (s *shared) put(o *output) {
+	n := len(s.busy) - 1
+	last := s.busy[n]
+	s.busy[o.at], last.at = last, o.at
+	s.busy[n] = nil
+	s.busy = s.busy[:n]
+	o.c, o.held = nil, 0
+	if cap(o.bufs) > slotsKept {
+		o.bufs, o.ends = nil, nil
+	}
+	if len(s.spare) < spareMost {
+		s.spare = append(s.spare, o)
+	}
+	if len(s.spare) > spareRest {
+		s.keepLess()
+	}
+}
+
+// copy queues a copy of p.
+func (o *output) copy(p []byte, s *shared) {
+	o.queued += len(p)
+	if len(o.bufs) == 0 && len(p) <= len(o.small)-int(o.only) {
+		o.only += int32(copy(o.small[o.only:], p))
+		return
+	}
+	o.line()
+	if p = p[o.extend(p):]; len(p) > 0 {
+		o.place(p, s)
+	}
+}
+
+// extend adds to the last buffer as much of p as that has room for, if it is ours and
+// nobody waits for it.
+func (o *output) extend(p []byte) (n int) {
+	last := len(o.bufs) - 1
+	if last < o.head+o.flight || o.ends[last].in == nil || o.ends[last].done != nil {
+		return 0
+	}
+	b := o.bufs[last]
+	n = min(cap(b)-len(b), len(p))
+	o.bufs[last] = append(b, p[:n]...)
+	o.ends[last].in.use(n)
+	return n
+}
+
+// place puts p in a buffer of its own, in the chunk that has room for it or a new
+// one. That is the larger the more is queued, so that memory follows what is queued: large
+// chunks are for those who write much.
+func (o *output) place(p []byte, s *shared) {
+	for len(p) > mostChunk { // pieces, so that memory goes as it is sent
+		piece := append([]byte(nil), p[:min(len(p), pieceSize)]...)
+		o.add(piece, end{in: &chunk{class: unpooled, users: 1}})
+		p = p[len(piece):]
+	}
+	if len(p) == 0 {
+		return
+	}
+	k := o.open
+	if k == nil || len(k.buf)-k.used < len(p) {
+		k = s.chunks.take(max(len(p), min(o.queued/4, mostChunk)))
+		o.open = k
+	}
+	b := k.buf[k.used:]
+	k.users++
+	k.use(copy(b, p))
+	o.add(b[:len(p)], end{in: k})
+}
+
+// use notes that n bytes more are used.
+func (k *chunk) use(n int) {
+	if k != &ownSmall { // which every loop has
+		k.used += n
+	}
+}
+
+// leave notes that a buffer is gone that lay in k.
+func (o *output) leave(k *chunk, s *shared) {
+	if k == &ownSmall {
+		return
+	}
+	if k.users--; k.users > 0 {
+		return
+	}
+	if o.open == k {
+		o.open = nil
+	}
+	s.chunks.put(k)
+	if s.chunks.bytes > chunksRest {
+		s.keepLess()
+	}
+}
+
+// line puts what is in small where other buffers can be put behind it.
+func (o *output) line() {
+	if o.only > 0 {
+		o.add(o.small[:o.only], end{in: &ownSmall})
+		o.only = 0
+	}
+}
+
+// keep queues the caller's own buffers, and copies of small ones; done is for when the
+// last of them is sent.
+func (o *output) keep(bufs [][]byte, done func(error), s *shared) {
+	for _, b := range bufs {
+		switch {
+		case len(b) == 0:
+		case len(b) <= copiedMost:
+			o.copy(b, s)
+		default:
+			o.line()
+			o.queued += len(b)
+			o.add(b, end{})
+		}
+	}
+	if done == nil {
+		return
+	}
+	o.line()
+	if last := len(o.ends) - 1; last >= o.head+o.flight && o.ends[last].done == nil {
+		o.ends[last].done = done
+	} else {
+		o.add(nil, end{done: done}) // nothing to send, but its turn to wait for
+	}
+}
+
+func (o *output) add(b []byte, e end) {
+	o.bufs = append(o.bufs, b)
+	o.ends = append(o.ends, e)
+}
+
+// launch is what to send next.
+func (o *output) launch() [][]byte {
+	if o.head > len(o.bufs)/2 { // a queue that is never empty must not grow for ever
+		n := copy(o.bufs, o.bufs[o.head:])
+		copy(o.ends, o.ends[o.head:])
+		clear(o.bufs[n:])
+		clear(o.ends[n:])
+		o.bufs, o.ends, o.head = fit(o.bufs[:n]), fit(o.ends[:n]), 0
+	}
+	bufs := o.bufs[o.head:min(o.head+buffersPerSend, len(o.bufs))]
+	ours := 0
+	for i, b := range bufs {
+		if o.ends[o.head+i].in != nil {
+			ours += len(b)
+		}
+		if ours > bytesPerSend {
+			bufs = bufs[:i]
+			break
+		}
+		o.queued -= len(b)
+	}
+	o.flight = len(bufs)
+	return bufs
+}
+
+// giveUp notes what the system has of what is in flight, all but the last unsent
+// bytes of it.
+func (o *output) giveUp(unsent int) {
+	o.taken = o.flight
+	for ; o.taken > 0 && unsent > 0; o.taken-- {
+		unsent -= len(o.bufs[o.head+o.taken-1])
+	}
+}
+
+// dropped lets go of all there is, with err for what the system does not have.
+func (o *output) dropped(err error, c *Conn) {
+	o.line()
+	o.queued = 0
+	if o.taken > 0 {
+		o.flight = o.taken
+		o.landed(nil, c)
+	}
+	o.flight = len(o.bufs) - o.head
+	o.landed(err, c)
+}
+
+// landed lets go of what was in flight, and calls back for it in order. The
+// callbacks may queue more, which may move bufs and ends.
+func (o *output) landed(err error, c *Conn) {
+	from, to := o.head, o.head+o.flight
+	o.head, o.flight, o.taken = to, 0, 0
+	for i := from; i < to; i++ {
+		b, e := o.bufs[i], o.ends[i]
+		o.bufs[i], o.ends[i] = nil, end{}
+		c.uncount(o, len(b))
+		if e.in != nil {
+			o.leave(e.in, c.share.shared)
+		}
+		if e.done != nil {
+			c.done(e.done, err)
+		}
+	}
+	if o.head == len(o.bufs) {
+		o.bufs, o.ends, o.head = o.bufs[:0], o.ends[:0], 0
+	}
+}
+
+// empty reports whether there is nothing queued and nothing in flight.
+func (o *output) empty() bool { return o.only == 0 && o.head == len(o.bufs) }

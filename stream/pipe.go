@@ -1,0 +1,157 @@
+package stream
+
+import (
+	"net"
+	"os"
+)
+
+// What a Pipe has queued for a side that is slower than the other: reading the
+// other pauses at pipeHigh, and one OnRead may bring pipeMost more. It goes on
+// when the queue is empty; the system's own buffer is full then, so nothing is
+// waited for.
+const (
+	pipeHigh = 64 << 10
+	pipeMost = 64 << 10 // the poller's buffer
+)
+
+// PipeMost is the most that a Pipe queues in each direction, in bytes.
+const PipeMost = pipeHigh + pipeMost
+
+// Piped is how a Pipe has ended.
+type Piped struct {
+	// AB and BA are the bytes that were read from a and written to b, and the
+	// other way. After an error the last of them may not have arrived.
+	AB, BA int64
+
+	// Err is the reason of OnClose of the connection that ended first; nil where
+	// both sides have ended in order.
+	Err error
+}
+
+// Pipe passes on to b what arrives on a, and the other way: a proxy's work. The
+// faster side is paused while the slower one has more than a little queued, so that
+// memory is bounded by [PipeMost] in each direction. The end of one side is passed on
+// after its last byte, and the other direction goes on (half-close); when both
+// sides have ended both connections close. A reset or any other error of one resets
+// the other. Close of one closes the other, output first; Abort aborts it.
+//
+// OnRead, OnEOF, OnWrite and OnClose of both belong to the pipe from now on, and
+// so do PauseRead and ResumeRead; reading begins if it was paused. An OnClose that was
+// set before is still called. Either may be a connection that is still being
+// dialed: what arrives on the other waits for it, within the bound. done, which
+// may be nil, is called once, when both have closed.
+//
+// There is no bound on time. A peer that reads nothing holds the other up for
+// ever, whose own end, and whose reset if something is before it, is not seen while it is
+// paused: WriteTimeout or IdleTimeout on both is the cure.
+//
+// It belongs to the loop's goroutine. The error is os.ErrInvalid for connections that are
+// nil, the same, of two loops or piped already, and net.ErrClosed for closed
+// ones.
+func Pipe(a, b *Conn, done func(Piped)) error {
+	if a == nil || b == nil || a == b || a.Loop() != b.Loop() {
+		return &net.OpError{Op: "pipe", Net: "stream", Err: os.ErrInvalid}
+	}
+	if err := a.lp().Check("stream.Pipe"); err != nil {
+		return err
+	}
+	for _, c := range [2]*Conn{a, b} {
+		if c.Closing() {
+			return c.fail("pipe", net.ErrClosed)
+		}
+		if c.is(piped) {
+			return c.fail("pipe", os.ErrInvalid)
+		}
+	}
+	p := &pipe{done: done}
+	p.ab = half{pipe: p, from: a, to: b, closed: a.OnClose}
+	p.ba = half{pipe: p, from: b, to: a, closed: b.OnClose}
+	p.ab.attach()
+	p.ba.attach()
+	p.ab.begin()
+	p.ba.begin()
+	return nil
+}
+
+// A pipe is two connections that pass on to each other.
+type pipe struct {
+	ab, ba half
+	done   func(Piped)
+	err    error
+	ended  int // connections that have
+}
+
+// A half is one direction of a pipe, and the connection it comes from.
+type half struct {
+	pipe     *pipe
+	from, to *Conn
+	bytes    int64
+	closed   func(*Conn, error) // the user's OnClose of from
+}
+
+func (h *half) attach() {
+	h.from.state |= piped
+	h.from.OnRead, h.from.OnEOF, h.from.OnClose = h.read, h.eof, h.close
+	h.to.OnWrite = h.written
+}
+
+// begin makes up for what happened before there was a pipe.
+func (h *half) begin() {
+	if h.from.is(readEnded) {
+		h.eof(h.from)
+		return
+	}
+	h.from.ResumeRead()
+}
+
+func (h *half) read(from *Conn, p []byte) {
+	if _, err := h.to.Write(p); err != nil {
+		// It is about to tell why. What has been read since has nobody to go to, nor
+		// has what follows.
+		from.PauseRead()
+		return
+	}
+	h.bytes += int64(len(p))
+	if h.to.Buffered() >= pipeHigh {
+		from.PauseRead()
+	}
+}
+
+// written is when to has nothing queued any more.
+func (h *half) written(*Conn) {
+	if h.from.is(paused) && !h.from.Closing() {
+		h.from.ResumeRead()
+	}
+}
+
+// eof passes the end on. Where to cannot be written to any more it has ended, or
+// will tell why.
+func (h *half) eof(*Conn) { h.to.CloseWrite() }
+
+// close ends the other connection as this one has ended.
+func (h *half) close(from *Conn, err error) {
+	p := h.pipe
+	if p.ended++; p.ended == 1 {
+		p.err = err
+		h.end(err)
+	}
+	if h.closed != nil {
+		from.call(func(from *Conn) { h.closed(from, err) })
+	}
+	if p.ended == 2 && p.done != nil {
+		done := p.done
+		p.done = nil
+		done(Piped{p.ab.bytes, p.ba.bytes, p.err})
+	}
+}
+
+func (h *half) end(err error) {
+	to := h.to
+	switch {
+	case err != nil:
+		to.Abort()
+	case to.is(readEnded) && to.is(writeEnded): // both ways have ended in order: it closes when all is sent
+	default:
+		to.Close()
+	}
+}

@@ -1,0 +1,79 @@
+package stream
+
+import (
+	"errors"
+	"time"
+
+	"example.com/pike/poller"
+)
+
+// A policy is what is configured for a connection besides the options of its
+// socket. It is compared by ==, so what has functions is pointed at.
+type policy struct {
+	marks             *Watermarks
+	limit             *QueueLimit
+	idle, read, write time.Duration // timeouts; 0 is none
+}
+
+// policy is the connections' part of o. It is an error if that makes no sense.
+func (o *Options) policy() (policy, error) {
+	if o == nil {
+		return policy{}, nil
+	}
+	if err := o.check(); err != nil {
+		return policy{}, err
+	}
+	if !o.Watermarks.valid() || !o.QueueLimit.valid() {
+		return policy{}, errInvalid
+	}
+	if err := validUserTimeout(o.UserTimeout); err != nil {
+		return policy{}, err
+	}
+	return policy{
+		marks: o.Watermarks, limit: o.QueueLimit,
+		idle: max(o.IdleTimeout, 0), read: max(o.ReadTimeout, 0), write: max(o.WriteTimeout, 0),
+	}, nil
+}
+
+// check names an option of the socket that is out of range, as it is called here.
+func (o *Options) check() error {
+	err := o.socket().Check()
+	var e *poller.OptionError
+	if errors.As(err, &e) {
+		switch e.Name {
+		case "RecvBuffer":
+			e.Name = "ReadBuffer"
+		case "SendBuffer":
+			e.Name = "WriteBuffer"
+		}
+	}
+	return err
+}
+
+// An origin is where a connection comes from and what it has in common with
+// others of its kind: what a loop shares, the policy, and the listener that
+// accepted it, if one did. Connections point at one instead of at each, which keeps
+// them small.
+type origin struct {
+	*shared
+	policy
+	network string // as package net calls it
+	ln      *Listener
+}
+
+// origin finds the origin that is like o. The one asked for last is kept, so that
+// a million connections that are all configured alike have one between them.
+func (s *shared) origin(o origin) *origin {
+	if s.latest == nil || *s.latest != o {
+		latest := o
+		s.latest = &latest
+	}
+	return s.latest
+}
+
+// configure gives c another policy.
+func (c *Conn) configure(p policy) {
+	o := *c.share
+	o.policy = p
+	c.share = c.share.origin(o)
+}

@@ -1,6 +1,0 @@
-//go:build !windows
-
-package tcp_test
-
-// tellsAcknowledged is whether the system tells what a peer has acknowledged.
-const tellsAcknowledged = true

@@ -1,4 +1,0 @@
-package tcp_test
-
-// tellsAcknowledged is whether the system tells what a peer has acknowledged.
-const tellsAcknowledged = false

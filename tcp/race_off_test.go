@@ -1,7 +1,0 @@
-//go:build !race && !pikedebug && !kqfake
-
-package tcp_test
-
-// checked says that every method looks whether it is on the loop's goroutine,
-// which costs memory, or that the system is a model, which does too.
-const checked = false

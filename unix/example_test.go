@@ -1,0 +1,50 @@
+//go:build !windows
+
+package unix_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"example.com/pike/loop"
+	"example.com/pike/unix"
+)
+
+// A server at a path, and a client of it. Both ends are the same type as over TCP.
+func Example() {
+	dir, err := os.MkdirTemp("", "pike")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "socket")
+
+	err = loop.RunOn(nil, func(lp *loop.Loop) error {
+		ln, err := unix.Listen(lp, path, nil)
+		if err != nil {
+			return err
+		}
+		ln.OnAccept = func(c *unix.Conn) {
+			c.OnRead = func(c *unix.Conn, p []byte) { c.Write(p) }
+			ln.Close()
+		}
+		_, err = unix.Dial(lp, path, nil, func(c *unix.Conn, err error) {
+			if err != nil {
+				fmt.Println(err)
+				return
+			}
+			c.OnRead = func(c *unix.Conn, p []byte) {
+				fmt.Printf("%s\n", p)
+				c.Close()
+			}
+			c.WriteString("hello")
+		})
+		return err
+	})
+	if err != nil {
+		fmt.Println(err)
+	}
+	// Output: hello
+}

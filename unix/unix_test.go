@@ -1,0 +1,178 @@
+//go:build !windows
+
+package unix_test
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"example.com/pike/loop"
+	"example.com/pike/stream"
+	"example.com/pike/tcp"
+	"example.com/pike/unix"
+)
+
+func TestEcho(t *testing.T) {
+	lp, err := loop.New(loop.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lp.Close()
+	path := filepath.Join(t.TempDir(), "s")
+	ln, err := unix.Listen(lp, path, &unix.Options{IdleTimeout: 5 * time.Second, MaxConns: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln.OnAccept = func(c *unix.Conn) {
+		c.OnRead = func(c *unix.Conn, p []byte) { c.Write(p) }
+	}
+	var got strings.Builder
+	var reason error
+	_, err = unix.Dial(lp, path, nil, func(c *unix.Conn, err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.SetNoDelay(true); !errors.Is(err, errors.ErrUnsupported) {
+			t.Errorf("SetNoDelay: %v", err)
+		}
+		c.OnRead = func(c *unix.Conn, p []byte) {
+			got.Write(p)
+			if got.Len() == 1<<20 {
+				c.CloseWrite()
+			}
+		}
+		c.OnClose = func(_ *unix.Conn, err error) { reason = err; ln.Close() }
+		c.Write(make([]byte, 1<<20))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := lp.Run(); err != nil {
+		t.Fatal(err)
+	}
+	if got.Len() != 1<<20 || reason != io.EOF {
+		t.Errorf("%d bytes, %v", got.Len(), reason)
+	}
+	_, err = unix.Dial(lp, path+"x", nil, func(c *unix.Conn, err error) {
+		if !errors.Is(err, syscall.ENOENT) || !strings.HasPrefix(err.Error(), "dial unix "+path+"x: connect") {
+			t.Errorf("%v", err)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lp.Run()
+}
+
+// TestAddresses holds what the ends of a connection are called: the path where there is
+// one, and nothing for a client, which has bound to none.
+func TestAddresses(t *testing.T) {
+	lp, err := loop.New(loop.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lp.Close()
+	path := filepath.Join(t.TempDir(), "s")
+	ln, err := unix.Listen(lp, path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ends := 0
+	is := func(c *unix.Conn, local, remote string) {
+		ends++
+		if c.LocalAddr().Path != local || c.RemoteAddr().Path != remote {
+			t.Errorf("local %v and remote %v, want %q and %q", c.LocalAddr(), c.RemoteAddr(), local, remote)
+		}
+		c.Close()
+	}
+	ln.OnAccept = func(c *unix.Conn) { is(c, path, ""); ln.Close() }
+	if _, err = unix.Dial(lp, path, nil, func(c *unix.Conn, err error) {
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		is(c, "", path)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if ln.Addr().Path != path || ln.Addr().String() != path {
+		t.Errorf("the listener is at %v", ln.Addr())
+	}
+	if err := lp.Run(); err != nil || ends != 2 {
+		t.Errorf("%d ends, %v", ends, err)
+	}
+}
+
+// TestMisuse holds that bad input is an error that says what was done, and to what.
+func TestMisuse(t *testing.T) {
+	lp, err := loop.New(loop.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lp.Close()
+	fn := func(*unix.Conn, error) { t.Error("fn is called") }
+	long := filepath.Join(t.TempDir(), strings.Repeat("x", 200))
+	for name, c := range map[string]struct {
+		call func() error
+		want error
+		text string
+	}{
+		"Listen, no path":  {func() error { _, err := unix.Listen(lp, "", nil); return err }, os.ErrInvalid, "listen unix"},
+		"Dial, no path":    {func() error { _, err := unix.Dial(lp, "", nil, fn); return err }, os.ErrInvalid, "dial unix"},
+		"Listen, no loop":  {func() error { _, err := unix.Listen(nil, "s", nil); return err }, os.ErrInvalid, "listen unix s"},
+		"Dial, no loop":    {func() error { _, err := unix.Dial(nil, "s", nil, fn); return err }, os.ErrInvalid, "dial unix s"},
+		"Dial, no fn":      {func() error { _, err := unix.Dial(lp, "s", nil, nil); return err }, os.ErrInvalid, "dial unix s"},
+		"Listen, too long": {func() error { _, err := unix.Listen(lp, long, nil); return err }, syscall.ENAMETOOLONG, "listen unix " + long},
+	} {
+		if err := c.call(); !errors.Is(err, c.want) || !strings.HasPrefix(err.Error(), c.text) {
+			t.Errorf("%s: %v, want %q and %v", name, err, c.text, c.want)
+		}
+	}
+}
+
+// TestPipeAcross pipes TCP into a unix-domain socket: one type of connection.
+func TestPipeAcross(t *testing.T) {
+	lp, err := loop.New(loop.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lp.Close()
+	path := filepath.Join(t.TempDir(), "s")
+	back, err := unix.Listen(lp, path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back.OnAccept = func(c *unix.Conn) { c.OnRead = func(c *unix.Conn, p []byte) { c.Write(p) } }
+	front, err := tcp.Listen(lp, "127.0.0.1:0", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	front.OnAccept = func(in *tcp.Conn) {
+		in.PauseRead()
+		unix.Dial(lp, path, nil, func(out *unix.Conn, err error) {
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			stream.Pipe(in, out, func(stream.Piped) { front.Close(); back.Close() })
+		})
+	}
+	got := 0
+	tcp.Dial(lp, front.Addr().String(), nil, func(c *tcp.Conn, err error) {
+		c.OnRead = func(c *tcp.Conn, p []byte) {
+			if got += len(p); got == 100_000 {
+				c.Close()
+			}
+		}
+		c.Write(make([]byte, 100_000))
+	})
+	if err := lp.Run(); err != nil || got != 100_000 {
+		t.Errorf("%d %v", got, err)
+	}
+}
