@@ -150,7 +150,8 @@ func (c *Conn) rare() *rarely {
 
 func (c *Conn) is(s state) bool { return c.state&s != 0 }
 
-// RemoteAddr is the address of the peer, also after OnClose.
+// RemoteAddr is the address of the peer, also after OnClose, when that of a unix-domain
+// socket is the zero Addr.
 func (c *Conn) RemoteAddr() poller.Addr {
 	if c.lp().Check("stream.Conn.RemoteAddr") != nil {
 		return poller.Addr{}

@@ -119,21 +119,28 @@ func TestMisuse(t *testing.T) {
 	fn := func(*unix.Conn, error) { t.Error("fn is called") }
 	long := filepath.Join(t.TempDir(), strings.Repeat("x", 200))
 	for name, c := range map[string]struct {
-		call func() error
+		err  error
 		want error
 		text string
 	}{
-		"Listen, no path":  {func() error { _, err := unix.Listen(lp, "", nil); return err }, os.ErrInvalid, "listen unix"},
-		"Dial, no path":    {func() error { _, err := unix.Dial(lp, "", nil, fn); return err }, os.ErrInvalid, "dial unix"},
-		"Listen, no loop":  {func() error { _, err := unix.Listen(nil, "s", nil); return err }, os.ErrInvalid, "listen unix s"},
-		"Dial, no loop":    {func() error { _, err := unix.Dial(nil, "s", nil, fn); return err }, os.ErrInvalid, "dial unix s"},
-		"Dial, no fn":      {func() error { _, err := unix.Dial(lp, "s", nil, nil); return err }, os.ErrInvalid, "dial unix s"},
-		"Listen, too long": {func() error { _, err := unix.Listen(lp, long, nil); return err }, syscall.ENAMETOOLONG, "listen unix " + long},
+		"Listen, no path":  {listen(lp, ""), os.ErrInvalid, "listen unix"},
+		"Dial, no path":    {dial(lp, "", fn), os.ErrInvalid, "dial unix"},
+		"Listen, no loop":  {listen(nil, "s"), os.ErrInvalid, "listen unix s"},
+		"Dial, no loop":    {dial(nil, "s", fn), os.ErrInvalid, "dial unix s"},
+		"Dial, no fn":      {dial(lp, "s", nil), os.ErrInvalid, "dial unix s"},
+		"Listen, too long": {listen(lp, long), syscall.ENAMETOOLONG, "listen unix " + long},
 	} {
-		if err := c.call(); !errors.Is(err, c.want) || !strings.HasPrefix(err.Error(), c.text) {
-			t.Errorf("%s: %v, want %q and %v", name, err, c.text, c.want)
+		if !errors.Is(c.err, c.want) || !strings.HasPrefix(c.err.Error(), c.text) {
+			t.Errorf("%s: %v, want %q and %v", name, c.err, c.text, c.want)
 		}
 	}
+}
+
+func listen(lp *loop.Loop, path string) error { _, err := unix.Listen(lp, path, nil); return err }
+
+func dial(lp *loop.Loop, path string, fn func(*unix.Conn, error)) error {
+	_, err := unix.Dial(lp, path, nil, fn)
+	return err
 }
 
 // TestPipeAcross pipes TCP into a unix-domain socket: one type of connection.
