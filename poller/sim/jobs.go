@@ -32,6 +32,7 @@ type job struct {
 	gate   atomic.Int32
 	pass   chan struct{}
 	family map[uint64]bool // goroutines that it has started, and theirs
+	dead   bool            // its world has ended without it; under jobs.mu
 	waits  string          // in what and where, when that was last looked at
 }
 
@@ -263,10 +264,14 @@ func (w *World) enter() bool {
 		return true
 	}
 	js.mu.Lock()
-	j := js.byID[goroutineID()]
+	j, closed := js.byID[goroutineID()], js.closed
+	dead := j != nil && j.dead
 	js.mu.Unlock()
-	if j == nil {
+	switch {
+	case j == nil:
 		return true
+	case dead:
+		return false
 	}
 	j.gate.Store(gateAsked)
 	signal(js.changed)
@@ -274,7 +279,7 @@ func (w *World) enter() bool {
 	defer late.Stop()
 	select {
 	case <-j.pass:
-	case <-js.closed:
+	case <-closed:
 		return false
 	case <-late.C:
 		if !j.gate.CompareAndSwap(gateAsked, gateNone) {
@@ -321,4 +326,10 @@ func (js *jobs) release() {
 			looseIDs.Delete(j.id)
 		}
 	}
+	js.mu.Lock() // World.Run may be called again
+	defer js.mu.Unlock()
+	for _, j := range js.loose {
+		j.dead = true
+	}
+	js.loose, js.closed = nil, make(chan struct{})
 }

@@ -17,6 +17,7 @@ type note struct {
 	want, have uint8  // bits
 	stale      uint8  // what the system may still watch for one who had it before
 	dirty      bool   // is in queue.dirty
+	used       bool   // it is watched, be it for what there is no bit for
 	socket     bool   // or else a pipe, terminal or the like
 }
 
@@ -108,7 +109,7 @@ func (q *queue) arm(fd int32, slot, gen uint32, old, now poller.Events) sys.Errn
 		}
 		n.own(slot, gen, true)
 	}
-	n.want = bitsOf(now)
+	n.want, n.used = bitsOf(now), now != 0
 	if !n.dirty {
 		n.dirty = true
 		q.dirty = append(q.dirty, fd)
@@ -128,7 +129,7 @@ func (q *queue) watchable(fd int32, slot, gen uint32) sys.Errno {
 		return unix.EPERM // always ready: nothing to wait for
 	}
 	n := q.note(fd)
-	if n.want != 0 {
+	if n.used {
 		return unix.EEXIST
 	}
 	n.own(slot, gen, st.Mode&unix.S_IFMT == unix.S_IFSOCK)

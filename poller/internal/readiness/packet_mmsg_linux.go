@@ -113,6 +113,9 @@ func (b *packetBuffers) send(s *packet, ms []poller.Message) (n int, e sys.Errno
 	k, total, first, at := 0, 0, 0, place{cut: s.cut}
 	b.iovecs = 0
 	for k < s.headers() && at.message < len(ms) && b.iovecs < len(b.sendIovs) {
+		if k > 0 && s.elsewhere(&ms[at.message]) {
+			break
+		}
 		bytes, err := b.gather(k, s, ms, &at)
 		if err != 0 {
 			e = err
@@ -149,6 +152,12 @@ func (b *packetBuffers) send(s *packet, ms []poller.Message) (n int, e sys.Errno
 	s.taken(size)
 	s.cut = b.sendEnds[n-1].cut
 	return b.sendEnds[n-1].message, 0
+}
+
+// elsewhere reports whether m is not for the peer: an error that is with the socket must then
+// be the call's own, as sendmmsg keeps that of any but its first message to itself.
+func (s *packet) elsewhere(m *poller.Message) bool {
+	return s.peer.Family != 0 && !s.queues && m.Peer.IsValid() && m.Peer != s.peer.AddrPort(&s.p.zones)
 }
 
 // disconnect dissolves the association with a peer.

@@ -230,7 +230,7 @@ func (s *packet) Send(ms []poller.Message) bool {
 	}
 	s.busy, s.out, s.sent = true, ms[n:], n
 	switch {
-	case e == unix.EAGAIN && n == 0:
+	case e == unix.EAGAIN && (n == 0 || s.cut > 0): // half a run stays with us: the next Send would begin it anew
 		e = s.arm(s.mask() | poller.Writable)
 	case e == unix.EAGAIN: // what went out is told before the wait for room
 		e = 0
@@ -259,7 +259,7 @@ func (s *packet) write(ms []poller.Message) (done int, e sys.Errno) {
 func (s *packet) proceed() {
 	n, e := s.write(s.out)
 	s.out, s.sent = s.out[n:], s.sent+n
-	if s.sent > 0 || e != unix.EAGAIN {
+	if s.sent > 0 && s.cut == 0 || e != unix.EAGAIN {
 		s.complete(e)
 	}
 }
@@ -315,7 +315,7 @@ func (s *packet) fail() {
 	case !s.busy || s.is(closed):
 	case s.err != 0:
 		s.complete(s.err)
-	case s.sent > 0:
+	case s.sent > 0 && s.cut == 0:
 		s.complete(unix.EAGAIN)
 	}
 }

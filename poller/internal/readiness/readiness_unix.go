@@ -44,10 +44,10 @@ type readiness struct {
 	spare   *sending // list of unused ones
 	spares  int      // how many those are
 	packets *packetBuffers
-	watches map[int32]*watch // who watches a descriptor of others
-	adrift  bool             // one of them was lost, and the system may watch for it still
-	stray   bool             // an event was for nobody
-	strays  int              // Polls in a row with such events; see dredge
+	watches map[int32][]*watch // who watches a descriptor of others
+	adrift  bool               // one of them was lost, and the system may watch for it still
+	stray   bool               // an event was for nobody
+	strays  int                // Polls in a row with such events; see dredge
 	zones   sys.Zones
 	seen    uint64
 	at, n   int  // the event that is being handled, and how many there are

@@ -83,5 +83,6 @@ func (s *stream) Duplicate() (uintptr, error) {
 	if err != nil {
 		return 0, os.NewSyscallError("fcntl", err)
 	}
+	s.lend() // or to close s would leave the duplicate watched
 	return uintptr(fd), nil
 }

@@ -15,6 +15,9 @@ import (
 // WatchEnd has EOF told too while s is stopped.
 func (s *stream) WatchEnd() {
 	if !s.is(started | ended | closed | dialing) {
+		if s.mask() == 0 && s.arm(0) != 0 { // not watched for anything: the mark would say it is
+			return
+		}
 		s.mark(marks(poller.Failed)) // which the system tells in any case
 		s.arm(s.directions())
 	}

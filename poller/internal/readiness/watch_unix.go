@@ -5,6 +5,7 @@ package readiness
 import (
 	"net"
 	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -42,10 +43,8 @@ func (p *readiness) Watch(fd uintptr, ev poller.Events, h poller.WatchHandler) (
 	}
 	w := &watch{h: h, file: id}
 	w.fd = int32(fd)
-	before := p.watches[w.fd]
-	if before != nil && before.file != id {
-		before.lose()
-		before = nil
+	if before := p.watches[w.fd]; len(before) > 0 && before[0].file != id {
+		p.taken(w.fd)
 	}
 	w.p, w.slot = p, p.slots.add(w, &w.source)
 	p.queue.borrow(1)
@@ -53,32 +52,41 @@ func (p *readiness) Watch(fd uintptr, ev poller.Events, h poller.WatchHandler) (
 		w.abandon()
 		return nil, watchError(e)
 	}
-	if before != nil && before.mask() != 0 && ev != 0 { // or this would have been EEXIST
-		before.lose()
+	for _, before := range p.watches[w.fd] {
+		if before.mask() != 0 && ev != 0 { // or this would have been EEXIST
+			before.drift()
+		}
 	}
 	if p.watches == nil {
-		p.watches = make(map[int32]*watch)
+		p.watches = make(map[int32][]*watch)
 	}
-	p.watches[w.fd] = w
+	p.watches[w.fd] = append(p.watches[w.fd], w)
 	return w, nil
 }
 
 // taken is told that a descriptor is a new socket of ours: who watches that number has
 // lost it.
 func (p *readiness) taken(fd int32) {
-	if w := p.watches[fd]; w != nil {
-		w.lose()
+	if ws := p.watches[fd]; len(ws) > 0 {
+		for _, w := range ws {
+			w.drift()
+		}
+		delete(p.watches, fd)
+		p.queue.forget(fd)
 	}
 }
 
 // lose is when the descriptor is found to be another's.
 func (w *watch) lose() {
+	if slices.Contains(w.p.watches[w.fd], w) {
+		w.p.taken(w.fd)
+	}
+	w.drift()
+}
+
+func (w *watch) drift() {
 	w.lost, w.p.adrift = true, true
 	w.marks &^= watched
-	if w.p.watches[w.fd] == w {
-		delete(w.p.watches, w.fd)
-		w.p.queue.forget(w.fd)
-	}
 }
 
 func (w *watch) Set(ev poller.Events) error {
@@ -183,8 +191,12 @@ func (w *watch) end() {
 }
 
 func (w *watch) abandon() {
-	if w.p.watches[w.fd] == w {
-		delete(w.p.watches, w.fd)
+	if ws := w.p.watches[w.fd]; slices.Contains(ws, w) {
+		if ws = slices.DeleteFunc(ws, func(o *watch) bool { return o == w }); len(ws) == 0 {
+			delete(w.p.watches, w.fd)
+		} else {
+			w.p.watches[w.fd] = ws
+		}
 	}
 	w.marks = w.marks&^watched | closed
 	w.p.remove(&w.source)
