@@ -46,7 +46,8 @@ func TestHalfARunGoesOn(t *testing.T) {
 			c.WriteTo(make([]byte, 100), to)
 			c.WriteMessage(udp.Message{Data: data, Segment: size, Peer: to})
 			timer.After(lp, 30*time.Millisecond, func() {
-				if out, err := exec.Command("ip", "neigh", "replace", "10.99.0.99", "lladdr", vb.HardwareAddr.String(), "dev", "va").CombinedOutput(); err != nil {
+				add := []string{"neigh", "replace", "10.99.0.99", "lladdr", vb.HardwareAddr.String(), "dev", "va"}
+				if out, err := exec.Command("ip", add...).CombinedOutput(); err != nil {
 					t.Error(err, string(out))
 				}
 			})
