@@ -256,9 +256,7 @@ func (c *Conn) sendNow() bool {
 		if o.flight > 0 || !o.sendNow(c) {
 			return false
 		}
-		if o.empty() {
-			c.out = nil
-			c.share.put(o)
+		if o.empty() { // it stays until flush: this may be called back from landed
 			c.state |= wrote
 		}
 	}

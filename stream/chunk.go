@@ -106,7 +106,7 @@ func fit[T any](list []T) []T {
 // keepLess has shrink called when there has been quiet, if there is more than stays.
 // It keeps no loop alive, and a loop that is idle is woken two or three times.
 func (s *shared) keepLess() {
-	if (len(s.spare) > spareRest || s.chunks.bytes > chunksRest || cap(s.busy) > spareMost) && !s.look.Armed() {
+	if (len(s.spare) > spareRest || s.chunks.bytes > chunksRest || cap(s.busy) > max(spareMost, 4*len(s.busy))) && !s.look.Armed() {
 		s.look.Init(s)
 		s.lp.Maker().SetTimeout(&s.look, s.lp.Maker().Poller().Now().Add(quiet))
 	}

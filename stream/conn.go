@@ -324,7 +324,7 @@ func (u *upcalls) Received(p []byte, err error) {
 		c.heard()
 		return
 	}
-	if c.OnRead == nil {
+	if c.OnRead == nil || c.keeps() { // what was kept comes first
 		c.keepUnread(p)
 		return
 	}

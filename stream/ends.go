@@ -32,6 +32,10 @@ func (c *Conn) endRead(err error) {
 // settle closes a connection that both sides have ended.
 func (c *Conn) settle() {
 	if c.is(readEnded) && c.is(finSent) && !c.Closing() {
+		if c.keeps() { // for a reader who may be on his way
+			c.leaveAlone()
+			return
+		}
 		c.close()
 	}
 }

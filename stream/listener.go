@@ -194,6 +194,9 @@ func (ln *Listener) Close() error {
 	if err := lp.Check("stream.Listener.Close"); err != nil {
 		return err
 	}
+	if ln.s == nil { // Options.Control is called: there is no socket yet
+		return ln.fail("close", syscall.EBUSY)
+	}
 	if !lp.BeginClose(ln) {
 		return ln.closed("close")
 	}

@@ -97,7 +97,7 @@ func (o *output) copy(p []byte, s *shared) {
 // nobody waits for it.
 func (o *output) extend(p []byte) (n int) {
 	last := len(o.bufs) - 1
-	if last < o.head+o.flight || o.ends[last].in == nil || o.ends[last].done != nil {
+	if last < o.fixed() || o.ends[last].in == nil || o.ends[last].done != nil {
 		return 0
 	}
 	b := o.bufs[last]
@@ -180,12 +180,15 @@ func (o *output) keep(bufs [][]byte, done func(error), s *shared) {
 		return
 	}
 	o.line()
-	if last := len(o.ends) - 1; last >= o.head+o.flight && o.ends[last].done == nil {
+	if last := len(o.ends) - 1; last >= o.fixed() && o.ends[last].done == nil {
 		o.ends[last].done = done
 	} else {
 		o.add(nil, end{done: done}) // nothing to send, but its turn to wait for
 	}
 }
+
+// fixed is where those end that are with the poller, or the system, already.
+func (o *output) fixed() int { return o.head + max(o.flight, o.taken) }
 
 func (o *output) add(b []byte, e end) {
 	o.bufs = append(o.bufs, b)

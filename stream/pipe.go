@@ -98,6 +98,12 @@ func (h *half) attach() {
 // begin makes up for what happened before there was a pipe.
 func (h *half) begin() {
 	if h.from.is(readEnded) {
+		if m := h.from.more; h.from.keeps() && len(m.unread) > 0 {
+			p := m.unread
+			m.unread = p[len(p):] // an end may have come behind it
+			h.read(h.from, p)
+			h.from.ResumeRead()
+		}
 		h.eof(h.from)
 		return
 	}

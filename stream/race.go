@@ -92,6 +92,9 @@ func (d *dialing) open(addr poller.Addr, a *attempt) (s poller.Stream, err error
 		}
 		if !returned {
 			d.errs = append(d.errs, d.failed(addr, errPanicked))
+			if c.Closing() {
+				c.ended()
+			}
 			c.lp().Defer(d)
 		}
 	}()

@@ -17,7 +17,8 @@ type unheard struct {
 	hot   []*Conn
 	cold  []*Conn
 	tick  loop.Timeout // to look at cold
-	turn  uint64       // of the loop, in which that was done last
+	due   bool         // that is to be done in this turn
+	seen  uint64       // what had happened on the loop when it was done last
 	alone []alone      // in the order of until
 	leave loop.Timeout // for the first of those
 }
@@ -53,6 +54,9 @@ func (c *Conn) await() {
 			w.WatchEnd()
 		}
 	}
+	if m := c.more; m != nil && (m.end != nil || c.is(sendFailed)) {
+		defer c.leaveAlone() // a pause was in the way
+	}
 	if c.is(silent) {
 		return
 	}
@@ -87,12 +91,26 @@ func (c *Conn) heardOf() bool {
 // Flush looks at the latest, in every turn.
 func (u *unheard) Flush() {
 	u.hot = slices.DeleteFunc(u.hot, (*Conn).heardOf)
-	switch turn := u.lp.Metrics().Turns; {
+	due := u.due
+	if due {
+		u.due, u.cold = false, fit(slices.DeleteFunc(u.cold, (*Conn).heardOf))
+		u.seen = u.happened()
+	}
+	switch {
 	case len(u.hot)+len(u.cold) == 0:
 		u.lp.Maker().EachTurn(u, false)
-	case len(u.cold) > 0 && turn != u.turn && !u.tick.Armed():
+	case len(u.cold) > 0 && !due && !u.tick.Armed() && u.happened() != u.seen:
 		u.lp.Maker().SetTimeout(&u.tick, u.lp.Maker().Poller().Now().Add(coldEvery))
 	}
+}
+
+// happened grows with every callback that may have set an OnRead.
+func (u *unheard) happened() uint64 {
+	m := u.lp.Metrics()
+	if _, counts := u.lp.Maker().Poller().(poller.Meter); !counts {
+		return m.Turns
+	}
+	return m.Callbacks + m.Events
 }
 
 // coldUnheard is unheard when the others are due. In a loop in which nothing happens they are
@@ -100,8 +118,7 @@ func (u *unheard) Flush() {
 type coldUnheard unheard
 
 func (u *coldUnheard) Expired(*loop.Timeout) {
-	u.turn = u.lp.Metrics().Turns
-	u.cold = slices.DeleteFunc(u.cold, (*Conn).heardOf)
+	u.due = true // in Flush, as what follows in this turn may set an OnRead yet
 }
 
 // leaveAlone ends c, which is gone, when nobody has come to read what had arrived.
@@ -173,9 +190,11 @@ func (c *Conn) readUnread() {
 	switch {
 	case err == nil:
 		c.startRead()
+		c.settle()
 	case c.OnRead != nil && !c.is(paused|held|heldByLoop) || c.Closing():
 		c.endRead(err)
 	default: // paused by what it has read
 		m.unread, m.end = []byte{}, err
+		c.startRead()
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"syscall"
 
 	"example.com/pike/internal/netop"
 	"example.com/pike/loop"
@@ -168,6 +169,9 @@ func (c *Conn) Close() error {
 	if err := c.lp().Check("udp.Conn.Close"); err != nil {
 		return err
 	}
+	if c.s == nil { // Options.Control is called: there is no socket yet
+		return netop.Error("close", network, poller.Addr{}, poller.Addr{}, syscall.EBUSY)
+	}
 	if !c.lp().BeginClose(c) {
 		return c.fail("close", netip.AddrPort{}, net.ErrClosed)
 	}
@@ -187,7 +191,10 @@ func (c *Conn) Abort() error {
 	if err := c.lp().Check("udp.Conn.Abort"); err != nil {
 		return err
 	}
-	if c.is(finished) {
+	switch {
+	case c.s == nil:
+		return netop.Error("abort", network, poller.Addr{}, poller.Addr{}, syscall.EBUSY)
+	case c.is(finished):
 		return c.fail("abort", netip.AddrPort{}, net.ErrClosed)
 	}
 	c.lp().BeginClose(c)
