@@ -171,12 +171,14 @@ func TestLoopLimitDisconnectsTheLargest(t *testing.T) {
 		r.equal("closed", len(reasons), 0)
 		_, err = writers[3].Write([]byte{1}) // too much, but another has more
 		r.no(err)
+		r.until("one is closed", func() bool { return len(reasons) > 0 })
 		r.turns(3)
 		r.equal("closed", len(reasons), 1)
 		r.is(reasons[writers[1]], stream.ErrQueueLimit)
 
 		_, err = writers[3].Write(make([]byte, limit)) // that is the largest now, itself
 		r.is(err, stream.ErrQueueLimit)
+		r.until("it is closed", func() bool { return len(reasons) > 1 })
 		r.turns(3)
 		r.equal("closed", len(reasons), 2)
 		r.is(reasons[writers[3]], stream.ErrQueueLimit)
