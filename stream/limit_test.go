@@ -187,6 +187,7 @@ func TestLoopLimitDisconnectsTheLargest(t *testing.T) {
 		r.no(err)
 		_, err = writers[2].Write(make([]byte, 500<<10)) // not the largest, but too much
 		r.no(err)
+		r.until("the third is closed", func() bool { return len(reasons) > 2 })
 		r.turns(3)
 		r.equal("closed", len(reasons), 3)
 		r.is(reasons[writers[0]], stream.ErrQueueLimit)
