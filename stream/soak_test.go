@@ -196,7 +196,7 @@ func slowSenders(r *rig, n int, period, d time.Duration) (echoed int) {
 		})
 		r.no(err)
 	}
-	r.until("all are connected", func() bool { return made == n })
+	r.until("all are connected", func() bool { return made == n && ln.Stats().Open == n })
 	over := false
 	r.after(d, func() { over = true })
 	for !over {
