@@ -2,7 +2,6 @@ package stream_test
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"syscall"
@@ -114,7 +113,7 @@ func TestControlClosesAndPanics(t *testing.T) {
 	r.no(err)
 	c.OnClose = func(*tcp.Conn, error) { closed = true }
 	func() {
-		defer func() { fmt.Println("recovered", recover()) }()
+		defer func() { recover() }()
 		r.lp.RunOnce()
 	}()
 	r.no(ln.Close())
@@ -126,7 +125,8 @@ func TestCloseWithinControl(t *testing.T) {
 	r := newRig(t)
 	o := &tcp.Options{Control: func(string, string, syscall.RawConn) error { r.lp.Walk(func(h loop.Handle) { h.Close() }); return nil }}
 	ln, err := tcp.Listen(r.lp, loopback, o)
-	t.Log(ln, err)
+	r.no(err)
+	r.no(ln.Close())
 }
 
 type dupPoller struct{ *counter }

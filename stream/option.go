@@ -107,7 +107,9 @@ func (c *Conn) SetKeepAlivePeriod(d time.Duration) error {
 // elsewhere it is errors.ErrUnsupported.
 func (c *Conn) SetUserTimeout(d time.Duration) error {
 	const method = "stream.Conn.SetUserTimeout"
-	c.lp().Check(method)
+	if err := c.lp().Check(method); err != nil {
+		return err
+	}
 	if err := validUserTimeout(d); err != nil && !c.is(finished) {
 		return c.fail("set", err)
 	}
