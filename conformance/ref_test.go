@@ -64,7 +64,7 @@ var _ = add(line{id: "R6", name: "pending connect after unref", run: func(e *env
 		c.Unref()
 		c.OnEOF = func(*tcp.Conn) {}
 	}
-	c, err := tcp.Dial(lp, ln.Addr().String(), nil, func(c *tcp.Conn, err error) {
+	c, err := tcp.Dial(lp, ln.LocalAddr().String(), nil, func(c *tcp.Conn, err error) {
 		e.no(err)
 		order += "connect "
 		c.OnWrite = func(*tcp.Conn) { order += "write " }

@@ -31,7 +31,7 @@ func adoptAndUse(s *streams) {
 		s.no(ln.Close())
 	}
 
-	nc, err := net.Dial("tcp", ln.Addr().String())
+	nc, err := net.Dial("tcp", ln.LocalAddr().String())
 	s.no(err)
 	c, err := stream.AdoptConn(s.lp, nc)
 	s.no(err)

@@ -51,7 +51,7 @@ func closeAccept(s *streams) {
 	})
 	ln.OnClose = func() {
 		s.closed++
-		fresh(ln.Addr().String())
+		fresh(ln.LocalAddr().String())
 	}
 	clients := []*tcp.Conn{s.dial(ln, nil), s.dial(ln, nil)}
 	s.until("both are accepted", func() bool { return len(accepted) == 2 })

@@ -45,7 +45,7 @@ func (s *streams) listen(addr string, o *tcp.Options, fn func(*tcp.Conn)) *tcp.L
 // dial starts to connect to ln; the connection is counted when it ends.
 func (s *streams) dial(ln *tcp.Listener, fn func(*tcp.Conn)) *tcp.Conn {
 	s.Helper()
-	c, err := tcp.Dial(s.lp, ln.Addr().String(), nil, func(c *tcp.Conn, err error) {
+	c, err := tcp.Dial(s.lp, ln.LocalAddr().String(), nil, func(c *tcp.Conn, err error) {
 		s.no(err)
 		if fn != nil {
 			fn(c)
@@ -152,7 +152,7 @@ func (s *streams) deaf() string {
 	const knocks = 4
 	answered := 0
 	for range knocks {
-		c, err := tcp.Dial(s.lp, ln.Addr().String(), nil, func(*tcp.Conn, error) { answered++ })
+		c, err := tcp.Dial(s.lp, ln.LocalAddr().String(), nil, func(*tcp.Conn, error) { answered++ })
 		s.no(err)
 		s.Cleanup(func() { c.Abort() })
 	}
@@ -163,7 +163,7 @@ func (s *streams) deaf() string {
 	if answered == knocks { // on BSDs by a reset
 		s.Skip("this system answers although the backlog is full")
 	}
-	return ln.Addr().String()
+	return ln.LocalAddr().String()
 }
 
 // eachFamily runs it as a sub-test for IPv4 and for IPv6, if there is any.
@@ -187,5 +187,5 @@ func eachFamily(run func(s *streams, anyPort string)) func(*env) {
 
 // at is the port of ln at another host.
 func at(host string, ln *tcp.Listener) string {
-	return net.JoinHostPort(host, strconv.Itoa(int(ln.Addr().Port())))
+	return net.JoinHostPort(host, strconv.Itoa(int(ln.LocalAddr().Port())))
 }

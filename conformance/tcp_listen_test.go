@@ -31,7 +31,7 @@ var _ = add(
 // libuv the second bind succeeds and its listen fails.
 func addrInUse(s *streams) {
 	ln := s.listen(anyPort4, nil, nil)
-	second, err := tcp.Listen(s.lp, ln.Addr().String(), nil)
+	second, err := tcp.Listen(s.lp, ln.LocalAddr().String(), nil)
 	s.is(err, syscall.EADDRINUSE)
 	s.equal("a second listener", second == nil, true)
 	s.no(ln.Close())
@@ -128,7 +128,7 @@ func reusePortRound(e *env, clients int) (a, b int32) {
 			e.Skip("this system does not spread connections: ", err)
 		}
 		e.no(err)
-		addr = ln.Addr().AddrPort
+		addr = ln.LocalAddr().AddrPort
 		ln.OnAccept = func(c *tcp.Conn) {
 			if counts[i].Add(1)+counts[1-i].Load() == int32(clients) {
 				loops[0].Stop()
@@ -170,8 +170,8 @@ func multipleListen(s *streams) {
 func socketNames(s *streams) {
 	var accepted *tcp.Conn
 	ln := s.listen("0.0.0.0:0", nil, func(c *tcp.Conn) { accepted = c })
-	s.equal("the listener's address", ln.Addr().Addr(), netip.IPv4Unspecified())
-	s.equal("the listener has a port", ln.Addr().Port() != 0, true)
+	s.equal("the listener's address", ln.LocalAddr().Addr(), netip.IPv4Unspecified())
+	s.equal("the listener has a port", ln.LocalAddr().Port() != 0, true)
 	if _, ok := any(ln).(interface{ RemoteAddr() netip.AddrPort }); ok {
 		s.Error("a listener has a peer")
 	}
@@ -184,7 +184,7 @@ func socketNames(s *streams) {
 	s.until("both ends are there", func() bool { return made && accepted != nil })
 	s.equal("the server's end", accepted.LocalAddr(), dialed.RemoteAddr())
 	s.equal("the client's end", dialed.LocalAddr(), accepted.RemoteAddr())
-	s.equal("the server's port", accepted.LocalAddr().Port(), ln.Addr().Port())
+	s.equal("the server's port", accepted.LocalAddr().Port(), ln.LocalAddr().Port())
 	s.equal("the address", accepted.LocalAddr().Addr(), netip.MustParseAddr("127.0.0.1"))
 }
 

@@ -45,7 +45,7 @@ func callbackStack(s *streams) {
 	ln := s.listen(anyPort4, nil, k.serve)
 	var c *tcp.Conn
 	k.start(func() (err error) {
-		c, err = tcp.Dial(s.lp, ln.Addr().String(), nil, func(c *tcp.Conn, err error) {
+		c, err = tcp.Dial(s.lp, ln.LocalAddr().String(), nil, func(c *tcp.Conn, err error) {
 			k.back("connect")
 			s.no(err)
 			k.start(c.PauseRead)

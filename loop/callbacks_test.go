@@ -102,7 +102,7 @@ func pair(t *testing.T, lp *loop.Loop, accepted, dialed func(*tcp.Conn)) *tcp.Li
 	ln, err := tcp.Listen(lp, "127.0.0.1:0", nil)
 	no(t, err)
 	ln.OnAccept = accepted
-	_, err = tcp.Dial(lp, ln.Addr().String(), nil, func(c *tcp.Conn, err error) {
+	_, err = tcp.Dial(lp, ln.LocalAddr().String(), nil, func(c *tcp.Conn, err error) {
 		no(t, err)
 		dialed(c)
 	})
@@ -170,7 +170,7 @@ var socketCallbacks = map[string]func(t *testing.T, lp *loop.Loop, boom boom){
 	"stream.QueueLimit.OnExceeded": inQueue(func(c *tcp.Conn, boom boom) error {
 		return c.SetQueueLimit(&stream.QueueLimit{Bytes: 1, Policy: stream.Notify, OnExceeded: func(c *tcp.Conn) { boom(c) }})
 	}),
-	"stream.Pipe": func(t *testing.T, lp *loop.Loop, boom boom) {
+	"stream.Join": func(t *testing.T, lp *loop.Loop, boom boom) {
 		var a *tcp.Conn
 		pair(t, lp, func(c *tcp.Conn) { a = c }, func(b *tcp.Conn) {
 			var join func()
@@ -179,7 +179,7 @@ var socketCallbacks = map[string]func(t *testing.T, lp *loop.Loop, boom boom){
 					no(t, lp.Post(join))
 					return
 				}
-				no(t, stream.Pipe(a, b, func(stream.Piped) { boom(b) }))
+				no(t, stream.Join(a, b, func(stream.Joined) { boom(b) }))
 				no(t, a.Close())
 			}
 			no(t, lp.Post(join))
@@ -255,7 +255,7 @@ var simCallbacks = map[string]func(t *testing.T, lp *loop.Loop, boom boom){
 		no(t, err)
 		ln.OnAccept = ignore
 		ln.OnError = func(error) { boom(ln) }
-		_, err = tcp.Dial(lp, ln.Addr().String(), nil, func(*tcp.Conn, error) {})
+		_, err = tcp.Dial(lp, ln.LocalAddr().String(), nil, func(*tcp.Conn, error) {})
 		no(t, err)
 	},
 	"signal.Notify": func(t *testing.T, lp *loop.Loop, boom boom) {

@@ -35,7 +35,7 @@ var remains = map[string]bool{
 	"loop.Base.Loop": true, "loop.Base.Closing": true, "loop.Base.HasRef": true, "timer.Timer.Period": true,
 	"loop.Loop.Now": true, "loop.Loop.UpdateNow": true, "loop.Loop.Maker": true, "loop.Loop.Resolver": true,
 	"loop.Loop.Logger": true, "loop.Loop.Metrics": true,
-	"stream.Listener.Addr": true, "stream.Listener.Stats": true, "stream.Conn.RemoteAddr": true, "stream.Conn.LocalAddr": true,
+	"stream.Listener.LocalAddr": true, "stream.Listener.Metrics": true, "stream.Conn.RemoteAddr": true, "stream.Conn.LocalAddr": true,
 	"udp.Conn.LocalAddr": true, "udp.Conn.RemoteAddr": true,
 }
 

@@ -107,7 +107,7 @@ func (b *Base) setActive(on bool) {
 type Finisher interface{ Finished() }
 
 // A Flusher has work to do before the loop polls, or after.
-type Flusher interface{ Flush() }
+type Flusher = poller.Flusher
 
 type closer struct {
 	handle Handle

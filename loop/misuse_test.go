@@ -33,7 +33,7 @@ func openAll(t *testing.T, lp *loop.Loop) []any {
 	no(t, err)
 	ln, err := tcp.Listen(lp, "127.0.0.1:0", nil)
 	no(t, err)
-	conn, err := tcp.Dial(lp, ln.Addr().String(), nil, func(*tcp.Conn, error) {})
+	conn, err := tcp.Dial(lp, ln.LocalAddr().String(), nil, func(*tcp.Conn, error) {})
 	no(t, err)
 	packets, err := udp.Listen(lp, "127.0.0.1:0", nil)
 	no(t, err)

@@ -41,7 +41,7 @@ func newService(t testing.TB, o loop.Options, clients int) *service {
 	}
 	made := 0
 	for range clients {
-		c, err := tcp.Dial(s.lp, ln.Addr().String(), nil, func(_ *tcp.Conn, err error) { no(t, err); made++ })
+		c, err := tcp.Dial(s.lp, ln.LocalAddr().String(), nil, func(_ *tcp.Conn, err error) { no(t, err); made++ })
 		no(t, err)
 		s.clients = append(s.clients, c)
 	}
@@ -96,7 +96,7 @@ func TestShutdown(t *testing.T) {
 			every.OnClose = func() { closed = append(closed, "timer") }
 			packets.OnClose = func(*udp.Conn) { closed = append(closed, "udp") }
 			s.ln.OnClose = func() { closed = append(closed, "listener") }
-			addr := s.ln.Addr().String()
+			addr := s.ln.LocalAddr().String()
 
 			s.begin(time.Hour)
 			equal(t, "shutting down", s.lp.ShuttingDown(), true)
@@ -238,7 +238,7 @@ func TestShutdownOfWhatIsNew(t *testing.T) {
 	var dial func()
 	dial = func() { // whoever is closed opens another
 		dialed++
-		c, err := tcp.Dial(s.lp, s.ln.Addr().String(), nil, func(*tcp.Conn, error) {})
+		c, err := tcp.Dial(s.lp, s.ln.LocalAddr().String(), nil, func(*tcp.Conn, error) {})
 		no(t, err)
 		c.OnClose = func(*tcp.Conn, error) { dial() }
 		_, err = timer.After(s.lp, time.Hour, func() { t.Error("an hour has passed") })
@@ -358,7 +358,7 @@ func TestShutdownAfterAStall(t *testing.T) {
 	s := newService(t, loop.Options{}, 0)
 	var peers []net.Conn
 	for range clients {
-		nc, err := net.Dial("tcp", s.ln.Addr().String())
+		nc, err := net.Dial("tcp", s.ln.LocalAddr().String())
 		no(t, err)
 		defer nc.Close()
 		peers = append(peers, nc)

@@ -21,7 +21,8 @@
 //     only by upcalls. What comes back for a datagram (a peer's refusal) is an error
 //     of receiving, and of no Send.
 //  3. Received data is the poller's memory, and dies when the upcall returns. Race
-//     builds and the build tag pikedebug have it overwritten then. On a stream EOF
+//     builds and the build tag pikedebug have it overwritten then. Until then the
+//     handler may write to it: a layer deciphers in place. On a stream EOF
 //     comes once, after every byte that arrived. The sending side stays usable
 //     (half-close) until Close. An error comes once and last: instead of EOF, or
 //     after it (rule 12).
@@ -53,6 +54,10 @@
 //  14. A stream says, when it is asked ([Foreteller]), what has happened and is
 //     still to be told. So a loop that is late takes none of its own time for the
 //     peer's silence.
+//  15. What TrySend did not take is what the next Send or TrySend begins with, all of
+//     it. A [Layer] has sealed it already, and cannot take that back.
+//  16. A stream that a [Layer] has made keeps these rules, too. Its upcalls come inside
+//     an upcall of the stream below, or from what [Env.Defer] was given.
 //
 // Errors are [os.SyscallError] values that name the call that failed; the
 // packages above add the operation and the address. [Open] opens a backend.
@@ -154,18 +159,25 @@ type Stream interface {
 	// Peer is the address of the other end, also after it has gone.
 	Peer() Addr
 
+	// SetHandler has h told what comes from here on, in place of the handler until now.
+	// It may be called inside an upcall. Nothing is told twice, and Sent of a Send that
+	// is in flight goes to h.
+	SetHandler(h StreamHandler)
+
 	// Send writes bufs in order and reports whether it is done with them. If
 	// not, it keeps them, and the slice that holds them, until it calls Sent;
-	// there must be no second Send, and no TrySend, before that.
+	// there must be no second Send, and no TrySend, before that. It changes neither
+	// the slice nor the bytes.
 	Send(bufs [][]byte) (done bool)
 
 	// TrySend writes as much of p as the system takes at once and returns how
 	// much that was; it keeps nothing of p. An error is left for the next Send
-	// to report.
+	// to report. The rest of p comes first in the next Send or TrySend (rule 15).
 	TrySend(p []byte) (n int)
 
 	// Unsent is how many bytes of the Send in flight the system has not taken
-	// yet, as far as the backend can see.
+	// yet, as far as the backend can see. With no Send in flight it is what a layer has
+	// still to send of its own: an end, say.
 	Unsent() int
 
 	// Shutdown ends the sending side once what was sent is out: the peer reads
@@ -226,8 +238,9 @@ type Acceptor interface {
 // A StreamHandler owns a stream.
 type StreamHandler interface {
 	// Connected is called once, as the first upcall, for a stream that was accepted or
-	// dialed and not closed before: with nil right after Accepted, or when a dial has
-	// ended. After an error the stream is only to be closed.
+	// dialed, or made by a Layer, and not closed before: with nil right after Accepted,
+	// or when a dial has ended, or when the layer is ready. After an error the stream is
+	// only to be closed.
 	Connected(err error)
 
 	// Received hands over what arrived. p is valid until it returns. An error comes

@@ -26,18 +26,18 @@ const (
 	Refuse
 )
 
-// AcceptStats are counters of a listener's life.
-type AcceptStats struct {
+// AcceptMetrics are counters of a listener's life.
+type AcceptMetrics struct {
 	Accepted uint64 // connections given to OnAccept
 	Refused  uint64 // that were over a limit, with Refuse, or that came without an OnAccept
 	Failed   uint64 // times the system could not give out a connection
 	Open     int    // of those accepted, not wholly closed yet
 }
 
-// Stats reads the counters.
-func (ln *Listener) Stats() AcceptStats {
-	if ln.lp().Check("stream.Listener.Stats") != nil {
-		return AcceptStats{}
+// Metrics reads the counters.
+func (ln *Listener) Metrics() AcceptMetrics {
+	if ln.lp().Check("stream.Listener.Metrics") != nil {
+		return AcceptMetrics{}
 	}
 	return ln.stats
 }

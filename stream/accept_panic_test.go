@@ -43,7 +43,7 @@ func panicInAccept(r *rig, guilty func(*tcp.Conn)) {
 		guilty(c)
 	})
 	dial := func() {
-		_, err := tcp.Dial(r.lp, ln.Addr().String(), nil, func(d *tcp.Conn, err error) {
+		_, err := tcp.Dial(r.lp, ln.LocalAddr().String(), nil, func(d *tcp.Conn, err error) {
 			if err == nil {
 				d.OnRead = stream.Discard
 			}
@@ -60,7 +60,7 @@ func panicInAccept(r *rig, guilty func(*tcp.Conn)) {
 	}
 	r.no(c.Abort())
 	r.until("OnClose", func() bool { return closed == 1 })
-	r.equal("Open", ln.Stats().Open, 0)
+	r.equal("Open", ln.Metrics().Open, 0)
 
 	ln.OnAccept = func(a *tcp.Conn) { a.Close(); ln.Close() }
 	dial()

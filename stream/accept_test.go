@@ -46,7 +46,7 @@ func (w *crowd) come(n int) {
 	w.Helper()
 	made := 0
 	for range n {
-		c, err := tcp.Dial(w.lp, w.ln.Addr().String(), nil, func(_ *tcp.Conn, err error) {
+		c, err := tcp.Dial(w.lp, w.ln.LocalAddr().String(), nil, func(_ *tcp.Conn, err error) {
 			if !errors.Is(err, syscall.ECONNRESET) { // which a refusal may be that comes early
 				w.no(err)
 			}
@@ -65,11 +65,11 @@ func (w *crowd) come(n int) {
 }
 
 // stats waits for the counters, some backends take a moment, and sees that they stay.
-func (w *crowd) stats(want stream.AcceptStats) {
+func (w *crowd) stats(want stream.AcceptMetrics) {
 	w.Helper()
-	w.until(fmt.Sprintf("the counters are %+v", want), func() bool { return w.ln.Stats() == want })
+	w.until(fmt.Sprintf("the counters are %+v", want), func() bool { return w.ln.Metrics() == want })
 	w.rest(5 * time.Millisecond)
-	w.equal("the counters", w.ln.Stats(), want)
+	w.equal("the counters", w.ln.Metrics(), want)
 }
 
 // Beyond MaxConns connections wait in the backlog, each until one has ended.
@@ -78,25 +78,25 @@ func TestMaxConns(t *testing.T) {
 		t.Run(on, func(t *testing.T) {
 			w := newCrowd(newRig(t, options()), &tcp.Options{MaxConns: 3})
 			w.come(5)
-			w.stats(stream.AcceptStats{Accepted: 3, Open: 3})
+			w.stats(stream.AcceptMetrics{Accepted: 3, Open: 3})
 			w.accepted[0].Close()
 			w.until("the fourth is accepted", func() bool { return len(w.accepted) == 4 })
-			w.stats(stream.AcceptStats{Accepted: 4, Open: 3})
+			w.stats(stream.AcceptMetrics{Accepted: 4, Open: 3})
 
 			w.no(w.ln.SetMaxConns(4))
 			w.until("the fifth is accepted", func() bool { return len(w.accepted) == 5 })
 			w.no(w.ln.SetMaxConns(1)) // nobody is closed for that
 			w.come(1)
-			w.stats(stream.AcceptStats{Accepted: 5, Open: 4})
+			w.stats(stream.AcceptMetrics{Accepted: 5, Open: 4})
 			for _, c := range w.accepted[1:4] {
 				c.Abort()
 			}
-			w.stats(stream.AcceptStats{Accepted: 5, Open: 1})
+			w.stats(stream.AcceptMetrics{Accepted: 5, Open: 1})
 			w.no(w.ln.Pause())
 			w.accepted[4].Close()
-			w.stats(stream.AcceptStats{Accepted: 5})
+			w.stats(stream.AcceptMetrics{Accepted: 5})
 			w.no(w.ln.SetMaxConns(0)) // which is no reason to end the pause
-			w.stats(stream.AcceptStats{Accepted: 5})
+			w.stats(stream.AcceptMetrics{Accepted: 5})
 			w.no(w.ln.Resume())
 			w.until("the sixth is accepted", func() bool { return len(w.accepted) == 6 })
 			w.equal("connections that were reset", w.resets, 3) // by our own Abort
@@ -111,20 +111,20 @@ func TestMaxConnsRefuse(t *testing.T) {
 			w := newCrowd(newRig(t, options()), &tcp.Options{MaxConns: 3, AcceptPolicy: stream.Refuse})
 			w.come(5)
 			w.until("two are refused", func() bool { return w.resets == 2 })
-			w.stats(stream.AcceptStats{Accepted: 3, Refused: 2, Open: 3})
+			w.stats(stream.AcceptMetrics{Accepted: 3, Refused: 2, Open: 3})
 			w.accepted[0].Close()
-			w.until("it is closed", func() bool { return w.ln.Stats().Open == 2 })
+			w.until("it is closed", func() bool { return w.ln.Metrics().Open == 2 })
 			w.come(1)
 			w.until("it is accepted", func() bool { return len(w.accepted) == 4 })
-			w.stats(stream.AcceptStats{Accepted: 4, Refused: 2, Open: 3})
+			w.stats(stream.AcceptMetrics{Accepted: 4, Refused: 2, Open: 3})
 
 			// The policy may change: who waits then is served, or refused.
 			w.no(w.ln.SetAcceptPolicy(stream.LeaveInBacklog))
 			w.come(1)
-			w.stats(stream.AcceptStats{Accepted: 4, Refused: 2, Open: 3})
+			w.stats(stream.AcceptMetrics{Accepted: 4, Refused: 2, Open: 3})
 			w.no(w.ln.SetAcceptPolicy(stream.Refuse))
 			w.until("it is refused", func() bool { return w.resets == 3 })
-			w.stats(stream.AcceptStats{Accepted: 4, Refused: 3, Open: 3})
+			w.stats(stream.AcceptMetrics{Accepted: 4, Refused: 3, Open: 3})
 		})
 	}
 }
@@ -146,7 +146,7 @@ func TestAcceptRate(t *testing.T) {
 			t.Errorf("connection %d was accepted after %v, want %v", i, since, due)
 		}
 	}
-	w.stats(stream.AcceptStats{Accepted: n, Open: n})
+	w.stats(stream.AcceptMetrics{Accepted: n, Open: n})
 
 	w.come(5) // no token is left for most
 	accepted := len(w.accepted)
@@ -163,7 +163,7 @@ func TestAcceptRateRefuse(t *testing.T) {
 	w := newCrowd(r, &tcp.Options{AcceptRate: 0.001, AcceptBurst: 2, AcceptPolicy: stream.Refuse})
 	w.come(5)
 	w.until("three are refused", func() bool { return w.resets == 3 })
-	w.stats(stream.AcceptStats{Accepted: 2, Refused: 3, Open: 2})
+	w.stats(stream.AcceptMetrics{Accepted: 2, Refused: 3, Open: 2})
 	w.no(w.ln.SetAcceptRate(0, 0))
 	w.come(5)
 	w.until("all are accepted", func() bool { return len(w.accepted) == 7 })
@@ -209,8 +209,8 @@ func TestNobodyAccepts(t *testing.T) {
 	w := newCrowd(r, nil)
 	w.ln.OnAccept = nil
 	w.come(2)
-	w.until("they are closed", func() bool { return w.ln.Stats().Refused == 2 })
-	w.stats(stream.AcceptStats{Refused: 2})
+	w.until("they are closed", func() bool { return w.ln.Metrics().Refused == 2 })
+	w.stats(stream.AcceptMetrics{Refused: 2})
 }
 
 // A connection that was given to package net is the listener's no more.
@@ -237,7 +237,7 @@ func TestFailuresAreLoggedOnceAMinute(t *testing.T) {
 	told := 0
 	ln := r.listen(nil, func(*tcp.Conn) { t.Error("accepted") })
 	ln.OnError = func(err error) { told++; r.is(err, syscall.EMFILE) }
-	_, err := tcp.Dial(r.lp, ln.Addr().String(), nil, func(*tcp.Conn, error) {})
+	_, err := tcp.Dial(r.lp, ln.LocalAddr().String(), nil, func(*tcp.Conn, error) {})
 	r.no(err)
 	r.pass(10*time.Minute + 30*time.Second)
 	if n := logs.Len(); n < 10 || n > 12 {
@@ -250,7 +250,7 @@ func TestFailuresAreLoggedOnceAMinute(t *testing.T) {
 	if told < 500 || uint64(told) < sum || uint64(told)-sum > 60 {
 		t.Errorf("%d failures, %d of them in the log", told, sum)
 	}
-	r.equal("counted", ln.Stats().Failed, uint64(told))
+	r.equal("counted", ln.Metrics().Failed, uint64(told))
 }
 
 // A listener that is paused does not go on when its rate would let it, and has
@@ -260,7 +260,7 @@ func TestAcceptRateWhilePaused(t *testing.T) {
 	accepted := 0
 	ln := r.listen(&tcp.Options{AcceptRate: 1, AcceptBurst: 1}, func(*tcp.Conn) { accepted++ })
 	for range 3 {
-		_, err := tcp.Dial(r.lp, ln.Addr().String(), nil, func(_ *tcp.Conn, err error) { r.no(err) })
+		_, err := tcp.Dial(r.lp, ln.LocalAddr().String(), nil, func(_ *tcp.Conn, err error) { r.no(err) })
 		r.no(err)
 	}
 	r.forever(func() bool { return accepted == 1 })

@@ -25,7 +25,7 @@ func (r *rig) connect(listen string, o *tcp.Options, dialHost string) (a address
 	r.no(err)
 	ln.OnAccept = func(c *tcp.Conn) { a.acceptedLocal, a.acceptedRemote = c.LocalAddr().AddrPort, c.RemoteAddr().AddrPort }
 	over := false
-	addr := net.JoinHostPort(dialHost, strconv.Itoa(int(ln.Addr().Port())))
+	addr := net.JoinHostPort(dialHost, strconv.Itoa(int(ln.LocalAddr().Port())))
 	_, err = tcp.Dial(r.lp, addr, nil, func(c *tcp.Conn, err error) {
 		a.dialedLocal, a.dialedRemote = c.LocalAddr().AddrPort, c.RemoteAddr().AddrPort
 		over, dialErr = true, err
@@ -123,11 +123,11 @@ func linkLocal() (ip, zone string) {
 func TestAddressInUse(t *testing.T) {
 	r := newRig(t)
 	ln := r.listen(nil, nil)
-	_, err := tcp.Listen(r.lp, ln.Addr().String(), nil)
+	_, err := tcp.Listen(r.lp, ln.LocalAddr().String(), nil)
 	r.is(err, syscall.EADDRINUSE)
 	r.no(ln.Close())
 	r.run()
-	again, err := tcp.Listen(r.lp, ln.Addr().String(), nil)
+	again, err := tcp.Listen(r.lp, ln.LocalAddr().String(), nil)
 	r.no(err)
 	r.no(again.Close())
 }
@@ -139,7 +139,7 @@ func TestListenEverywhereOrNowhere(t *testing.T) {
 	if err != nil {
 		t.Skip("no IPv6 here: ", err)
 	}
-	ln, err := tcp.Listen(r.lp, ":"+strconv.Itoa(int(six.Addr().Port())), nil)
+	ln, err := tcp.Listen(r.lp, ":"+strconv.Itoa(int(six.LocalAddr().Port())), nil)
 	r.is(err, syscall.EADDRINUSE)
 	r.equal("a listener", ln == nil, true)
 }
@@ -154,7 +154,7 @@ func TestReusePort(t *testing.T) {
 	}
 	r.no(err)
 	first.OnAccept = func(*tcp.Conn) { counts[0]++ }
-	second, err := tcp.Listen(r.lp, first.Addr().String(), o)
+	second, err := tcp.Listen(r.lp, first.LocalAddr().String(), o)
 	r.no(err)
 	second.OnAccept = func(*tcp.Conn) { counts[1]++ }
 	const dials = 64 // the chance that one gets them all is 2^-63
@@ -181,7 +181,7 @@ func (r *rig) restart(addr string, o *tcp.Options) (netip.AddrPort, error) {
 	}
 	r.no(ln.Close())
 	r.run()
-	return ln.Addr().AddrPort, nil
+	return ln.LocalAddr().AddrPort, nil
 }
 
 // A server restarts although connections of its predecessor are in TIME_WAIT.

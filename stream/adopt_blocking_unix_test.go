@@ -60,7 +60,7 @@ func adoptAndInherit(t *testing.T) {
 			accepted++
 			c.Close()
 		}
-		addr := ln.Addr().String()
+		addr := ln.LocalAddr().String()
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)

@@ -29,7 +29,7 @@ func (r *rig) accepted(ln *tcp.Listener) *tcp.Conn {
 	r.Helper()
 	var c *tcp.Conn
 	ln.OnAccept = func(accepted *tcp.Conn) { c = accepted }
-	nc, err := net.Dial("tcp", ln.Addr().String())
+	nc, err := net.Dial("tcp", ln.LocalAddr().String())
 	r.no(err)
 	r.Cleanup(func() { nc.Close() })
 	r.until("it is accepted", func() bool { return c != nil })

@@ -234,7 +234,7 @@ func TestAdoptListener(t *testing.T) {
 	r.no(err)
 	_, err = nl.Accept()
 	r.is(err, net.ErrClosed)
-	r.equal("Addr", ln.Addr().String(), addr)
+	r.equal("Addr", ln.LocalAddr().String(), addr)
 	got := ""
 	ln.OnAccept = func(c *tcp.Conn) {
 		c.OnRead = func(c *tcp.Conn, p []byte) {

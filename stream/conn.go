@@ -96,7 +96,7 @@ const (
 	owed              // OnExceeded of the connection's limit is to be called
 	owedByLoop        // OnExceeded of the loop's limit is to be called
 	timed             // there are timeouts; more is there
-	piped             // Pipe has the callbacks
+	piped             // Join has the callbacks
 	silent            // is in shared.unheard
 )
 

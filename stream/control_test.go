@@ -59,7 +59,7 @@ func TestControlOfEachAddress(t *testing.T) {
 			}
 			return nil
 		}
-		ap := netip.MustParseAddrPort(ln.Addr().String())
+		ap := netip.MustParseAddrPort(ln.LocalAddr().String())
 		_, port, _ := splitPort(ap.String())
 		var err error
 		c, err = tcp.Dial(r.lp, "x.test:"+port, o, func(c *tcp.Conn, err error) {

@@ -49,6 +49,7 @@ type member struct {
 
 func (m *member) Close()                           { m.p.closed = append(m.p.closed, m) }
 func (m *member) Reset()                           { m.Close() }
+func (*member) SetHandler(poller.StreamHandler)    {}
 func (*member) Start()                             {}
 func (*member) Stop()                              {}
 func (*member) Shutdown()                          {}
@@ -108,7 +109,7 @@ func TestTimeoutsOfACrowd(t *testing.T) {
 	}
 	r.equal("of the silent, timed out", timedOut, n/2)
 	r.equal("early, or for another reason", early, 0)
-	r.equal("open", ln.Stats().Open, n/2)
+	r.equal("open", ln.Metrics().Open, n/2)
 	looks := float64(p.reads-packets) / float64(n)
 	turns = r.lp.Metrics().Turns - turns
 	t.Logf("%d packets, %.2f looks a connection, %d turns", packets, looks, turns)

@@ -392,7 +392,7 @@ func TestTimeoutsSetInCallbacks(t *testing.T) {
 		server = r.watch(c)
 	})
 	var client *watched
-	c, err := tcp.Dial(r.lp, ln.Addr().String(), nil, func(c *tcp.Conn, err error) {
+	c, err := tcp.Dial(r.lp, ln.LocalAddr().String(), nil, func(c *tcp.Conn, err error) {
 		r.no(err)
 		r.no(c.SetReadDeadline(5 * second))
 		client = r.watch(c)

@@ -142,7 +142,7 @@ func TestOutOfDescriptors(t *testing.T) {
 		r.until("the old connection is served", func() bool { return echoed == round })
 
 		var refused dialLog
-		_, err := tcp.Dial(r.lp, ln.Addr().String(), nil, refused.tell)
+		_, err := tcp.Dial(r.lp, ln.LocalAddr().String(), nil, refused.tell)
 		r.no(err)
 		r.until("the dial has failed", func() bool { return refused.closed > 0 })
 		refused.failed(r, syscall.EMFILE)
@@ -250,7 +250,7 @@ func (r *rig) deafOrNot() {
 	r.no(err)
 	r.no(ln.Pause())
 	for range 4 {
-		_, err := tcp.Dial(r.lp, ln.Addr().String(), nil, func(*tcp.Conn, error) {})
+		_, err := tcp.Dial(r.lp, ln.LocalAddr().String(), nil, func(*tcp.Conn, error) {})
 		r.no(err)
 	}
 }

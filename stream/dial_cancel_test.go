@@ -27,7 +27,7 @@ func TestDialContext(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(context.Background())
 			cancel(errCause)
 			var d dialLog
-			_, err := tcp.DialContext(ctx, r.lp, ln.Addr().String(), nil, d.tell)
+			_, err := tcp.DialContext(ctx, r.lp, ln.LocalAddr().String(), nil, d.tell)
 			r.no(err)
 			r.equal("callbacks from inside Dial", d.calls, 0)
 			r.until("it is closed", func() bool { return d.closed > 0 })
@@ -60,7 +60,7 @@ func TestDialContext(t *testing.T) {
 		ln := r.listen(nil, func(*tcp.Conn) {})
 		ctx, cancel := context.WithCancel(context.Background())
 		var d dialLog
-		_, err := tcp.DialContext(ctx, r.lp, ln.Addr().String(), nil, d.tell)
+		_, err := tcp.DialContext(ctx, r.lp, ln.LocalAddr().String(), nil, d.tell)
 		r.no(err)
 		r.until("it is called back", func() bool { return d.calls > 0 })
 		cancel()

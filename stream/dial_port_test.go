@@ -137,7 +137,7 @@ func TestControl(t *testing.T) {
 	got := ""
 	ln.OnAccept = func(c *tcp.Conn) { c.OnRead = func(_ *tcp.Conn, p []byte) { got += string(p) } }
 	c := r.dial(ln, o)
-	r.equal("of Dial", calls[1], call{"tcp4", ln.Addr().String()})
+	r.equal("of Dial", calls[1], call{"tcp4", ln.LocalAddr().String()})
 	c.WriteString("hello")
 	r.until("it is received", func() bool { return got == "hello" })
 	r.equal("calls", len(calls), 2)

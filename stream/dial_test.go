@@ -61,7 +61,7 @@ func (r *rig) deaf() string {
 	r.no(ln.Pause())
 	answered := 0
 	for range 4 {
-		c, err := tcp.Dial(r.lp, ln.Addr().String(), nil, func(*tcp.Conn, error) { answered++ })
+		c, err := tcp.Dial(r.lp, ln.LocalAddr().String(), nil, func(*tcp.Conn, error) { answered++ })
 		r.no(err)
 		c.Unref()
 	}
@@ -72,7 +72,7 @@ func (r *rig) deaf() string {
 	if answered == 4 { // on BSDs by a reset
 		r.Skip("this system answers although the backlog is full")
 	}
-	return ln.Addr().String()
+	return ln.LocalAddr().String()
 }
 
 // refused is an address where nobody listens. Its port is below those that systems give
@@ -222,7 +222,7 @@ func TestDialLocalhost(t *testing.T) {
 	r := newRig(t)
 	ln := r.listen(nil, nil)
 	var d dialLog
-	_, port, _ := net.SplitHostPort(ln.Addr().String())
+	_, port, _ := net.SplitHostPort(ln.LocalAddr().String())
 	_, err := tcp.Dial(r.lp, "localhost:"+port, nil, d.tell)
 	r.no(err)
 	r.until("it is called back", func() bool { return d.calls > 0 })
@@ -239,13 +239,13 @@ func TestDialTriesEveryAddress(t *testing.T) {
 	v := &resolver{ips: []string{"127.0.0.9", "::1", "127.0.0.1"}}
 	r := newRig(t, loop.Options{Resolver: v})
 	ln := r.listen(nil, nil)
-	_, port, _ := net.SplitHostPort(ln.Addr().String())
+	_, port, _ := net.SplitHostPort(ln.LocalAddr().String())
 	var d dialLog
 	_, err := tcp.Dial(r.lp, "three.test:"+port, nil, d.tell)
 	r.no(err)
 	r.until("it is called back", func() bool { return d.calls > 0 })
 	r.no(d.err)
-	r.equal("RemoteAddr", d.conn.RemoteAddr(), ln.Addr())
+	r.equal("RemoteAddr", d.conn.RemoteAddr(), ln.LocalAddr())
 	r.no(d.conn.Close())
 	r.no(ln.Close())
 	r.run()
@@ -266,14 +266,14 @@ func TestDialTriesEveryAddress(t *testing.T) {
 func TestDialThisMachine(t *testing.T) {
 	r := newRig(t)
 	ln := r.listen(nil, nil)
-	_, port, _ := net.SplitHostPort(ln.Addr().String())
+	_, port, _ := net.SplitHostPort(ln.LocalAddr().String())
 	for _, host := range []string{"", "0.0.0.0", "[::]", "[::ffff:127.0.0.1]"} {
 		var d dialLog
 		_, err := tcp.Dial(r.lp, host+":"+port, nil, d.tell)
 		r.no(err)
 		r.until("it is called back", func() bool { return d.calls > 0 })
 		r.no(d.err)
-		r.equal(host, d.conn.RemoteAddr(), ln.Addr())
+		r.equal(host, d.conn.RemoteAddr(), ln.LocalAddr())
 	}
 }
 
@@ -289,7 +289,7 @@ func TestUseBeforeConnected(t *testing.T) {
 			r.no(c.Close())
 		}
 	})
-	c, err := tcp.Dial(r.lp, ln.Addr().String(), nil, func(c *tcp.Conn, err error) { r.no(err) })
+	c, err := tcp.Dial(r.lp, ln.LocalAddr().String(), nil, func(c *tcp.Conn, err error) { r.no(err) })
 	r.no(err)
 	r.equal("Readable", c.Readable(), false)
 	r.equal("Writable", c.Writable(), true)
@@ -355,7 +355,7 @@ func TestReadDeadlineWhileDialing(t *testing.T) {
 	for _, lifted := range []bool{false, true} {
 		r := newSimRig(t)
 		ln := r.listen(nil, func(*tcp.Conn) {})
-		c, err := tcp.Dial(r.lp, ln.Addr().String(), nil, func(_ *tcp.Conn, err error) { r.no(err) })
+		c, err := tcp.Dial(r.lp, ln.LocalAddr().String(), nil, func(_ *tcp.Conn, err error) { r.no(err) })
 		r.no(err)
 		r.no(c.SetReadDeadline(10 * second))
 		if lifted {

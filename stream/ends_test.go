@@ -200,7 +200,7 @@ func TestPanicInACallback(t *testing.T) {
 				raise("OnAccept", c)
 				w.write(c, raise)
 			})
-			c, err := tcp.Dial(r.lp, ln.Addr().String(), nil, func(c *tcp.Conn, err error) { raise("dialed", c) })
+			c, err := tcp.Dial(r.lp, ln.LocalAddr().String(), nil, func(c *tcp.Conn, err error) { raise("dialed", c) })
 			r.no(err)
 			c.WriteString("hello")
 			c.CloseWrite()

@@ -32,7 +32,7 @@ func Example() {
 		}
 	}
 
-	_, err = tcp.Dial(lp, ln.Addr().String(), nil, func(c *tcp.Conn, err error) {
+	_, err = tcp.Dial(lp, ln.LocalAddr().String(), nil, func(c *tcp.Conn, err error) {
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -68,7 +68,7 @@ func ExampleDial() {
 	}
 	ln.OnClose = func() { // from now on nobody listens there
 		o := &tcp.Options{Timeout: 5 * time.Second}
-		_, err := tcp.Dial(lp, ln.Addr().String(), o, func(c *tcp.Conn, err error) {
+		_, err := tcp.Dial(lp, ln.LocalAddr().String(), o, func(c *tcp.Conn, err error) {
 			fmt.Println("refused:", errors.Is(err, syscall.ECONNREFUSED))
 		})
 		if err != nil {
@@ -107,7 +107,7 @@ func ExampleConn_CloseWrite() {
 		ln.Close() // one client is enough
 	}
 
-	_, err = tcp.Dial(lp, ln.Addr().String(), nil, func(c *tcp.Conn, err error) {
+	_, err = tcp.Dial(lp, ln.LocalAddr().String(), nil, func(c *tcp.Conn, err error) {
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -127,7 +127,7 @@ func ExampleConn_CloseWrite() {
 }
 
 // A proxy: what connects to it talks to another server.
-func ExamplePipe() {
+func ExampleJoin() {
 	lp, err := loop.New(loop.Options{})
 	if err != nil {
 		log.Fatal(err)
@@ -147,14 +147,14 @@ func ExamplePipe() {
 		log.Fatal(err)
 	}
 	proxy.OnAccept = func(in *tcp.Conn) {
-		out, err := tcp.Dial(lp, server.Addr().String(), nil, func(*tcp.Conn, error) {})
+		out, err := tcp.Dial(lp, server.LocalAddr().String(), nil, func(*tcp.Conn, error) {})
 		if err != nil {
 			log.Fatal(err)
 		}
-		stream.Pipe(in, out, func(p stream.Piped) { fmt.Println(p.AB, "bytes there,", p.BA, "bytes back") })
+		stream.Join(in, out, func(p stream.Joined) { fmt.Println(p.AB, "bytes there,", p.BA, "bytes back") })
 		proxy.Close()
 	}
-	tcp.Dial(lp, proxy.Addr().String(), nil, func(c *tcp.Conn, err error) {
+	tcp.Dial(lp, proxy.LocalAddr().String(), nil, func(c *tcp.Conn, err error) {
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -194,7 +194,7 @@ func ExampleWatermarks() {
 		c.Write(make([]byte, 64<<20)) // more than any system takes at once
 		ln.Close()
 	}
-	tcp.Dial(lp, ln.Addr().String(), nil, func(c *tcp.Conn, err error) {
+	tcp.Dial(lp, ln.LocalAddr().String(), nil, func(c *tcp.Conn, err error) {
 		if err != nil {
 			log.Fatal(err)
 		}

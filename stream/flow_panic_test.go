@@ -41,7 +41,7 @@ func TestPanicsAboutTheQueue(t *testing.T) {
 	}
 }
 
-func TestPanicsInAPipe(t *testing.T) {
+func TestPanicsInAJoin(t *testing.T) {
 	panics, done := 0, 0
 	r := newRig(t, loop.Options{OnPanic: func(loop.Handle, any, []byte) { panics++ }})
 	client, a := r.pair()
@@ -49,7 +49,7 @@ func TestPanicsInAPipe(t *testing.T) {
 	for _, c := range []*tcp.Conn{a, b} {
 		c.OnClose = func(*tcp.Conn, error) { panic("boom") }
 	}
-	r.no(stream.Pipe(a, b, func(stream.Piped) {
+	r.no(stream.Join(a, b, func(stream.Joined) {
 		done++
 		panic("boom")
 	}))

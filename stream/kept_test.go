@@ -17,7 +17,7 @@ import (
 func (r *rig) keeping(o *tcp.Options, set func(*tcp.Conn)) (c *tcp.Conn, nc *net.TCPConn) {
 	r.Helper()
 	ln := r.listen(o, func(a *tcp.Conn) { c = a; set(a) })
-	d, err := net.DialTimeout("tcp", ln.Addr().String(), patience)
+	d, err := net.DialTimeout("tcp", ln.LocalAddr().String(), patience)
 	r.no(err)
 	r.Cleanup(func() { d.Close() })
 	r.until("accepted", func() bool { return c != nil })
@@ -93,7 +93,7 @@ func TestPipeTakesWhatWasKept(t *testing.T) {
 	na.Write([]byte("hello"))
 	na.CloseWrite()
 	r.until("eof", func() bool { return eof })
-	r.no(stream.Pipe(a, b, nil))
+	r.no(stream.Join(a, b, nil))
 	nb.CloseWrite()
 	r.rest(200 * time.Millisecond)
 	p, err := io.ReadAll(nb)
@@ -105,7 +105,7 @@ func TestPipeTakesWhatWasKept(t *testing.T) {
 func TestControlClosesAndPanics(t *testing.T) {
 	r := newRig(t)
 	ln := r.listen(nil, func(*tcp.Conn) {})
-	addr := ln.Addr().String()
+	addr := ln.LocalAddr().String()
 	var c *tcp.Conn
 	closed := false
 	o := &tcp.Options{Control: func(string, string, syscall.RawConn) error { c.Close(); panic("x") }}
@@ -161,7 +161,7 @@ func TestOnReadOfAColdConnection(t *testing.T) {
 	var others []net.Conn
 	ln := r.listen(nil, func(c *tcp.Conn) { all = append(all, c) })
 	for range 70 {
-		nc, err := net.Dial("tcp", ln.Addr().String())
+		nc, err := net.Dial("tcp", ln.LocalAddr().String())
 		r.no(err)
 		defer nc.Close()
 		others = append(others, nc)

@@ -42,7 +42,7 @@ func TestTimeoutsWaitForAllThatHasArrived(t *testing.T) {
 				}
 			})
 			for range peers {
-				nc, err := net.Dial("tcp", ln.Addr().String())
+				nc, err := net.Dial("tcp", ln.LocalAddr().String())
 				r.no(err)
 				defer nc.Close()
 				others = append(others, nc)
@@ -132,7 +132,7 @@ func TestDialThatSucceedsWhileWeAreLate(t *testing.T) {
 	run := func(t *testing.T, ctx context.Context, o *tcp.Options, r *rig, stall func()) {
 		ln := r.listen(nil, func(*tcp.Conn) {})
 		var d dialLog
-		_, err := tcp.DialContext(ctx, r.lp, ln.Addr().String(), o, d.tell)
+		_, err := tcp.DialContext(ctx, r.lp, ln.LocalAddr().String(), o, d.tell)
 		r.no(err)
 		r.turns(1) // it begins
 		r.no(r.lp.Post(stall))
@@ -152,7 +152,7 @@ func TestDialThatSucceedsWhileWeAreLate(t *testing.T) {
 		v := &resolver{ips: []string{"127.0.0.1"}, gate: gate}
 		r := newRig(t, loop.Options{Resolver: v})
 		ln := r.listen(nil, func(*tcp.Conn) {})
-		_, port, err := net.SplitHostPort(ln.Addr().String())
+		_, port, err := net.SplitHostPort(ln.LocalAddr().String())
 		r.no(err)
 		var d dialLog
 		_, err = tcp.Dial(r.lp, "slow.test:"+port, &tcp.Options{Timeout: 100 * ms}, d.tell)
@@ -191,7 +191,7 @@ func TestNextAddressWaitsForWhatHasArrived(t *testing.T) {
 			p, dialed := dials()
 			r := newRig(t, loop.Options{Poller: p, Resolver: &resolver{ips: []string{"127.0.0.1", "127.0.0.2"}}})
 			ln := r.listen(nil, func(*tcp.Conn) {})
-			_, port, err := net.SplitHostPort(ln.Addr().String())
+			_, port, err := net.SplitHostPort(ln.LocalAddr().String())
 			r.no(err)
 			var d dialLog
 			_, err = tcp.Dial(r.lp, "name.test:"+port, &tcp.Options{AttemptDelay: 20 * ms}, d.tell)

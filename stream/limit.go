@@ -47,7 +47,7 @@ const (
 	// PauseReads queues, and stops OnRead of the connection that was written to
 	// until half of Bytes is left: for servers whose output answers their input.
 	// It does nothing about output that has another origin, and peers on the same
-	// loop would be paused as well: between two connections use Pipe.
+	// loop would be paused as well: between two connections use Join.
 	PauseReads
 
 	// Notify queues, and calls OnExceeded, which is then required.

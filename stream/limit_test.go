@@ -73,7 +73,7 @@ func TestQueueLimitWhileDialing(t *testing.T) {
 	everywhere(t, func(t *testing.T, r *rig) {
 		ln := r.listen(nil, func(*tcp.Conn) {})
 		var d dialLog
-		c, err := tcp.Dial(r.lp, ln.Addr().String(), &tcp.Options{QueueLimit: &stream.QueueLimit{Bytes: 10}}, d.tell)
+		c, err := tcp.Dial(r.lp, ln.LocalAddr().String(), &tcp.Options{QueueLimit: &stream.QueueLimit{Bytes: 10}}, d.tell)
 		r.no(err)
 		_, err = c.Write(make([]byte, 10))
 		r.no(err)

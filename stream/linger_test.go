@@ -25,7 +25,7 @@ func TestCloseWhileThePeerTalks(t *testing.T) {
 		c.Close()
 	})
 	got := make(chan int, 1)
-	go func() { got <- talkAndRead(ln.Addr().String(), size) }()
+	go func() { got <- talkAndRead(ln.LocalAddr().String(), size) }()
 	r.until("the connection is closed", func() bool { return closed })
 	r.equal("bytes read", <-got, size)
 }
@@ -59,7 +59,7 @@ func TestCloseWithMuchUnread(t *testing.T) {
 		server = c
 		c.PauseRead()
 	})
-	nc, err := net.Dial("tcp", ln.Addr().String())
+	nc, err := net.Dial("tcp", ln.LocalAddr().String())
 	r.no(err)
 	defer nc.Close()
 	r.until("accepted", func() bool { return server != nil })
@@ -89,7 +89,7 @@ func TestCloseDoesNotWaitForThePeersEnd(t *testing.T) {
 		c.WriteString("bye")
 		c.Close()
 	})
-	nc, err := net.Dial("tcp", ln.Addr().String())
+	nc, err := net.Dial("tcp", ln.LocalAddr().String())
 	r.no(err)
 	defer nc.Close()
 	r.until("the connection is closed", func() bool { return closed })

@@ -19,7 +19,7 @@ type Listener struct {
 	drain    time.Duration
 	stops    stops
 	limits   limits
-	stats    AcceptStats
+	stats    AcceptMetrics
 	failures failures
 	retry    loop.Timeout
 
@@ -130,8 +130,8 @@ func (ln *Listener) begin(s poller.Socket) {
 	s.Start()
 }
 
-// Addr is the address listened on, also after Close.
-func (ln *Listener) Addr() poller.Addr { return ln.addr }
+// LocalAddr is the address listened on, also after Close.
+func (ln *Listener) LocalAddr() poller.Addr { return ln.addr }
 
 // Pause stops accepting: connections wait in the system's backlog. Resume goes
 // on. The listener keeps the loop running all the same.

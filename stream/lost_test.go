@@ -69,7 +69,7 @@ func resetAfterEnd(t *testing.T, onRead func(*tcp.Conn, []byte)) {
 			r.no(c.Abort())
 		}
 		r.until("all are told", func() bool { return ends == n })
-		r.equal("Open", ln.Stats().Open, 0)
+		r.equal("Open", ln.Metrics().Open, 0)
 		r.no(ln.Close())
 		r.run()
 	})
@@ -85,7 +85,7 @@ func TestAnswerAfterEnd(t *testing.T) {
 		c.OnEOF = func(c *tcp.Conn) { c.WriteString("half of an answer") }
 		c.OnClose = func(_ *tcp.Conn, err error) { ended, reason = true, err }
 	})
-	nc, err := net.Dial("tcp", ln.Addr().String())
+	nc, err := net.Dial("tcp", ln.LocalAddr().String())
 	r.no(err)
 	nc.Write([]byte("request"))
 	nc.Close()
@@ -105,7 +105,7 @@ func TestPushedToAPeerThatGoes(t *testing.T) {
 					c.OnClose = func(_ *tcp.Conn, err error) { ended, reason = true, err }
 				})
 				peer := r.dial(ln, nil)
-				r.until("it is accepted", func() bool { return ln.Stats().Open == 1 })
+				r.until("it is accepted", func() bool { return ln.Metrics().Open == 1 })
 				r.no(go_(peer))
 				r.until("it is told", func() bool { return ended })
 				if want := map[string]error{"end": io.EOF, "reset": syscall.ECONNRESET}[name]; !errors.Is(reason, want) {

@@ -136,7 +136,7 @@ func TestUseInEachStageOfClosing(t *testing.T) {
 			if reach == nil {
 				ln := r.listen(nil, nil)
 				var err error
-				c, err = tcp.Dial(r.lp, ln.Addr().String(), nil, func(*tcp.Conn, error) {})
+				c, err = tcp.Dial(r.lp, ln.LocalAddr().String(), nil, func(*tcp.Conn, error) {})
 				r.no(err)
 				r.no(c.Close())
 				r.no(ln.Close())
@@ -206,7 +206,7 @@ func TestArgumentsThatCannotBe(t *testing.T) {
 func TestListenerAfterClose(t *testing.T) {
 	r := newRig(t)
 	ln := r.listen(nil, nil)
-	addr := ln.Addr()
+	addr := ln.LocalAddr()
 	closed := 0
 	ln.OnClose = func() { closed++ }
 	r.no(ln.Close())
@@ -221,7 +221,7 @@ func TestListenerAfterClose(t *testing.T) {
 		r.run()
 	}
 	r.equal("OnClose", closed, 1)
-	r.equal("Addr", ln.Addr(), addr)
+	r.equal("Addr", ln.LocalAddr(), addr)
 	rc, err := ln.SyscallConn()
 	if err == nil {
 		err = rc.Control(func(uintptr) { t.Error("a descriptor was given out") })

@@ -45,7 +45,7 @@ func TestOptionsReachTheSystem(t *testing.T) {
 		r.equal("TCP_KEEPINTVL", r.option(c, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL), 8)
 
 		level, ttl, class := unix.IPPROTO_IP, unix.IP_TTL, unix.IP_TOS
-		if ln.Addr().Addr().Is6() {
+		if ln.LocalAddr().Addr().Is6() {
 			level, ttl, class = unix.IPPROTO_IPV6, unix.IPV6_UNICAST_HOPS, unix.IPV6_TCLASS
 		}
 		r.no(c.SetTTL(3))

@@ -207,7 +207,7 @@ func TestManyAtOnce(t *testing.T) {
 	ln := r.listen(nil, func(c *tcp.Conn) { accepted++ })
 	for all := atOnce; all <= total; all += atOnce {
 		for range atOnce {
-			_, err := tcp.Dial(r.lp, ln.Addr().String(), nil, func(_ *tcp.Conn, err error) {
+			_, err := tcp.Dial(r.lp, ln.LocalAddr().String(), nil, func(_ *tcp.Conn, err error) {
 				r.no(err)
 				made++
 			})

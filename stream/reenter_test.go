@@ -137,7 +137,7 @@ func actIn(r *rig, at stage, a act, other bool) {
 		w.write(c, act)
 	})
 	for range 2 {
-		c, err := tcp.Dial(r.lp, ln.Addr().String(), nil, func(c *tcp.Conn, err error) {
+		c, err := tcp.Dial(r.lp, ln.LocalAddr().String(), nil, func(c *tcp.Conn, err error) {
 			if err == nil {
 				act("dialed", c)
 			}
@@ -270,7 +270,7 @@ func (a *astray) check(name, got []byte) {
 func (a *astray) open(i int) {
 	a.opened++
 	name := binary.BigEndian.AppendUint32(nil, uint32(a.opened))
-	c, err := tcp.Dial(a.lp, a.ln.Addr().String(), nil, func(c *tcp.Conn, err error) {
+	c, err := tcp.Dial(a.lp, a.ln.LocalAddr().String(), nil, func(c *tcp.Conn, err error) {
 		if err != nil && a.clients[i] == c && !a.over {
 			a.Error(err)
 		}

@@ -23,8 +23,8 @@ func TestRestartNeedsReuseAddr(t *testing.T) {
 	ln.OnClose = func() { closed = true }
 	r.no(ln.Close())
 	r.until("the listener is closed", func() bool { return closed })
-	_, err := tcp.Listen(r.lp, ln.Addr().String(), &tcp.Options{NoReuseAddr: true})
+	_, err := tcp.Listen(r.lp, ln.LocalAddr().String(), &tcp.Options{NoReuseAddr: true})
 	r.is(err, syscall.EADDRINUSE)
-	_, err = tcp.Listen(r.lp, ln.Addr().String(), nil)
+	_, err = tcp.Listen(r.lp, ln.LocalAddr().String(), nil)
 	r.no(err)
 }

@@ -147,7 +147,7 @@ func (r *rig) listen(o *tcp.Options, fn func(*tcp.Conn)) *tcp.Listener {
 func (r *rig) dial(ln *tcp.Listener, o *tcp.Options) *tcp.Conn {
 	r.Helper()
 	made := false
-	c, err := tcp.Dial(r.lp, ln.Addr().String(), o, func(c *tcp.Conn, err error) {
+	c, err := tcp.Dial(r.lp, ln.LocalAddr().String(), o, func(c *tcp.Conn, err error) {
 		r.no(err)
 		made, c.OnRead = true, stream.Discard
 	})
@@ -176,7 +176,7 @@ func (r *rig) pair() (dialed, accepted *tcp.Conn) {
 func (r *rig) peer(o *tcp.Options) (c *tcp.Conn, nc *net.TCPConn) {
 	r.Helper()
 	ln := r.listen(o, func(a *tcp.Conn) { c, a.OnRead = a, stream.Discard })
-	d, err := net.DialTimeout("tcp", ln.Addr().String(), patience)
+	d, err := net.DialTimeout("tcp", ln.LocalAddr().String(), patience)
 	r.no(err)
 	r.Cleanup(func() { d.Close() })
 	d.SetDeadline(time.Now().Add(patience))

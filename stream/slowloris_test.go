@@ -69,7 +69,7 @@ func TestSlowLoris(t *testing.T) {
 	const loris, honest, silent = 200, 5, 20
 	test := func(t *testing.T, r *rig, unit time.Duration, least int) { // least: requests answered
 		s := r.serveRequests(loopback, 10*unit, 4*unit)
-		addr := s.ln.Addr().String()
+		addr := s.ln.LocalAddr().String()
 		drip := func(n int, text string, every time.Duration, closes bool) (conns []*tcp.Conn) {
 			for range n {
 				c := r.dial(s.ln, nil)

@@ -113,7 +113,7 @@ func (s *churn) any(c *tcp.Conn, p []byte) {
 func (s *churn) clients(n int, until time.Time) (wait func() int64) {
 	var done sync.WaitGroup
 	var dialed atomic.Int64
-	addr, late := s.ln.Addr().String(), until.Add(patience)
+	addr, late := s.ln.LocalAddr().String(), until.Add(patience)
 	more := func(now time.Time) bool {
 		return now.Before(until) || dialed.Load() < churnLeast && now.Before(late)
 	}
@@ -159,8 +159,8 @@ func TestSoakChurn(t *testing.T) {
 		count := make(chan int64, 1)
 		go func() { n := wait(); s.lp.Post(s.lp.Stop); count <- n }()
 		s.no(s.lp.Run())
-		for last := s.ln.Stats().Accepted + 1; last != s.ln.Stats().Accepted; { // some may still be in the backlog
-			last = s.ln.Stats().Accepted
+		for last := s.ln.Metrics().Accepted + 1; last != s.ln.Metrics().Accepted; { // some may still be in the backlog
+			last = s.ln.Metrics().Accepted
 			s.until("every connection is closed", func() bool { return s.open == 0 })
 			s.rest(250 * time.Millisecond) // the last timers
 		}
@@ -172,7 +172,7 @@ func TestSoakChurn(t *testing.T) {
 	if n < churnLeast {
 		t.Errorf("only %d connections were made", n)
 	}
-	s.equal("connections by the listener's account", s.ln.Stats().Open, 0)
+	s.equal("connections by the listener's account", s.ln.Metrics().Open, 0)
 	s.equal("handles left", len(s.handles()), 1)
 	if after.descriptors > before.descriptors || after.goroutines > before.goroutines {
 		t.Errorf("before %+v, after %+v", before, after)
@@ -188,7 +188,7 @@ func slowSenders(r *rig, n int, period, d time.Duration) (echoed int) {
 	ln := r.listen(nil, func(c *tcp.Conn) { c.OnRead = func(c *tcp.Conn, p []byte) { c.Write(p) } })
 	made := 0
 	for range n {
-		_, err := tcp.Dial(r.lp, ln.Addr().String(), nil, func(c *tcp.Conn, err error) {
+		_, err := tcp.Dial(r.lp, ln.LocalAddr().String(), nil, func(c *tcp.Conn, err error) {
 			r.no(err)
 			made++
 			c.OnRead = func(_ *tcp.Conn, p []byte) { echoed += len(p) }
@@ -196,14 +196,14 @@ func slowSenders(r *rig, n int, period, d time.Duration) (echoed int) {
 		})
 		r.no(err)
 	}
-	r.until("all are connected", func() bool { return made == n && ln.Stats().Open == n })
+	r.until("all are connected", func() bool { return made == n && ln.Metrics().Open == n })
 	over := false
 	r.after(d, func() { over = true })
 	for !over {
 		_, err := r.lp.RunOnce()
 		r.no(err)
 	}
-	r.equal("connections", ln.Stats().Open, n)
+	r.equal("connections", ln.Metrics().Open, n)
 	return echoed
 }
 
@@ -296,7 +296,7 @@ func TestSoakKilledClients(t *testing.T) {
 	})
 	for round, end := 1, time.Now().Add(soakTime(t)-time.Second); round <= 3 || time.Now().Before(end); round++ {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestSoakKilledClients$")
-		cmd.Env = append(os.Environ(), killedVariable+"="+ln.Addr().String())
+		cmd.Env = append(os.Environ(), killedVariable+"="+ln.LocalAddr().String())
 		r.no(cmd.Start())
 		r.until("it has written much", func() bool { return got > mebibyte })
 		r.no(cmd.Process.Kill())
@@ -305,7 +305,7 @@ func TestSoakKilledClients(t *testing.T) {
 		got = 0
 	}
 	t.Logf("ended by EOF: %d, otherwise: %d", reasons[true], reasons[false])
-	r.equal("connections", ln.Stats().Open, 0)
+	r.equal("connections", ln.Metrics().Open, 0)
 }
 
 // writeForEver reads what comes back too, but never enough.

@@ -29,7 +29,7 @@
 // Write takes everything, unless a [QueueLimit] bounds what may be queued: by
 // default none does. Whoever writes to a peer that may not read looks at [Conn.Buffered], waits
 // for OnWrite, or has [Watermarks] tell when much is queued and when that is gone;
-// PauseRead slows down whoever causes the output. [Pipe] does all this between two
+// PauseRead slows down whoever causes the output. [Join] does all this between two
 // connections.
 //
 // The memory of what is queued is less than four times that, besides 2 KiB for each
@@ -82,7 +82,7 @@
 //
 // A listener may have limits: Options.MaxConns, AcceptRate and AcceptPolicy, all
 // to be changed later. Beyond them connections wait in the system's backlog, or are
-// refused. Pause and Resume are the same by hand, and [Listener.Stats] counts. A
+// refused. Pause and Resume are the same by hand, and [Listener.Metrics] counts. A
 // process that is out of descriptors closes nobody: the listener tries again, and
 // connections wait.
 //

@@ -104,7 +104,7 @@ func serveUntilStdinEnds(t *testing.T) {
 	ln := r.listen(nil, func(c *tcp.Conn) {
 		c.OnRead = func(c *tcp.Conn, p []byte) { c.Write(p) }
 	})
-	fmt.Println(ln.Addr())
+	fmt.Println(ln.LocalAddr())
 	go func() {
 		io.Copy(io.Discard, os.Stdin)
 		r.lp.Post(func() { ln.Close(); r.lp.Stop() })

@@ -227,7 +227,7 @@ func TestWatermarksWhileDialing(t *testing.T) {
 		ln := r.listen(nil, func(*tcp.Conn) {})
 		g := newGauge(r, 0, 1000)
 		made := false
-		c, err := tcp.Dial(r.lp, ln.Addr().String(), &tcp.Options{Watermarks: &g.Watermarks}, func(_ *tcp.Conn, err error) {
+		c, err := tcp.Dial(r.lp, ln.LocalAddr().String(), &tcp.Options{Watermarks: &g.Watermarks}, func(_ *tcp.Conn, err error) {
 			r.no(err)
 			made = true
 			g.told(r, 1, 0)

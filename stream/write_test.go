@@ -310,7 +310,7 @@ func TestTenWritesAreOneSend(t *testing.T) {
 	check("in OnEOF", 0, 1)
 
 	ln := r.listen(nil, func(c *tcp.Conn) { ten(c) })
-	_, err := tcp.Dial(r.lp, ln.Addr().String(), nil, func(c *tcp.Conn, err error) {
+	_, err := tcp.Dial(r.lp, ln.LocalAddr().String(), nil, func(c *tcp.Conn, err error) {
 		r.no(err)
 		c.OnRead = note
 	})
@@ -318,7 +318,7 @@ func TestTenWritesAreOneSend(t *testing.T) {
 	check("in OnAccept", 0, 1)
 
 	ln.OnAccept = func(c *tcp.Conn) { c.OnRead = note }
-	d, err := tcp.Dial(r.lp, ln.Addr().String(), nil, func(c *tcp.Conn, err error) { fmt.Fprint(c, "6;7;8;9;10;") })
+	d, err := tcp.Dial(r.lp, ln.LocalAddr().String(), nil, func(c *tcp.Conn, err error) { fmt.Fprint(c, "6;7;8;9;10;") })
 	r.no(err)
 	fmt.Fprint(d, "1;2;3;4;5;") // before there is a connection
 	check("in the function given to Dial", 0, 1)

@@ -101,8 +101,8 @@ func TestAddresses(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if ln.Addr().Path != path || ln.Addr().String() != path {
-		t.Errorf("the listener is at %v", ln.Addr())
+	if ln.LocalAddr().Path != path || ln.LocalAddr().String() != path {
+		t.Errorf("the listener is at %v", ln.LocalAddr())
 	}
 	if err := lp.Run(); err != nil || ends != 2 {
 		t.Errorf("%d ends, %v", ends, err)
@@ -167,11 +167,11 @@ func TestPipeAcross(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			stream.Pipe(in, out, func(stream.Piped) { front.Close(); back.Close() })
+			stream.Join(in, out, func(stream.Joined) { front.Close(); back.Close() })
 		})
 	}
 	got := 0
-	tcp.Dial(lp, front.Addr().String(), nil, func(c *tcp.Conn, err error) {
+	tcp.Dial(lp, front.LocalAddr().String(), nil, func(c *tcp.Conn, err error) {
 		c.OnRead = func(c *tcp.Conn, p []byte) {
 			if got += len(p); got == 100_000 {
 				c.Close()

@@ -70,7 +70,7 @@ func run(o options, out io.Writer) error {
 		}
 	}
 	if first.ln != nil {
-		fmt.Fprintln(out, "listening tcp", first.ln.Addr())
+		fmt.Fprintln(out, "listening tcp", first.ln.LocalAddr())
 	}
 	if first.socket != nil {
 		fmt.Fprintln(out, "listening udp", first.socket.LocalAddr())
@@ -142,7 +142,7 @@ func (s *server) listen(o *options) (err error) {
 			return err
 		}
 		s.ln.OnAccept = s.accept
-		o.tcp = s.ln.Addr().String()
+		o.tcp = s.ln.LocalAddr().String()
 	}
 	if o.udp != "" {
 		if s.socket, err = udp.Listen(s.lp, o.udp, &udp.Options{ReusePort: o.loops > 1}); err != nil {

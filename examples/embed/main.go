@@ -124,7 +124,7 @@ func service(lp *loop.Loop, addr string, tick time.Duration) error {
 		lp.Walk(func(h loop.Handle) { h.Close() }) // then the loop is not alive any more
 	}, os.Interrupt, syscall.SIGTERM)
 	if err == nil {
-		fmt.Println("listening on", ln.Addr())
+		fmt.Println("listening on", ln.LocalAddr())
 	}
 	return err
 }

@@ -67,7 +67,7 @@ func run(o options, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(out, "listening", p.ln.Addr())
+	fmt.Fprintln(out, "listening", p.ln.LocalAddr())
 	if err := lp.Run(); err != nil {
 		return err
 	}

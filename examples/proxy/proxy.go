@@ -42,7 +42,7 @@ func (p *proxy) accept(in *tcp.Conn) {
 	})
 	if err == nil {
 		p.open++
-		err = stream.Pipe(in, out, p.ended)
+		err = stream.Join(in, out, p.ended)
 	}
 	if err != nil { // an address that cannot be
 		p.unreachable++
@@ -50,7 +50,7 @@ func (p *proxy) accept(in *tcp.Conn) {
 	}
 }
 
-func (p *proxy) ended(e stream.Piped) {
+func (p *proxy) ended(e stream.Joined) {
 	p.open--
 	p.there += e.AB
 	p.back += e.BA

@@ -155,7 +155,7 @@ func TestStalledReaders(t *testing.T) {
 			if open != clients || s.proxy.open != clients {
 				w.Errorf("%d clients, and %d connections through the proxy", open, s.proxy.open)
 			}
-			if queued < clients*(64<<10) || queued > clients*stream.PipeMost {
+			if queued < clients*(64<<10) || queued > clients*stream.JoinMost {
 				w.Errorf("%d bytes are queued for %d stalled readers", queued, clients)
 			}
 		})
@@ -291,7 +291,7 @@ func TestProxyUnderFaults(t *testing.T) {
 		})
 		for i := range 100 {
 			s.at(time.Duration(i)*50*time.Millisecond, func() {
-				if n := stream.Queued(s.lp); n > 2*10*stream.PipeMost {
+				if n := stream.Queued(s.lp); n > 2*10*stream.JoinMost {
 					w.Errorf("%d bytes are queued in the proxy", n)
 				}
 			})

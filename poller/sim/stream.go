@@ -83,6 +83,9 @@ func (s *stream) WatchEnd() {
 	}
 }
 
+// SetHandler changes the owner, who is told what comes from here on.
+func (s *stream) SetHandler(h poller.StreamHandler) { s.handler = h }
+
 // Stop suspends delivery.
 func (s *stream) Stop() {
 	s.awaits = false

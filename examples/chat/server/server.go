@@ -174,7 +174,7 @@ func Listen(lp *loop.Loop, addr string, o Options) (*Server, error) {
 }
 
 // Addr is the address listened on.
-func (s *Server) Addr() netip.AddrPort { return s.ln.Addr().AddrPort }
+func (s *Server) Addr() netip.AddrPort { return s.ln.LocalAddr().AddrPort }
 
 // Clients is how many clients there are.
 func (s *Server) Clients() int { return s.live.n }

@@ -74,6 +74,9 @@ func (s *stream) arm() {
 	s.later(s)
 }
 
+// SetHandler changes the owner, who is told what comes from here on.
+func (s *stream) SetHandler(h poller.StreamHandler) { s.handler = h }
+
 func (s *stream) Stop() { s.started, s.awaits = false, false }
 
 func (s *stream) Peer() poller.Addr { return poller.AddrOf(s.peer.AddrPort(&s.p.zones)) }

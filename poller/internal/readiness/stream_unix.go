@@ -76,6 +76,9 @@ func (s *stream) unreceivable(e sys.Errno) {
 	}
 }
 
+// SetHandler changes the owner, who is told what comes from here on.
+func (s *stream) SetHandler(h poller.StreamHandler) { s.h = h }
+
 func (s *stream) Stop() {
 	s.unmark(started | marks(poller.Failed))
 	s.arm(s.directions() &^ poller.Readable)

@@ -18,7 +18,7 @@ func TestPipeTakesWhatWasKeptWhilePaused(t *testing.T) {
 	na.CloseWrite()
 	r.until("eof", func() bool { return eof })
 	r.no(a.PauseRead())
-	r.no(stream.Pipe(a, b, func(p stream.Piped) { done = true; t.Log(p) }))
+	r.no(stream.Join(a, b, func(p stream.Joined) { done = true; t.Log(p) }))
 	nb.CloseWrite()
 	r.rest(200 * time.Millisecond)
 	p, err := io.ReadAll(nb)

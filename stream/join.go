@@ -5,20 +5,20 @@ import (
 	"os"
 )
 
-// What a Pipe has queued for a side that is slower than the other: reading the
-// other pauses at pipeHigh, and one OnRead may bring pipeMost more. It goes on
+// What a Join has queued for a side that is slower than the other: reading the
+// other pauses at joinHigh, and one OnRead may bring joinRead more. It goes on
 // when the queue is empty; the system's own buffer is full then, so nothing is
 // waited for.
 const (
-	pipeHigh = 64 << 10
-	pipeMost = 64 << 10 // the poller's buffer
+	joinHigh = 64 << 10
+	joinRead = 64 << 10 // the poller's buffer
 )
 
-// PipeMost is the most that a Pipe queues in each direction, in bytes.
-const PipeMost = pipeHigh + pipeMost
+// JoinMost is the most that a Join queues in each direction, in bytes.
+const JoinMost = joinHigh + joinRead
 
-// Piped is how a Pipe has ended.
-type Piped struct {
+// Joined is how a Join has ended.
+type Joined struct {
 	// AB and BA are the bytes that were read from a and written to b, and the
 	// other way. After an error the last of them may not have arrived.
 	AB, BA int64
@@ -28,14 +28,14 @@ type Piped struct {
 	Err error
 }
 
-// Pipe passes on to b what arrives on a, and the other way: a proxy's work. The
+// Join passes on to b what arrives on a, and the other way: a proxy's work. The
 // faster side is paused while the slower one has more than a little queued, so that
-// memory is bounded by [PipeMost] in each direction. The end of one side is passed on
+// memory is bounded by [JoinMost] in each direction. The end of one side is passed on
 // after its last byte, and the other direction goes on (half-close); when both
 // sides have ended both connections close. A reset or any other error of one resets
 // the other. Close of one closes the other, output first; Abort aborts it.
 //
-// OnRead, OnEOF, OnWrite and OnClose of both belong to the pipe from now on, and
+// OnRead, OnEOF, OnWrite and OnClose of both belong to the join from now on, and
 // so do PauseRead and ResumeRead; reading begins if it was paused. An OnClose that was
 // set before is still called. Either may be a connection that is still being
 // dialed: what arrives on the other waits for it, within the bound. done, which
@@ -46,26 +46,26 @@ type Piped struct {
 // paused: WriteTimeout or IdleTimeout on both is the cure.
 //
 // It belongs to the loop's goroutine. The error is os.ErrInvalid for connections that are
-// nil, the same, of two loops or piped already, and net.ErrClosed for closed
+// nil, the same, of two loops or joined already, and net.ErrClosed for closed
 // ones.
-func Pipe(a, b *Conn, done func(Piped)) error {
+func Join(a, b *Conn, done func(Joined)) error {
 	if a == nil || b == nil || a == b || a.Loop() != b.Loop() {
-		return &net.OpError{Op: "pipe", Net: "stream", Err: os.ErrInvalid}
+		return &net.OpError{Op: "join", Net: "stream", Err: os.ErrInvalid}
 	}
-	if err := a.lp().Check("stream.Pipe"); err != nil {
+	if err := a.lp().Check("stream.Join"); err != nil {
 		return err
 	}
 	for _, c := range [2]*Conn{a, b} {
 		if c.Closing() {
-			return c.fail("pipe", net.ErrClosed)
+			return c.fail("join", net.ErrClosed)
 		}
 		if c.is(piped) {
-			return c.fail("pipe", os.ErrInvalid)
+			return c.fail("join", os.ErrInvalid)
 		}
 	}
-	p := &pipe{done: done}
-	p.ab = half{pipe: p, from: a, to: b, closed: a.OnClose}
-	p.ba = half{pipe: p, from: b, to: a, closed: b.OnClose}
+	p := &join{done: done}
+	p.ab = half{join: p, from: a, to: b, closed: a.OnClose}
+	p.ba = half{join: p, from: b, to: a, closed: b.OnClose}
 	p.ab.attach()
 	p.ba.attach()
 	p.ab.begin()
@@ -73,17 +73,17 @@ func Pipe(a, b *Conn, done func(Piped)) error {
 	return nil
 }
 
-// A pipe is two connections that pass on to each other.
-type pipe struct {
+// A join is two connections that pass on to each other.
+type join struct {
 	ab, ba half
-	done   func(Piped)
+	done   func(Joined)
 	err    error
 	ended  int // connections that have
 }
 
-// A half is one direction of a pipe, and the connection it comes from.
+// A half is one direction of a join, and the connection it comes from.
 type half struct {
-	pipe     *pipe
+	join     *join
 	from, to *Conn
 	bytes    int64
 	closed   func(*Conn, error) // the user's OnClose of from
@@ -95,7 +95,7 @@ func (h *half) attach() {
 	h.to.OnWrite = h.written
 }
 
-// begin makes up for what happened before there was a pipe.
+// begin makes up for what happened before there was a join.
 func (h *half) begin() {
 	if h.from.is(readEnded) {
 		if m := h.from.more; h.from.keeps() && len(m.unread) > 0 {
@@ -118,7 +118,7 @@ func (h *half) read(from *Conn, p []byte) {
 		return
 	}
 	h.bytes += int64(len(p))
-	if h.to.Buffered() >= pipeHigh {
+	if h.to.Buffered() >= joinHigh {
 		from.PauseRead()
 	}
 }
@@ -136,7 +136,7 @@ func (h *half) eof(*Conn) { h.to.CloseWrite() }
 
 // close ends the other connection as this one has ended.
 func (h *half) close(from *Conn, err error) {
-	p := h.pipe
+	p := h.join
 	if p.ended++; p.ended == 1 {
 		p.err = err
 		h.end(err)
@@ -147,7 +147,7 @@ func (h *half) close(from *Conn, err error) {
 	if p.ended == 2 && p.done != nil {
 		done := p.done
 		p.done = nil
-		done(Piped{p.ab.bytes, p.ba.bytes, p.err})
+		done(Joined{p.ab.bytes, p.ba.bytes, p.err})
 	}
 }
 

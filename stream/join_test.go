@@ -19,7 +19,7 @@ type relay struct {
 	*rig
 	client, a, b, server *tcp.Conn
 	most                 int // bytes queued in the pipe, in one direction, after any callback
-	ended                []stream.Piped
+	ended                []stream.Joined
 }
 
 func newRelay(r *rig, o *tcp.Options) *relay {
@@ -27,7 +27,7 @@ func newRelay(r *rig, o *tcp.Options) *relay {
 	v := &relay{rig: r}
 	v.client, v.a = r.pairOf(o, o)
 	v.server, v.b = r.pairOf(o, o)
-	r.no(stream.Pipe(v.a, v.b, func(p stream.Piped) { v.ended = append(v.ended, p) }))
+	r.no(stream.Join(v.a, v.b, func(p stream.Joined) { v.ended = append(v.ended, p) }))
 	return v
 }
 
@@ -79,7 +79,7 @@ func (v *relay) receive(c *tcp.Conn) (got *pattern, eof *bool) {
 	return got, eof
 }
 
-func TestPipe(t *testing.T) {
+func TestJoin(t *testing.T) {
 	everywhere(t, func(t *testing.T, r *rig) {
 		for _, sizes := range [][2]int{{0, 0}, {1, 0}, {100, 3_000_000}, {3_000_000, 1_000_000}} {
 			v := newRelay(r, nil)
@@ -91,7 +91,7 @@ func TestPipe(t *testing.T) {
 			r.until("both ends have passed", func() bool { return *thereEnd && *backEnd })
 			r.equal("bytes there", there.at, sizes[0])
 			r.equal("bytes back", back.at, sizes[1])
-			if v.most > stream.PipeMost {
+			if v.most > stream.JoinMost {
 				t.Errorf("%d bytes were queued", v.most)
 			}
 		}
@@ -101,7 +101,7 @@ func TestPipe(t *testing.T) {
 
 // Either side is the slower one for a while: the other is held back, and nothing
 // is lost.
-func TestPipeHoldsTheFasterSideBack(t *testing.T) {
+func TestJoinHoldsTheFasterSideBack(t *testing.T) {
 	everywhere(t, func(t *testing.T, r *rig) {
 		v := newRelay(r, &tcp.Options{ReadBuffer: 16 << 10, WriteBuffer: 16 << 10})
 		const total = 2 * mebibyte
@@ -124,13 +124,13 @@ func TestPipeHoldsTheFasterSideBack(t *testing.T) {
 		v.over(total, total, nil)
 		r.until("the other way is through", func() bool { return *thereEnd })
 		r.equal("bytes there", there.at, total)
-		if v.most > stream.PipeMost {
+		if v.most > stream.JoinMost {
 			t.Errorf("%d bytes were queued", v.most)
 		}
 	})
 }
 
-func TestPipeHalfClose(t *testing.T) {
+func TestJoinHalfClose(t *testing.T) {
 	everywhere(t, func(t *testing.T, r *rig) {
 		for _, clientFirst := range []bool{true, false} {
 			v := newRelay(r, nil)
@@ -158,7 +158,7 @@ func TestPipeHalfClose(t *testing.T) {
 	})
 }
 
-func TestPipePassesResets(t *testing.T) {
+func TestJoinPassesResets(t *testing.T) {
 	everywhere(t, func(t *testing.T, r *rig) {
 		for _, c := range []struct {
 			what    string
@@ -195,7 +195,7 @@ func TestPipePassesResets(t *testing.T) {
 }
 
 // Close of one end closes the other, after what has been passed on.
-func TestPipeClosed(t *testing.T) {
+func TestJoinClosed(t *testing.T) {
 	everywhere(t, func(t *testing.T, r *rig) {
 		v := newRelay(r, nil)
 		got, _ := v.receive(v.server)
@@ -212,7 +212,7 @@ func TestPipeClosed(t *testing.T) {
 
 // OnClose is still called, before done; the connections can be piped while one of
 // them is being dialed, paused, or half over.
-func TestPipeBegins(t *testing.T) {
+func TestJoinBegins(t *testing.T) {
 	everywhere(t, func(t *testing.T, r *rig) {
 		got := new(pattern)
 		target := r.listen(nil, func(c *tcp.Conn) {
@@ -230,11 +230,11 @@ func TestPipeBegins(t *testing.T) {
 		client.OnRead = func(_ *tcp.Conn, p []byte) { answer += string(p) }
 		client.OnEOF = func(*tcp.Conn) {}
 		a.OnClose = func(*tcp.Conn, error) { order += "a " }
-		b, err := tcp.Dial(r.lp, target.Addr().String(), nil, func(_ *tcp.Conn, err error) { r.no(err) })
+		b, err := tcp.Dial(r.lp, target.LocalAddr().String(), nil, func(_ *tcp.Conn, err error) { r.no(err) })
 		r.no(err)
 		b.OnClose = func(*tcp.Conn, error) { order += "b " }
 		r.no(a.PauseRead())
-		r.no(stream.Pipe(a, b, func(p stream.Piped) {
+		r.no(stream.Join(a, b, func(p stream.Joined) {
 			r.no(p.Err)
 			order += "done"
 		}))
@@ -254,7 +254,7 @@ func TestPipeBegins(t *testing.T) {
 		other, b2 := r.pair()
 		over := false
 		other.OnEOF = func(*tcp.Conn) { over = true }
-		r.no(stream.Pipe(a, b2, nil))
+		r.no(stream.Join(a, b2, nil))
 		r.until("the end has passed", func() bool { return over })
 		r.no(other.CloseWrite())
 		r.no(target.Close())
@@ -263,15 +263,15 @@ func TestPipeBegins(t *testing.T) {
 }
 
 // A dial that fails resets the other side.
-func TestPipeToNowhere(t *testing.T) {
+func TestJoinToNowhere(t *testing.T) {
 	r := newRig(t)
 	client, a := r.pair()
 	var seen error
 	client.OnClose = func(_ *tcp.Conn, err error) { seen = err }
 	b, err := tcp.Dial(r.lp, r.refused(), nil, func(*tcp.Conn, error) {})
 	r.no(err)
-	var p *stream.Piped
-	r.no(stream.Pipe(a, b, func(e stream.Piped) { p = &e }))
+	var p *stream.Joined
+	r.no(stream.Join(a, b, func(e stream.Joined) { p = &e }))
 	r.run()
 	r.is(seen, syscall.ECONNRESET)
 	r.is(p.Err, syscall.ECONNREFUSED)
@@ -279,7 +279,7 @@ func TestPipeToNowhere(t *testing.T) {
 
 // A peer that reads nothing is given up on by its WriteTimeout, and the other side
 // with it.
-func TestPipeWriteTimeout(t *testing.T) {
+func TestJoinWriteTimeout(t *testing.T) {
 	r := newSimRig(t)
 	v := newRelay(r, &tcp.Options{WriteTimeout: 10 * second})
 	r.no(v.server.PauseRead())
@@ -293,7 +293,7 @@ func TestPipeWriteTimeout(t *testing.T) {
 
 // A proxy shuts down: what ends in time passes wholly, and the rest is cut off on
 // both sides, with the same reason.
-func TestPipeShutdown(t *testing.T) {
+func TestJoinShutdown(t *testing.T) {
 	for name, c := range map[string]struct {
 		ends bool
 		want error
@@ -335,30 +335,30 @@ func TestPipeShutdown(t *testing.T) {
 	}
 }
 
-func TestPipeMisuse(t *testing.T) {
+func TestJoinMisuse(t *testing.T) {
 	r := newRig(t)
 	a, b := r.pair()
-	never := func(stream.Piped) { t.Error("done is called") }
-	r.is(stream.Pipe(nil, nil, never), os.ErrInvalid)
-	r.is(stream.Pipe(a, nil, never), os.ErrInvalid)
-	r.is(stream.Pipe(a, a, never), os.ErrInvalid)
+	never := func(stream.Joined) { t.Error("done is called") }
+	r.is(stream.Join(nil, nil, never), os.ErrInvalid)
+	r.is(stream.Join(a, nil, never), os.ErrInvalid)
+	r.is(stream.Join(a, a, never), os.ErrInvalid)
 	other, _ := newRig(t).pair()
-	r.is(stream.Pipe(a, other, never), os.ErrInvalid)
+	r.is(stream.Join(a, other, never), os.ErrInvalid)
 	c, d := r.pair()
-	r.no(stream.Pipe(a, c, nil))
-	r.is(stream.Pipe(a, b, never), os.ErrInvalid)
-	r.is(stream.Pipe(b, c, never), os.ErrInvalid)
+	r.no(stream.Join(a, c, nil))
+	r.is(stream.Join(a, b, never), os.ErrInvalid)
+	r.is(stream.Join(b, c, never), os.ErrInvalid)
 	r.no(d.Close())
-	err := stream.Pipe(b, d, never)
+	err := stream.Join(b, d, never)
 	r.is(err, net.ErrClosed)
 	var op *net.OpError
-	r.equal("names the operation", errors.As(err, &op) && op.Op == "pipe", true)
+	r.equal("names the operation", errors.As(err, &op) && op.Op == "join", true)
 	r.no(b.Close())
 	r.run()
 }
 
 // Passing on takes no memory, neither freely nor with pauses.
-func TestPipeAllocatesNothing(t *testing.T) {
+func TestJoinAllocatesNothing(t *testing.T) {
 	if checked {
 		t.Skip("the checks of race and debug builds allocate")
 	}
