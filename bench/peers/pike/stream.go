@@ -20,7 +20,7 @@ func serve(accept func(*tcp.Conn)) func(*loop.Loop, []string) error {
 			return err
 		}
 		ln.OnAccept = accept
-		work.Announce("tcp", ln.Addr())
+		work.Announce("tcp", ln.LocalAddr())
 		return nil
 	}
 }
