@@ -28,8 +28,12 @@ func idleMemory() []Workload {
 }
 
 func measureIdleMemory(ctx context.Context, b *Bench, p Peer) (Sample, error) {
+	return b.idle(ctx, p, "tcp-idle", "-conns", strconv.Itoa(18000))
+}
+
+func (b *Bench) idle(ctx context.Context, p Peer, kind string, args ...string) (Sample, error) {
 	var r load.IdleReport
-	if err := b.loadServer(ctx, p, &r, "tcp-idle", "-conns", strconv.Itoa(18000)); err != nil {
+	if err := b.loadServer(ctx, p, &r, kind, args...); err != nil {
 		return nil, err
 	}
 	return Sample{

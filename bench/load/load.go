@@ -31,6 +31,8 @@ var loads = map[string]func(args []string) (any, error){
 	"tcp-drain":     drainMain,
 	"tcp-fill":      fillMain,
 	"tcp-broadcast": broadcastMain,
+	"tls-echo":      tlsEchoMain,
+	"tls-idle":      tlsIdleMain,
 	"udp-drain":     datagramDrainMain,
 	"udp-fill":      datagramFillMain,
 }

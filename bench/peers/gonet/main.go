@@ -3,6 +3,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"flag"
 	"log"
 	"net"
@@ -15,10 +16,13 @@ var (
 	listen = flag.String("listen", "127.0.0.1:0", "`address` to listen on")
 	size   = flag.Int("buffer", 4096, "`bytes` of buffer for each connection")
 	frame  = flag.Int("frame", 0, "answer each so many `bytes` by a write of their own")
+	cert   = flag.String("tls-cert", "", "`file` of the certificate of tls-echo; without one it is made")
+	key    = flag.String("tls-key", "", "`file` of its key")
 )
 
 var streams = map[string]func(net.Conn){
 	"echo":        echo,
+	"tls-echo":    echo,
 	"echo-frames": echoFrames,
 	"echo-bufio":  echoBuffered,
 	"sink":        sink,
@@ -54,6 +58,13 @@ func serveStreams(kind string, serve func(net.Conn)) {
 	ln, err := net.Listen("tcp", *listen)
 	if err != nil {
 		log.Fatal(err)
+	}
+	if kind == "tls-echo" {
+		cfg, err := work.Config(*cert, *key)
+		if err != nil {
+			log.Fatal(err)
+		}
+		ln = tls.NewListener(ln, cfg)
 	}
 	work.Announce("tcp", ln.Addr())
 	for {
