@@ -3,6 +3,7 @@
 //
 //	go run ./examples/echo -listen 127.0.0.1:7007 -udp 127.0.0.1:7007
 //	go run ./examples/echo -listen 127.0.0.1:7007 -loops 2
+//	go run ./examples/echo -listen 127.0.0.1:7007 -tls-self
 package main
 
 import (
@@ -14,8 +15,11 @@ import (
 	"os"
 	"syscall"
 
+	"example.com/pike/examples/internal/secure"
 	"example.com/pike/loop"
+	"example.com/pike/poller"
 	"example.com/pike/signal"
+	"example.com/pike/stream/tlslayer"
 	"example.com/pike/tcp"
 	"example.com/pike/udp"
 )
@@ -26,9 +30,14 @@ func main() {
 	flag.StringVar(&o.udp, "udp", "", "echo UDP on `ADDR`")
 	flag.IntVar(&o.frame, "frame", 0, "answer each `N` bytes of TCP by a write of its own; 0 answers what arrives")
 	flag.IntVar(&o.loops, "loops", 1, "serve on `N` loops, each on a thread of its own and with sockets of its own (SO_REUSEPORT)")
+	o.secure.Register(flag.CommandLine)
+	flag.BoolVar(&o.ownRecords, "tls-own-records", false, "have pike's own code read and write the records of TLS 1.3: see docs/security.md")
 	flag.Parse()
-	if flag.NArg() > 0 || o.frame < 0 || o.loops < 1 || o.tcp == "" && o.udp == "" {
-		fmt.Fprintln(os.Stderr, "echo: give -listen ADDR, -udp ADDR, or both; -frame is not negative, -loops is positive")
+	if err := o.check(); err != nil || flag.NArg() > 0 {
+		if err == nil {
+			err = fmt.Errorf("%q is no flag", flag.Arg(0))
+		}
+		fmt.Fprintln(os.Stderr, "echo:", err)
 		flag.Usage()
 		os.Exit(2)
 	}
@@ -41,10 +50,39 @@ func main() {
 type options struct {
 	tcp, udp     string
 	frame, loops int
+	secure       secure.Flags
+	ownRecords   bool
+}
+
+func (o *options) check() error {
+	switch {
+	case o.tcp == "" && o.udp == "":
+		return errors.New("give -listen ADDR, -udp ADDR, or both")
+	case o.frame < 0 || o.loops < 1:
+		return errors.New("-frame is not negative, -loops is positive")
+	case o.secure.On() && o.tcp == "":
+		return errors.New("TLS is for TCP: give -listen ADDR")
+	case o.ownRecords && !o.secure.On():
+		return errors.New("-tls-own-records needs -tls-self, or -tls-cert and -tls-key")
+	}
+	return o.secure.Check()
+}
+
+// layer is what the bytes of TCP go through, or nil.
+func (o *options) layer(out io.Writer) (poller.Layer, error) {
+	cfg, err := o.secure.Config(out)
+	if cfg == nil {
+		return nil, err
+	}
+	return tlslayer.Server(cfg, &tlslayer.Options{OwnRecords: o.ownRecords}), nil
 }
 
 // run serves until SIGINT or SIGTERM and then prints the totals.
 func run(o options, out io.Writer) error {
+	layer, err := o.layer(out)
+	if err != nil {
+		return err
+	}
 	servers := make([]*server, o.loops)
 	stop := func() {
 		for _, s := range servers {
@@ -57,7 +95,7 @@ func run(o options, out io.Writer) error {
 			return err
 		}
 		defer lp.Close()
-		servers[i] = &server{lp: lp, frame: o.frame}
+		servers[i] = &server{lp: lp, layer: layer, frame: o.frame}
 	}
 	// First, so that whoever reads that it listens may end it.
 	first := servers[0]
@@ -127,6 +165,7 @@ func (t totals) String() string {
 type server struct {
 	totals
 	lp     *loop.Loop
+	layer  poller.Layer
 	ln     *tcp.Listener
 	socket *udp.Conn
 	frame  int
@@ -138,10 +177,11 @@ type server struct {
 func (s *server) listen(o *options) (err error) {
 	s.read = s.echo
 	if o.tcp != "" {
-		if s.ln, err = tcp.Listen(s.lp, o.tcp, &tcp.Options{ReusePort: o.loops > 1}); err != nil {
+		if s.ln, err = tcp.Listen(s.lp, o.tcp, &tcp.Options{ReusePort: o.loops > 1, Layer: s.layer}); err != nil {
 			return err
 		}
 		s.ln.OnAccept = s.accept
+		s.ln.OnError = func(err error) { fmt.Fprintln(os.Stderr, "echo:", err) }
 		o.tcp = s.ln.LocalAddr().String()
 	}
 	if o.udp != "" {

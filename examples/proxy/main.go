@@ -5,10 +5,14 @@
 // does not wait.
 //
 //	go run ./examples/proxy -listen 127.0.0.1:7008 -to 127.0.0.1:7007
+//
+// With -tls-cert and -tls-key, or with -tls-self, it terminates TLS: its clients are encrypted, and what it
+// forwards is not.
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -16,8 +20,11 @@ import (
 	"syscall"
 	"time"
 
+	"example.com/pike/examples/internal/secure"
 	"example.com/pike/loop"
+	"example.com/pike/poller"
 	"example.com/pike/signal"
+	"example.com/pike/stream/tlslayer"
 )
 
 func main() {
@@ -27,9 +34,14 @@ func main() {
 	flag.DurationVar(&o.idle, "idle", 5*time.Minute, "end connections on which nothing moves for `D`; 0 is never")
 	flag.DurationVar(&o.dial, "dial", 10*time.Second, "give up on connecting after `D`; 0 is when the system does")
 	flag.DurationVar(&o.grace, "grace", 10*time.Second, "cut off what is left `D` after a signal")
+	o.secure.Register(flag.CommandLine)
 	flag.Parse()
+	err := o.secure.Check()
 	if flag.NArg() > 0 || o.listen == "" || o.to == "" || o.idle < 0 || o.dial < 0 || o.grace < 0 {
-		fmt.Fprintln(os.Stderr, "proxy: give -listen ADDR and -to ADDR; times are not negative")
+		err = errors.New("give -listen ADDR and -to ADDR; times are not negative")
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "proxy:", err)
 		flag.Usage()
 		os.Exit(2)
 	}
@@ -43,6 +55,7 @@ type options struct {
 	listen, to string
 	idle, dial time.Duration
 	grace      time.Duration
+	secure     secure.Flags
 }
 
 // run forwards until SIGINT or SIGTERM and then prints the totals. A connection is never known to be in the middle of
@@ -63,7 +76,15 @@ func run(o options, out io.Writer) error {
 	if _, err := signal.Notify(lp, end, os.Interrupt, syscall.SIGTERM); err != nil {
 		return err
 	}
-	p, err := listen(lp, o)
+	cfg, err := o.secure.Config(out)
+	if err != nil {
+		return err
+	}
+	var layer poller.Layer
+	if cfg != nil {
+		layer = tlslayer.Server(cfg, nil)
+	}
+	p, err := listen(lp, layer, o)
 	if err != nil {
 		return err
 	}

@@ -53,10 +53,12 @@ func TestProgram(t *testing.T) {
 	t.Run("garbage", func(t *testing.T) { testGarbage(t, path) })
 	t.Run("reset", func(t *testing.T) { testReset(t, path) })
 	t.Run("unreachable", func(t *testing.T) { testUnreachable(t, path) })
+	t.Run("TLS", func(t *testing.T) { testSecure(t, path) })
 	t.Run("bad flags", func(t *testing.T) {
 		for _, args := range [][]string{
 			{}, {"-listen", "127.0.0.1:0"}, {"-to", "127.0.0.1:1"}, {"-listen", "127.0.0.1:0", "-to", "127.0.0.1:1", "-idle", "-1s"},
 			{"-listen", "127.0.0.1:0", "-to", "127.0.0.1:1", "now"}, {"-nonsense"},
+			{"-listen", "127.0.0.1:0", "-to", "127.0.0.1:1", "-tls-cert", "x"},
 		} {
 			program.Start(t, path, args...).Ends(2, "Usage of")
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"example.com/pike/loop"
+	"example.com/pike/poller"
 	"example.com/pike/stream"
 	"example.com/pike/tcp"
 )
@@ -16,18 +17,21 @@ type proxy struct {
 	dial *tcp.Options
 
 	accepted, open int
+	refused        int // connections that were none, as their handshake failed
 	unreachable    int // connections for which the other end was not to be had
 	broken         int // that ended by an error of either end
 	there, back    int64
 }
 
-func listen(lp *loop.Loop, o options) (*proxy, error) {
-	ln, err := tcp.Listen(lp, o.listen, &tcp.Options{IdleTimeout: o.idle})
+// listen opens the proxy's listener, whose connections go through layer, unless that is nil.
+func listen(lp *loop.Loop, layer poller.Layer, o options) (*proxy, error) {
+	ln, err := tcp.Listen(lp, o.listen, &tcp.Options{IdleTimeout: o.idle, Layer: layer})
 	if err != nil {
 		return nil, err
 	}
 	p := &proxy{lp: lp, ln: ln, to: o.to, dial: &tcp.Options{IdleTimeout: o.idle, Timeout: o.dial}}
 	ln.OnAccept = p.accept
+	ln.OnError = func(error) { p.refused++ } // a handshake that failed, mostly
 	return p, nil
 }
 
@@ -61,6 +65,10 @@ func (p *proxy) ended(e stream.Joined) {
 
 // String is the totals, of connections that have ended.
 func (p *proxy) String() string {
-	return fmt.Sprintf("%d connections, %d of them open, %d broken, %d unreachable; %d bytes there, %d back",
+	text := fmt.Sprintf("%d connections, %d of them open, %d broken, %d unreachable; %d bytes there, %d back",
 		p.accepted, p.open, p.broken, p.unreachable, p.there, p.back)
+	if p.refused > 0 {
+		text += fmt.Sprintf("; %d refused", p.refused)
+	}
+	return text
 }

@@ -51,7 +51,7 @@ func newScene(w *sim.World, o options, server func(lp *loop.Loop, c *tcp.Conn)) 
 	o.listen, o.to = ":7008", "server:7007"
 	s.daemon("proxy", func(lp *loop.Loop) (err error) {
 		s.lp = lp
-		s.proxy, err = listen(lp, o)
+		s.proxy, err = listen(lp, nil, o)
 		return err
 	})
 	return s

@@ -8,14 +8,17 @@ import (
 
 	"example.com/pike/bench/peers/work"
 	"example.com/pike/loop"
+	"example.com/pike/stream/layer"
 )
 
 var kinds = map[string]func(*loop.Loop, []string) error{
-	"sink":         serve(sink),
-	"pump":         serve(pump),
-	"pump-buffers": serve(pumpBuffers),
-	"burst":        serve(burst),
-	"broadcast":    serve(broadcast),
+	"echo":         serve(echo, nil),
+	"echo-layered": serve(echo, layer.Identity{}),
+	"sink":         serve(sink, nil),
+	"pump":         serve(pump, nil),
+	"pump-buffers": serve(pumpBuffers, nil),
+	"burst":        serve(burst, nil),
+	"broadcast":    serve(broadcast, nil),
 	"udp-send":     answerAsks,
 	"udp-receive":  acknowledge,
 	"udp-pummel":   pummel,

@@ -6,16 +6,18 @@ import (
 
 	"example.com/pike/bench/peers/work"
 	"example.com/pike/loop"
+	"example.com/pike/poller"
 	"example.com/pike/tcp"
 )
 
-func serve(accept func(*tcp.Conn)) func(*loop.Loop, []string) error {
+// serve has every connection go through l, unless that is nil.
+func serve(accept func(*tcp.Conn), l poller.Layer) func(*loop.Loop, []string) error {
 	return func(lp *loop.Loop, args []string) error {
 		addr := "127.0.0.1:0"
 		if len(args) > 0 {
 			addr = args[0]
 		}
-		ln, err := tcp.Listen(lp, addr, nil)
+		ln, err := tcp.Listen(lp, addr, &tcp.Options{Layer: l})
 		if err != nil {
 			return err
 		}
@@ -23,6 +25,10 @@ func serve(accept func(*tcp.Conn)) func(*loop.Loop, []string) error {
 		work.Announce("tcp", ln.LocalAddr())
 		return nil
 	}
+}
+
+func echo(c *tcp.Conn) {
+	c.OnRead = func(c *tcp.Conn, p []byte) { c.Write(p) }
 }
 
 // sink counts what it reads and answers the end with the count.
