@@ -213,8 +213,8 @@ func TestFull(t *testing.T) {
 	}
 	h.srv.most = 3
 	h.connect(nil).expect("! the server is full: it has 2 clients")
-	if h.srv.leaving.n != 3 {
-		t.Errorf("%d connections are closing", h.srv.leaving.n)
+	if len(h.srv.leaving) != 3 {
+		t.Errorf("%d connections are closing", len(h.srv.leaving))
 	}
 	if h.logged("full: clients are refused", "") != 1 {
 		t.Error("it is not in the log once")

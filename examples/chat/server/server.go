@@ -91,13 +91,6 @@ const (
 	leavingMost = 1024             // connections that may be at it; of more, the one that began first is cut off
 )
 
-// How long a shutdown waits: for clients to close when they read that the server does, and then for what was written
-// to be sent.
-const (
-	courtesy = 300 * time.Millisecond
-	patience = 900 * time.Millisecond
-)
-
 // A Server is a chat server. Its methods belong to the loop's goroutine.
 type Server struct {
 	// OnClose, if set, is called once when the server has ended after Shutdown:
@@ -116,11 +109,10 @@ type Server struct {
 	used   []*room // those with someone in, and the lobby
 	vacant []*room // the others, longest first
 
-	conns   int    // not closed yet
-	live    lineup // clients, by when they last sent a line
-	leaving lineup // connections that are to close, by when that began
-	most    int    // of those
-	full    bool   // clients have been refused since one was not
+	conns   int       // not closed yet
+	leaving []*client // those that are to close, by when that began
+	most    int       // of those
+	full    bool      // clients have been refused since one was not
 	pace    pace
 	record  transcript
 
@@ -162,8 +154,6 @@ func Listen(lp *loop.Loop, addr string, o Options) (*Server, error) {
 	s.ln = ln
 	s.names, s.rooms = map[string]*client{}, map[string]*room{}
 	s.lobby = s.open("#lobby")
-	s.live.init(lp, max(s.idle, 0), s.idled)
-	s.leaving.init(lp, leaveTime, s.overdue)
 	s.pace.init(s)
 	s.record.init(lp, o.Transcript, s.recorded)
 	s.last, _ = timer.New(lp, s.hurry)
@@ -177,7 +167,7 @@ func Listen(lp *loop.Loop, addr string, o Options) (*Server, error) {
 func (s *Server) Addr() netip.AddrPort { return s.ln.LocalAddr().AddrPort }
 
 // Clients is how many clients there are.
-func (s *Server) Clients() int { return s.live.n }
+func (s *Server) Clients() int { return len(s.names) }
 
 // Unwritten is how many bytes of the transcript have not been written yet.
 func (s *Server) Unwritten() int { return s.record.unwritten() }
@@ -185,9 +175,10 @@ func (s *Server) Unwritten() int { return s.record.unwritten() }
 func (s *Server) accept(conn *tcp.Conn) {
 	c := &client{s: s, conn: conn}
 	c.lines.Max = lineMost
+	c.time, _ = timer.New(s.lp, c.late)
 	conn.Context, conn.OnRead, conn.OnEOF, conn.OnClose = c, s.read, s.eof, s.gone
 	s.conns++
-	if s.live.n >= s.max {
+	if len(s.names) >= s.max {
 		if !s.full {
 			s.log.Warn("full: clients are refused", "max", s.max, "addr", conn.RemoteAddr())
 		}
@@ -200,57 +191,8 @@ func (s *Server) accept(conn *tcp.Conn) {
 	s.guests++
 	c.name = fmt.Sprint(guestPrefix, s.guests)
 	s.names[fold(c.name)] = c
-	s.live.push(c)
+	c.wait(s.idle)
 	s.log.Debug("connected", "name", c.name, "addr", conn.RemoteAddr())
 	c.tellf("* welcome, %s; /help lists the commands", c.name)
 	s.join(c, s.lobby)
-}
-
-// Shutdown tells every client that the server is going, sends what is queued and closes. It takes at most 1.2 s
-// and what the transcript still needs; clients that have not read by then are cut off. OnClose follows. The Shutdown
-// of the loop is this one, and bounds it.
-func (s *Server) Shutdown() {
-	if s.closing {
-		return
-	}
-	s.closing = true
-	s.ln.Close()
-	s.log.Info("shutting down", "clients", s.live.n)
-	for c := s.live.first; c != nil; c = s.live.first {
-		s.leave(c, "shutdown")
-		s.see(c, "* the server is shutting down")
-	}
-	s.last.Start(courtesy, patience)
-	s.settle()
-}
-
-// hurry closes what is left of a shutdown: first what has been sent all, whether the client closes or not, and when it
-// is called again everything.
-func (s *Server) hurry() {
-	if s.last.Period() > 0 {
-		s.last.SetPeriod(0)
-		for c := s.leaving.first; c != nil; c = c.next {
-			c.conn.Close()
-		}
-		return
-	}
-	if s.leaving.n > 0 {
-		s.log.Warn("clients that do not read were cut off", "clients", s.leaving.n)
-	}
-	for c := s.leaving.first; c != nil; c = s.leaving.first {
-		s.cut(c)
-	}
-}
-
-// settle ends a shutdown when nothing is left to wait for.
-func (s *Server) settle() {
-	if !s.closing || s.ended || s.conns > 0 || s.record.unwritten() > 0 {
-		return
-	}
-	s.ended = true
-	s.last.Stop()
-	s.record.end()
-	if s.OnClose != nil {
-		s.OnClose()
-	}
 }

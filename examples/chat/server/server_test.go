@@ -71,7 +71,7 @@ func TestCommands(t *testing.T) {
 func TestLongLists(t *testing.T) {
 	h := newHall(t, Options{})
 	p := h.dial()
-	c := h.srv.live.first
+	c := h.srv.lobby.members[0]
 	const n = 1000
 	item := func(i int) string { return fmt.Sprint("somebody-number-", i) }
 	c.list("* in #lobby: ", n, item)

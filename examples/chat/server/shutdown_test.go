@@ -98,7 +98,7 @@ func (h *hall) clog(a, b *peer) {
 	slow := h.connect(&tcp.Options{ReadBuffer: 4096})
 	slow.next("* guest-3 joined #lobby")
 	slow.conn.PauseRead()
-	c := h.srv.live.last
+	c := h.srv.lobby.members[len(h.srv.lobby.members)-1]
 	h.until("a full buffer", func() bool {
 		if c.conn.Buffered() == 0 && a.conn.Buffered() == 0 {
 			a.send(strings.Repeat("x", 4000))
