@@ -16,7 +16,7 @@ type proxy struct {
 	dial *tcp.Options
 
 	accepted, open int
-	unreachable    int // connections for which the other end was not to be had
+	unreachable    int // connections whose other end could not be dialed
 	broken         int // that ended by an error of either end
 	there, back    int64
 }
@@ -44,7 +44,7 @@ func (p *proxy) accept(in *tcp.Conn) {
 		p.open++
 		err = stream.Join(in, out, p.ended)
 	}
-	if err != nil { // an address that cannot be
+	if err != nil { // the address makes no sense
 		p.unreachable++
 		in.Abort()
 	}

@@ -9,9 +9,9 @@ const (
 	patience = 900 * time.Millisecond
 )
 
-// Shutdown tells every client that the server is going, sends what is queued and closes. It takes at most 1.2 s
-// and what the transcript still needs; clients that have not read by then are cut off. OnClose follows. The Shutdown
-// of the loop is this one, and bounds it.
+// Shutdown tells every client that the server is going, sends what is queued and closes. It takes at most 1.2 s, and
+// the time that the transcript still needs. Clients that have not read by then are cut off. OnClose follows.
+// Loop.Shutdown begins with this Shutdown, and bounds it.
 func (s *Server) Shutdown() {
 	if s.closing {
 		return
@@ -30,8 +30,8 @@ func (s *Server) Shutdown() {
 	s.settle()
 }
 
-// hurry closes what is left of a shutdown: first what has been sent all, whether the client closes or not, and when it
-// is called again everything.
+// hurry closes the connections that a shutdown has left. At its first call it closes those that have been sent everything,
+// whether or not their clients close. At its second call it closes all.
 func (s *Server) hurry() {
 	if s.last.Period() > 0 {
 		s.last.SetPeriod(0)
