@@ -31,8 +31,8 @@ func listen(lp *loop.Loop, o options) (*proxy, error) {
 	return p, nil
 }
 
-// accept pipes a connection to one that is still being dialed: what arrives
-// meanwhile waits there. Where the dial fails the pipe resets the connection.
+// accept joins a connection to one that is still being dialed. What arrives meanwhile
+// waits there. If the dial fails, Join resets the connection.
 func (p *proxy) accept(in *tcp.Conn) {
 	p.accepted++
 	out, err := tcp.Dial(p.lp, p.to, p.dial, func(_ *tcp.Conn, err error) {
