@@ -37,7 +37,7 @@ func AdoptConn(lp *loop.Loop, nc net.Conn, o ...*Options) (*Conn, error) {
 	}
 	s := sharedOf(lp)
 	c := newConn(s.origin(origin{shared: s, policy: p, network: network}), own.drainTimeout(), nil)
-	c.state |= paused
+	c.stops |= stopByUser
 	if err = lp.Maker().Attach(c); err == nil {
 		err = adopt(lp, nc, func(a poller.Adopter, fd uintptr) (err error) {
 			c.s, err = a.AdoptStream(fd, (*upcalls)(c))
@@ -206,7 +206,7 @@ func (c *Conn) NetConn() (net.Conn, error) {
 	if err := c.lp().Check("stream.Conn.NetConn"); err != nil {
 		return nil, err
 	}
-	if c.Closing() || c.is(connecting) {
+	if c.Closing() || c.life < open {
 		return nil, c.fail("release", net.ErrClosed)
 	}
 	r, ok := c.s.(releaser)
@@ -226,7 +226,7 @@ func (c *Conn) NetConn() (net.Conn, error) {
 		return nil, c.fail("release", err)
 	}
 	os.NewFile(fd, "stream").Close() // nc has its own
-	c.state |= finished
+	c.life = finished
 	c.lp().BeginClose(c)
 	return nc, nil
 }
@@ -257,11 +257,11 @@ func (c *Conn) sendNow() bool {
 			return false
 		}
 		if o.empty() { // it stays until flush: this may be called back from landed
-			c.state |= wrote
+			c.debts |= oweWrite
 		}
 	}
-	if c.is(writeEnded) && !c.is(finSent) {
-		c.state |= finSent
+	if c.writes == finDue {
+		c.writes = finSent
 		c.s.Shutdown()
 	}
 	return true

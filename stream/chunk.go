@@ -119,6 +119,6 @@ func (s *shared) Expired(*loop.Timeout) {
 	s.spare = fit(s.spare[:n])
 	s.leastSpare = n
 	s.chunks.shrink()
-	s.busy, s.held = fit(s.busy), fit(s.held)
+	s.busy, s.waiting = fit(s.busy), fit(s.waiting)
 	s.keepLess()
 }

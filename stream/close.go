@@ -35,7 +35,7 @@ func (c *Conn) close() {
 		return
 	}
 	switch {
-	case c.is(connecting):
+	case c.life == connecting:
 		if c.out != nil && c.more.err == nil {
 			c.more.err = c.losing(c.fail("close", net.ErrClosed))
 		}
@@ -50,7 +50,7 @@ func (c *Conn) close() {
 // drain waits for the output to be sent. Reading goes on meanwhile, into
 // nothing: a peer that waits for us to read would not read either.
 func (c *Conn) drain() {
-	c.state |= draining
+	c.life = draining
 	c.schedule()
 	if !c.is(readEnded) {
 		c.s.Start()
@@ -62,7 +62,7 @@ func (c *Conn) drain() {
 func (c *Conn) finish() {
 	c.lp().BeginClose(c)
 	switch {
-	case c.is(finished | lingering):
+	case c.life >= lingering:
 	case c.mustLinger():
 		c.linger()
 	default:
@@ -72,8 +72,8 @@ func (c *Conn) finish() {
 
 // leave has the poller close the connection.
 func (c *Conn) leave() {
-	if !c.is(finished) {
-		c.state |= finished
+	if c.life != finished {
+		c.life = finished
 		c.s.Close()
 	}
 }
@@ -86,17 +86,17 @@ func (c *Conn) CloseNow() error {
 	if err := c.lp().Check("stream.Conn.CloseNow"); err != nil {
 		return err
 	}
-	if c.is(finished) {
+	if c.life == finished {
 		return c.fail("close", net.ErrClosed)
 	}
 	reason := c.lp().Cause()
-	if reason == nil && c.out != nil && !c.is(connecting) {
+	if reason == nil && c.out != nil && c.life != connecting {
 		reason = ErrAborted
 	}
 	if reason != nil {
 		c.rare().err = c.losing(c.fail("close", reason))
 	}
-	if c.is(connecting) {
+	if c.life == connecting {
 		c.close()
 		return nil
 	}
@@ -116,11 +116,11 @@ func (c *Conn) Abort() error {
 	if err := c.lp().Check("stream.Conn.Abort"); err != nil {
 		return err
 	}
-	if c.is(finished) {
+	if c.life == finished {
 		return c.fail("abort", net.ErrClosed)
 	}
 	err := c.fail("abort", ErrAborted)
-	if c.is(connecting) {
+	if c.life == connecting {
 		c.rare().err = c.losing(err)
 		c.close()
 		return nil
@@ -132,11 +132,11 @@ func (c *Conn) Abort() error {
 // abandon closes with err as the reason, whatever is queued.
 func (c *Conn) abandon(err error) {
 	c.lp().BeginClose(c)
-	if c.is(finished) {
+	if c.life == finished {
 		return
 	}
 	c.rare().err = c.losing(err)
-	c.state |= finished
+	c.life = finished
 	if c.out != nil && c.out.flight > 0 {
 		c.out.giveUp(c.s.Unsent())
 	}
@@ -150,12 +150,16 @@ func (c *Conn) SetDrainTimeout(d time.Duration) error {
 	if err := c.lp().Check("stream.Conn.SetDrainTimeout"); err != nil {
 		return err
 	}
-	if c.is(finished) {
+	if c.life == finished {
 		return c.fail("set", net.ErrClosed)
 	}
-	c.rare().drain = drainTimeout(d)
-	if c.is(draining) {
+	m := c.rare()
+	m.drain = drainTimeout(d)
+	switch c.life {
+	case draining:
 		c.watchDrain()
+	case lingering: // the looks go on
+		m.until = c.now().Add(m.drain)
 	}
 	return nil
 }

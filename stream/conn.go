@@ -17,7 +17,12 @@ import (
 type Conn struct {
 	loop.Base
 	streams uint16 // of the poller, that have not said Closed
-	state   state
+	life    life
+	writes  writes
+	stops   readStops
+	debts   debts
+	excess  excess
+	marks   marks
 	s       poller.Stream
 	share   *origin
 	out     *output // nil while nothing is queued
@@ -70,36 +75,6 @@ type aborted struct{}
 func (aborted) Error() string { return "connection aborted" }
 func (aborted) Unwrap() error { return net.ErrClosed }
 
-// state is what has happened to a connection.
-type state uint32
-
-const (
-	connecting  state = 1 << iota
-	paused            // PauseRead
-	readEnded         // EOF, or an error of the receiving side
-	sendFailed        // the sending side has had an error; out is gone
-	writeEnded        // CloseWrite
-	finSent           // the peer has been told
-	draining          // Close, with output still queued
-	finished          // the poller has been told to close
-	inUpcall          // output is flushed when the upcall ends
-	deferred          // output is flushed by the loop
-	holding           // the loop is held until out is empty
-	wrote             // OnWrite is owed
-	spoken            // something was written
-	lingering         // all is sent, and the peer not done; see linger
-	endedByPeer       // the reason of OnClose is io.EOF
-	high              // OnHigh was called; OnLow is to come
-	over              // more is queued than the connection's QueueLimit
-	held              // reading waits, as that is so
-	heldByLoop        // reading waits, as more is queued than the loop's QueueLimit
-	owed              // OnExceeded of the connection's limit is to be called
-	owedByLoop        // OnExceeded of the loop's limit is to be called
-	timed             // there are timeouts; more is there
-	piped             // Join has the callbacks
-	silent            // is in shared.unheard
-)
-
 // rarely is what most connections do without.
 type rarely struct {
 	drain   time.Duration // of this connection, instead of the default
@@ -133,7 +108,7 @@ type rarely struct {
 func (c *Conn) lp() *loop.Maker { return c.Loop().Maker() }
 
 func newConn(share *origin, drain time.Duration, s poller.Stream) *Conn {
-	c := &Conn{share: share, s: s, streams: 1}
+	c := &Conn{share: share, s: s, streams: 1, life: open}
 	if drain != defaultDrainTimeout {
 		c.rare().drain = drain
 	}
@@ -147,8 +122,6 @@ func (c *Conn) rare() *rarely {
 	}
 	return c.more
 }
-
-func (c *Conn) is(s state) bool { return c.state&s != 0 }
 
 // RemoteAddr is the address of the peer, also after OnClose, when that of a unix-domain
 // socket is the zero Addr.
@@ -178,7 +151,7 @@ func (c *Conn) LocalAddr() poller.Addr {
 // is made, the peer has not ended, and Close was not called. A pause does not
 // count.
 func (c *Conn) Readable() bool {
-	return !c.Closing() && !c.is(connecting|readEnded)
+	return c.life == open && !c.is(readEnded)
 }
 
 // Writable reports whether Write would be accepted.
@@ -196,7 +169,7 @@ func (c *Conn) PauseRead() error {
 	if c.Closing() {
 		return c.fail("read", net.ErrClosed)
 	}
-	c.state |= paused
+	c.stops |= stopByUser
 	if c.s != nil {
 		c.s.Stop()
 	}
@@ -212,10 +185,8 @@ func (c *Conn) ResumeRead() error {
 	if c.Closing() {
 		return c.fail("read", net.ErrClosed)
 	}
-	if c.is(paused) {
-		c.state &^= paused
-		c.startRead()
-	} else if c.is(silent) {
+	if c.stops&stopByUser != 0 || c.is(unread) {
+		c.stops &^= stopByUser
 		c.startRead()
 	}
 	return nil
@@ -228,11 +199,11 @@ func (c *Conn) fail(op string, err error) error {
 
 // enter and exit enclose an upcall, in which what is written waits to be sent
 // at once.
-func (c *Conn) enter() { c.state |= inUpcall }
+func (c *Conn) enter() { c.marks |= inUpcall }
 
 func (c *Conn) exit() {
-	c.state &^= inUpcall
-	if c.out != nil || c.is(wrote|writeEnded) {
+	c.marks &^= inUpcall
+	if c.out != nil || c.owes(oweWrite) || c.writes >= finDue {
 		c.flush()
 	}
 }
@@ -248,7 +219,7 @@ func (c *Conn) begin() {
 
 // startRead has the poller deliver, unless something is against it.
 func (c *Conn) startRead() {
-	if c.Closing() || c.is(connecting|paused|held|heldByLoop) || c.is(readEnded) && !c.keeps() {
+	if c.life != open || c.stopped() || c.is(readEnded) && !c.keeps() {
 		return
 	}
 	if c.OnRead == nil {
@@ -260,7 +231,7 @@ func (c *Conn) startRead() {
 	}
 	if c.keeps() { // first
 		if !c.is(deferred) {
-			c.state |= deferred
+			c.marks |= deferred
 			c.lp().Defer((*upcalls)(c))
 		}
 		return
@@ -291,7 +262,7 @@ func (u *upcalls) Connected(err error) {
 // Prefetch loads both ends of the connection, and if there is output what it and the
 // stream begin with.
 func (u *upcalls) Prefetch() byte {
-	sum := byte(u.state)
+	sum := byte(u.marks)
 	if u.OnRead != nil {
 		sum++
 	}
@@ -351,13 +322,14 @@ func (c *Conn) done(fn func(error), err error) {
 func (u *upcalls) Sent(err error) {
 	c := (*Conn)(u)
 	if err != nil {
-		c.sendFailed(err)
+		c.endWrite(err)
 		return
 	}
 	c.progressed()
 	c.enter()
 	c.out.landed(nil, c)
-	c.state = c.state&^inUpcall | wrote
+	c.marks &^= inUpcall
+	c.debts |= oweWrite
 	c.flush()
 }
 

@@ -77,7 +77,7 @@ func (c *Conn) SetReadDeadline(d time.Duration) error {
 		m.deadline = c.now().Add(d)
 	}
 	switch {
-	case c.is(connecting): // keepTime will see it
+	case c.life == connecting: // keepTime will see it
 	case c.is(timed):
 		m.wakeBy(m.deadline)
 	default:
@@ -97,7 +97,7 @@ func (c *Conn) setTimeout(method string, set func(*policy)) error {
 	set(&p)
 	c.configure(p)
 	switch {
-	case c.is(connecting): // begin will see it
+	case c.life == connecting: // begin will see it
 	case c.is(timed):
 		c.more.review()
 	case c.share.timeouts():
@@ -115,7 +115,7 @@ func (c *Conn) now() poller.Time { return c.lp().Poller().Now() }
 // keepTime begins to remember when things happen.
 func (c *Conn) keepTime() {
 	m := c.rare()
-	c.state |= timed
+	c.marks |= timed
 	now := c.now()
 	m.read, m.moved, m.reading, m.sent = now, now, now, now
 	m.acked, m.left = m.acknowledged()
@@ -235,7 +235,7 @@ func (m *rarely) bounds() (all [4]bound) {
 	c := m.c
 	p := &c.share.policy
 	reads := !c.is(readEnded)
-	if p.read > 0 && reads && !c.is(paused|held|heldByLoop|silent) {
+	if p.read > 0 && reads && !c.stopped() && !c.is(unread) {
 		all[0] = bound{"read", max(m.read, m.reading).Add(p.read), poller.Readable, false}
 	}
 	if m.deadline != 0 && reads {

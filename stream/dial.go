@@ -59,7 +59,7 @@ func Dial(ctx context.Context, lp *loop.Loop, to Target, o *Options, fn func(c *
 	}
 	s := sharedOf(lp)
 	c := newConn(s.origin(origin{shared: s, policy: p, network: to.Network}), o.drainTimeout(), nil)
-	c.streams, c.state = 0, connecting
+	c.streams, c.life = 0, connecting
 	if err := lp.Maker().Attach(c); err != nil {
 		return nil, netop.NameError("dial", to.Network, to.Name, err)
 	}
@@ -135,7 +135,7 @@ func (d *dialing) found(addrs []poller.Addr, err error) {
 
 // Flush begins to connect, or tells what is in the way of that.
 func (d *dialing) Flush() {
-	if d.c.is(connecting) && !d.c.Closing() {
+	if d.c.life == connecting {
 		d.try()
 	}
 }
@@ -154,7 +154,7 @@ func (d *dialing) Expired(*loop.Timeout) {
 func (d *dialing) late(err error) {
 	lp := d.c.Loop()
 	switch {
-	case !d.c.is(connecting) || d.c.Closing():
+	case d.c.life != connecting:
 	case d.job != nil && d.over == nil: // what was posted before this, the resolver's answer say, comes first
 		d.over, d.prolong = err, true
 		lp.Post(func() { d.late(err) })
@@ -172,7 +172,7 @@ func (d *dialing) late(err error) {
 // fail ends the dial with an error, besides those of the attempts.
 func (d *dialing) fail(err error) {
 	c := d.c
-	if !c.is(connecting) || c.Closing() {
+	if c.life != connecting {
 		return
 	}
 	if err != nil {
@@ -188,7 +188,7 @@ func (d *dialing) fail(err error) {
 // cancelDial has what is under way of a dial closed. The function given to Dial
 // is told by Finished, if it has not been.
 func (c *Conn) cancelDial() {
-	c.state |= finished
+	c.life = finished
 	c.more.dialing.release(nil)
 	c.ended()
 }
@@ -226,7 +226,7 @@ func (c *Conn) connected(err error) {
 	c.lp().Release()
 	if err == nil {
 		c.trim()
-		c.state &^= connecting
+		c.life = open
 		c.enter()
 	}
 	c.call(func(c *Conn) { d.fn(c, err) })

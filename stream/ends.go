@@ -8,18 +8,18 @@ import (
 
 // endRead is the end of the receiving side.
 func (c *Conn) endRead(err error) {
-	c.state |= readEnded
+	c.marks |= readEnded
 	switch {
-	case c.is(finished):
-	case c.is(lingering):
+	case c.life == finished:
+	case c.life == lingering:
 		c.endLinger(err)
-	case c.is(sendFailed) && (err == io.EOF || !errors.Is(c.more.err, syscall.EPIPE)):
+	case c.writes == sendFailed && (err == io.EOF || !errors.Is(c.more.err, syscall.EPIPE)):
 		c.finish() // for the reason that is known
 	case err != io.EOF:
 		c.abandon(c.fail("read", err))
-	case c.is(draining):
+	case c.life == draining:
 	case c.OnEOF == nil:
-		c.state |= endedByPeer
+		c.marks |= endedByPeer
 		c.close()
 	default:
 		c.enter()
@@ -31,7 +31,7 @@ func (c *Conn) endRead(err error) {
 
 // settle closes a connection that both sides have ended.
 func (c *Conn) settle() {
-	if c.is(readEnded) && c.is(finSent) && !c.Closing() {
+	if c.is(readEnded) && c.writes >= finSent && !c.Closing() {
 		if c.keeps() { // for a reader who may be on his way
 			c.leaveAlone()
 			return
@@ -40,21 +40,21 @@ func (c *Conn) settle() {
 	}
 }
 
-// sendFailed is the end of the sending side. What has arrived before the
+// endWrite is the end of the sending side. What has arrived before the
 // failure, a server's reason for hanging up say, is still to be read, be it when a pause
 // is over; the receiving side will then tell that it ended too.
-func (c *Conn) sendFailed(err error) {
-	if c.is(finished) { // told by Finished, with the reason
+func (c *Conn) endWrite(err error) {
+	if c.life == finished { // told by Finished, with the reason
 		return
 	}
 	c.out.recall()
 	gone := errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.ETIMEDOUT)
 	err = c.fail("write", err)
-	if !gone || c.is(readEnded|draining) {
+	if !gone || c.is(readEnded) || c.life == draining {
 		c.abandon(err)
 		return
 	}
-	c.state |= sendFailed | writeEnded | finSent
+	c.writes = sendFailed
 	c.rare().err = c.losing(err)
 	c.drop(err)
 	c.level()
@@ -65,7 +65,7 @@ func (c *Conn) sendFailed(err error) {
 
 // drop lets go of all output.
 func (c *Conn) drop(err error) {
-	c.state &^= wrote
+	c.debts &^= oweWrite
 	if o := c.out; o != nil {
 		o.dropped(err, c) // nothing can be written any more
 		c.out = nil

@@ -19,7 +19,7 @@ func Armed(c *Conn) (poller.Time, bool) {
 func Rare(c *Conn) bool { return c.more != nil }
 
 // HeldByLoop is how many connections the loop's limit has paused.
-func HeldByLoop(lp *loop.Loop) int { return len(sharedOf(lp).held) }
+func HeldByLoop(lp *loop.Loop) int { return len(sharedOf(lp).waiting) }
 
 // SizeOfOutput is what a connection takes for what it has queued.
 const SizeOfOutput = unsafe.Sizeof(output{})
@@ -37,5 +37,5 @@ func Kept(lp *loop.Loop) (bytes int) {
 		}
 		bytes += 8 * cap(free)
 	}
-	return bytes + 8*(cap(s.spare)+cap(s.busy)+cap(s.held))
+	return bytes + 8*(cap(s.spare)+cap(s.busy)+cap(s.waiting))
 }

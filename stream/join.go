@@ -90,7 +90,7 @@ type half struct {
 }
 
 func (h *half) attach() {
-	h.from.state |= piped
+	h.from.marks |= piped
 	h.from.OnRead, h.from.OnEOF, h.from.OnClose = h.read, h.eof, h.close
 	h.to.OnWrite = h.written
 }
@@ -125,7 +125,7 @@ func (h *half) read(from *Conn, p []byte) {
 
 // written is when to has nothing queued any more.
 func (h *half) written(*Conn) {
-	if h.from.is(paused) && !h.from.Closing() {
+	if h.from.stops&stopByUser != 0 && !h.from.Closing() {
 		h.from.ResumeRead()
 	}
 }
@@ -156,7 +156,7 @@ func (h *half) end(err error) {
 	switch {
 	case err != nil:
 		to.Abort()
-	case to.is(readEnded) && to.is(writeEnded): // both ways have ended in order: it closes when all is sent
+	case to.is(readEnded) && to.writes >= finDue: // both ways have ended in order: it closes when all is sent
 	default:
 		to.Close()
 	}

@@ -74,10 +74,7 @@ func (c *Conn) SetQueueLimit(l *QueueLimit) error {
 	p := c.share.policy
 	p.limit = l
 	c.configure(p)
-	was := c.is(held)
-	if c.state &^= over | held; was {
-		c.startRead()
-	}
+	c.unexceed()
 	return nil
 }
 
@@ -131,15 +128,14 @@ func (c *Conn) refuse(n int) error {
 func (c *Conn) admit(n int) {
 	s := c.share
 	if l := s.limit; l != nil && l.Policy != Disconnect && n > 0 && c.Buffered()+n > l.Bytes {
-		if !c.is(over) {
-			c.state |= over
+		if c.excess == within {
+			c.excess = exceeded
 			if l.OnExceeded != nil {
-				c.state |= owed
+				c.excess = exceeds
 			}
 		}
-		if l.Policy == PauseReads && !c.is(held) {
-			c.state |= held
-			c.hush()
+		if l.Policy == PauseReads {
+			c.hush(stopByQueue)
 		}
 	}
 	if l := s.loopLimit; l != nil && l.Policy != Disconnect && n > 0 && s.queued+n > l.Bytes {
@@ -152,13 +148,11 @@ func (c *Conn) exceedLoop(l *QueueLimit) {
 	if !s.over {
 		s.over = true
 		if l.OnExceeded != nil {
-			c.state |= owedByLoop
+			c.debts |= oweExceeded
 		}
 	}
-	if l.Policy == PauseReads && !c.is(heldByLoop) {
-		c.state |= heldByLoop
-		s.held = append(s.held, c)
-		c.hush()
+	if l.Policy == PauseReads && c.hush(stopByLoop) {
+		s.waiting = append(s.waiting, c)
 	}
 }
 
@@ -166,11 +160,11 @@ func (c *Conn) exceedLoop(l *QueueLimit) {
 func (s *shared) most(c *Conn, n int) *Conn {
 	most := c
 	if c.out != nil {
-		n += c.out.held
+		n += c.out.counted
 	}
 	for _, o := range s.busy {
-		if o.held > n {
-			most, n = o.c, o.held
+		if o.counted > n {
+			most, n = o.c, o.counted
 		}
 	}
 	return most
@@ -181,9 +175,9 @@ func (s *shared) most(c *Conn, n int) *Conn {
 func (c *Conn) disconnect() error {
 	err := c.fail("write", ErrQueueLimit)
 	if o := c.out; o != nil {
-		c.uncount(o, o.held)
+		c.uncount(o, o.counted)
 	}
-	if c.is(connecting) {
+	if c.life == connecting {
 		c.rare().err = c.losing(err)
 		c.close()
 	} else {
@@ -192,24 +186,37 @@ func (c *Conn) disconnect() error {
 	return err
 }
 
-// hush stops reading for now.
-func (c *Conn) hush() {
-	if !c.is(connecting) {
+// hush stops reading for now, and reports whether why is a new reason for that.
+func (c *Conn) hush(why readStops) bool {
+	if c.stops&why != 0 {
+		return false
+	}
+	c.stops |= why
+	if c.life >= open {
 		c.s.Stop()
+	}
+	return true
+}
+
+// unexceed is when the queue is within the connection's limit again, or that is another.
+func (c *Conn) unexceed() {
+	c.excess = within
+	if c.stops&stopByQueue != 0 {
+		c.stops &^= stopByQueue
+		c.startRead()
 	}
 }
 
 // relieve does what a limit of the connection has left to do.
 func (c *Conn) relieve() {
-	if l := c.share.limit; l != nil && c.is(over) && c.Buffered() <= l.Bytes/2 {
-		was := c.is(held)
-		if c.state &^= over | held; was {
-			c.startRead()
-		}
+	l := c.share.limit
+	if c.excess != within && c.Buffered() <= l.Bytes/2 {
+		c.unexceed()
 	}
-	mine, loops := c.is(owed), c.is(owedByLoop)
-	c.state &^= owed | owedByLoop
-	if l := c.share.limit; mine && l != nil && c.is(over) {
+	loops := c.owes(oweExceeded)
+	c.debts &^= oweExceeded
+	if c.excess == exceeds {
+		c.excess = exceeded
 		c.tell(l.OnExceeded)
 	}
 	if l := c.share.loopLimit; loops && l != nil && c.share.over && !c.Closing() {
@@ -219,7 +226,7 @@ func (c *Conn) relieve() {
 
 // count notes that n bytes were queued, uncount that they are not any more.
 func (c *Conn) count(n int) {
-	c.out.held += n
+	c.out.counted += n
 	c.share.shared.queued += n
 	if c.is(timed) {
 		c.more.written += n
@@ -227,8 +234,8 @@ func (c *Conn) count(n int) {
 }
 
 func (c *Conn) uncount(o *output, n int) {
-	n = min(n, o.held)
-	o.held -= n
+	n = min(n, o.counted)
+	o.counted -= n
 	s := c.share.shared
 	s.queued -= n
 	if s.over && s.queued <= s.loopLimit.Bytes/2 {
@@ -239,17 +246,17 @@ func (c *Conn) uncount(o *output, n int) {
 
 // relieve lets those read again that the loop's limit has paused.
 func (s *shared) relieve() {
-	for i, c := range s.held {
-		s.held[i] = nil
-		c.state &^= heldByLoop
+	for i, c := range s.waiting {
+		s.waiting[i] = nil
+		c.stops &^= stopByLoop
 		c.startRead()
 	}
-	s.held = s.held[:0]
+	s.waiting = s.waiting[:0]
 }
 
 // forget takes a connection that has ended off the loop's list.
 func (c *Conn) forget() {
-	if c.is(heldByLoop) {
-		c.share.held = slices.DeleteFunc(c.share.held, func(o *Conn) bool { return o == c })
+	if c.stops&stopByLoop != 0 {
+		c.share.waiting = slices.DeleteFunc(c.share.waiting, func(o *Conn) bool { return o == c })
 	}
 }

@@ -21,7 +21,7 @@ const (
 // has not sent, or the peer what it has not read (RFC 1122, 4.2.2.13). Not if the
 // peer has ended, or has acknowledged all.
 func (c *Conn) mustLinger() bool {
-	return c.is(spoken) && !c.is(readEnded|sendFailed) && c.mayLack()
+	return c.is(spoken) && !c.is(readEnded) && c.writes != sendFailed && c.mayLack()
 }
 
 // unacked is how many bytes the peer has not acknowledged; 0 where the backend
@@ -60,9 +60,9 @@ func (m *rarely) postpones(now poller.Time) bool {
 // linger ends our side and reads into nothing until the peer has acknowledged
 // that, or ended too.
 func (c *Conn) linger() {
-	c.state |= lingering
-	if !c.is(finSent) {
-		c.state |= finSent
+	c.life = lingering
+	if c.writes < finSent {
+		c.writes = finSent
 		c.s.Shutdown()
 	}
 	c.s.Start()
@@ -89,12 +89,12 @@ func (c *Conn) endLinger(err error) {
 func (m *rarely) Expired(*loop.Timeout) {
 	c := m.c
 	switch {
-	case c.is(finished):
+	case c.life == finished:
 	case !c.Closing():
 		m.review()
-	case c.is(lingering) && c.acknowledges():
+	case c.life == lingering && c.acknowledges():
 		m.look()
-	case c.is(lingering):
+	case c.life == lingering:
 		m.listen()
 	default:
 		m.stalls()

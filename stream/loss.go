@@ -68,11 +68,11 @@ func (c *Conn) losing(err error) error {
 // unackedBytes is unacked without what is no byte but counts as one: the beginning
 // of a connection that is being dialed, and our end.
 func (c *Conn) unackedBytes() int {
-	if c.is(connecting) || !c.is(spoken) {
+	if c.life < open || !c.is(spoken) {
 		return 0
 	}
 	n := c.unacked()
-	if c.is(finSent) {
+	if c.writes >= finSent {
 		n--
 	}
 	return max(n, 0)

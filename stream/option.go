@@ -20,7 +20,7 @@ func (c *Conn) optionable() error {
 	switch {
 	case c.Closing():
 		return net.ErrClosed
-	case c.is(connecting):
+	case c.life < open:
 		return syscall.ENOTCONN
 	}
 	return nil
@@ -110,7 +110,7 @@ func (c *Conn) SetUserTimeout(d time.Duration) error {
 	if err := c.lp().Check(method); err != nil {
 		return err
 	}
-	if err := validUserTimeout(d); err != nil && !c.is(finished) {
+	if err := validUserTimeout(d); err != nil && c.life != finished {
 		return c.fail("set", err)
 	}
 	return c.set(method, poller.UserTimeout, int((d+time.Millisecond-1)/time.Millisecond))

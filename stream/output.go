@@ -27,19 +27,19 @@ const (
 // most outputs: a message of 64 bytes to each of a thousand connections touches two lines
 // of the cache of each output. What does not fit there makes a queue of it.
 type output struct {
-	c      *Conn
-	at     int32     // in shared.busy
-	only   int32     // bytes of small, where those are all that is queued
-	one    [1][]byte // those, as the poller takes them
-	flight int       // how many from head on are with the poller
-	queued int       // bytes behind those
-	held   int       // bytes here that shared.queued counts
-	small  [smallChunk]byte
-	bufs   [][]byte // in order; those before head are gone
-	ends   []end    // what is to be done when the buffer of the same index is sent
-	head   int
-	open   *chunk // that has room for what is queued next, or nil
-	taken  int    // how many of those in flight the system had when they were given up
+	c       *Conn
+	at      int32     // in shared.busy
+	only    int32     // bytes of small, where those are all that is queued
+	one     [1][]byte // those, as the poller takes them
+	flight  int       // how many from head on are with the poller
+	queued  int       // bytes behind those
+	counted int       // bytes here that shared.queued counts
+	small   [smallChunk]byte
+	bufs    [][]byte // in order; those before head are gone
+	ends    []end    // what is to be done when the buffer of the same index is sent
+	head    int
+	open    *chunk // that has room for what is queued next, or nil
+	taken   int    // how many of those in flight the system had when they were given up
 }
 
 // An end is what follows the sending of a buffer.
@@ -68,7 +68,7 @@ func (s *shared) put(o *output) {
 	s.busy[o.at], last.at = last, o.at
 	s.busy[n] = nil
 	s.busy = s.busy[:n]
-	o.c, o.held = nil, 0
+	o.c, o.counted = nil, 0
 	if cap(o.bufs) > slotsKept {
 		o.bufs, o.ends = nil, nil
 	}

@@ -184,7 +184,7 @@ func (d *dialing) answered() bool {
 // Connected is how an attempt has ended.
 func (a *attempt) Connected(err error) {
 	c := a.c
-	if !c.is(connecting) || c.Closing() {
+	if c.life != connecting {
 		return
 	}
 	d := c.more.dialing
@@ -210,7 +210,7 @@ func (a *attempt) Sent(err error)               { (*upcalls)(a.c).Sent(err) }
 func (a *attempt) Closed() {
 	c := a.c
 	(*upcalls)(c).Closed()
-	if c.is(connecting) && !c.Closing() && c.more.dialing.alone() {
+	if c.life == connecting && c.more.dialing.alone() {
 		c.more.dialing.try()
 	}
 }

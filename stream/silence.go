@@ -24,7 +24,7 @@ func (c *Conn) mayLack() bool { return !c.acknowledges() || c.unacked() > 0 }
 
 // heard takes note that the peer of a lingering connection goes on talking.
 func (c *Conn) heard() {
-	if c.is(lingering) && !c.acknowledges() {
+	if c.life == lingering && !c.acknowledges() {
 		c.rare().moved = c.lp().Poller().Now()
 	}
 }

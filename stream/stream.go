@@ -258,7 +258,7 @@ type shared struct {
 	queued     int          // bytes in those
 	loopLimit  *QueueLimit  // of all of them
 	over       bool         // more is queued than that
-	held       []*Conn      // do not read, as that is so
+	waiting    []*Conn      // do not read, because that is so
 	unheard    unheard
 }
 

@@ -54,13 +54,13 @@ func (c *Conn) await() {
 			w.WatchEnd()
 		}
 	}
-	if m := c.more; m != nil && (m.end != nil || c.is(sendFailed)) {
+	if m := c.more; m != nil && (m.end != nil || c.writes == sendFailed) {
 		defer c.leaveAlone() // a pause was in the way
 	}
-	if c.is(silent) {
+	if c.is(unread) {
 		return
 	}
-	c.state |= silent
+	c.marks |= unread
 	u := &c.share.unheard
 	if u.lp == nil {
 		u.lp = c.Loop()
@@ -83,7 +83,7 @@ func (c *Conn) heardOf() bool {
 	if c.OnRead == nil && !c.Closing() && !(c.is(readEnded) && !c.keeps()) {
 		return false
 	}
-	c.state &^= silent
+	c.marks &^= unread
 	c.startRead()
 	return true
 }
@@ -123,7 +123,7 @@ func (u *coldUnheard) Expired(*loop.Timeout) {
 
 // leaveAlone ends c, which is gone, when nobody has come to read what had arrived.
 func (c *Conn) leaveAlone() {
-	if c.OnRead != nil || !c.is(silent) {
+	if c.OnRead != nil || !c.is(unread) {
 		return // it is read, or paused by somebody who will
 	}
 	u := &c.share.unheard
@@ -139,7 +139,7 @@ func (u *unheard) Expired(*loop.Timeout) {
 	n := 0
 	for ; n < len(u.alone) && u.alone[n].until <= now; n++ {
 		c := u.alone[n].c
-		if c.Closing() || c.OnRead != nil || c.is(paused) && !c.is(readEnded) {
+		if c.Closing() || c.OnRead != nil || c.stops&stopByUser != 0 && !c.is(readEnded) {
 			continue
 		}
 		if m := c.more; m.end != nil {
@@ -179,7 +179,7 @@ func (c *Conn) readUnread() {
 		m.unread, m.end = nil, nil
 		return
 	}
-	if c.OnRead == nil || c.is(paused|held|heldByLoop) {
+	if c.OnRead == nil || c.stopped() {
 		return
 	}
 	p, err := m.unread, m.end
@@ -191,7 +191,7 @@ func (c *Conn) readUnread() {
 	case err == nil:
 		c.startRead()
 		c.settle()
-	case c.OnRead != nil && !c.is(paused|held|heldByLoop) || c.Closing():
+	case c.OnRead != nil && !c.stopped() || c.Closing():
 		c.endRead(err)
 	default: // paused by what it has read
 		m.unread, m.end = []byte{}, err

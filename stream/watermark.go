@@ -44,7 +44,7 @@ func (c *Conn) SetWatermarks(w *Watermarks) error {
 	p.marks = w
 	c.configure(p)
 	if w == nil {
-		c.state &^= high
+		c.debts &^= oweLow
 	} else {
 		c.schedule() // to look at what is queued
 	}
@@ -58,15 +58,15 @@ func (c *Conn) level() {
 	}
 	if w := c.share.marks; w != nil {
 		switch n := c.Buffered(); {
-		case !c.is(high) && n >= w.High:
-			c.state |= high
+		case !c.owes(oweLow) && n >= w.High:
+			c.debts |= oweLow
 			c.tell(w.OnHigh)
-		case c.is(high) && n <= w.Low:
-			c.state &^= high
+		case c.owes(oweLow) && n <= w.Low:
+			c.debts &^= oweLow
 			c.tell(w.OnLow)
 		}
 	}
-	if c.is(over | owed | owedByLoop) {
+	if c.excess != within || c.owes(oweExceeded) {
 		c.relieve()
 	}
 }
@@ -79,8 +79,8 @@ func (c *Conn) tell(fn func(*Conn)) {
 	}
 	c.enter()
 	c.call(fn)
-	c.state &^= inUpcall
-	if c.out != nil || c.is(wrote|writeEnded) {
+	c.marks &^= inUpcall
+	if c.out != nil || c.owes(oweWrite) || c.writes >= finDue {
 		c.schedule()
 	}
 }

@@ -11,7 +11,7 @@ func (c *Conn) writable() error {
 	switch {
 	case c.Closing():
 		return net.ErrClosed
-	case c.is(writeEnded):
+	case c.writes != writing:
 		return syscall.EPIPE
 	}
 	return nil
@@ -38,7 +38,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	rest := p
-	if len(p) >= directWrite && c.out == nil && !c.is(connecting) {
+	if len(p) >= directWrite && c.out == nil && c.life >= open {
 		rest = p[c.s.TrySend(p):]
 		c.took(len(p) - len(rest))
 	}
@@ -48,7 +48,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 		c.output().copy(rest, c.share.shared)
 		c.count(len(rest))
 	} else {
-		c.state |= wrote
+		c.debts |= oweWrite
 	}
 	c.schedule()
 	return len(p), nil
@@ -114,7 +114,7 @@ func (c *Conn) CloseWrite() error {
 	if err := c.writable(); err != nil {
 		return c.fail("close write", err)
 	}
-	c.state |= writeEnded
+	c.writes = finDue
 	c.hold()
 	c.schedule()
 	return nil
@@ -133,30 +133,30 @@ func (c *Conn) output() *output {
 // hold keeps the loop running until what was written is sent, be the connection
 // referenced or not.
 func (c *Conn) hold() {
-	c.state |= spoken
-	if !c.is(holding) {
-		c.state |= holding
+	c.marks |= spoken
+	if !c.owes(oweRelease) {
+		c.debts |= oweRelease
 		c.lp().Hold()
 	}
 }
 
 func (c *Conn) unhold() {
-	if c.is(holding) {
-		c.state &^= holding
+	if c.owes(oweRelease) {
+		c.debts &^= oweRelease
 		c.lp().Release()
 	}
 }
 
 // schedule has flush called: by the upcall that is on, or by the loop.
 func (c *Conn) schedule() {
-	if c.state&(inUpcall|deferred) == 0 && !(c.is(connecting) && c.share.policy == policy{}) {
-		c.state |= deferred
+	if !c.is(inUpcall|deferred) && !(c.life < open && c.share.policy == policy{}) {
+		c.marks |= deferred
 		c.lp().Defer((*upcalls)(c))
 	}
 }
 
 func (u *upcalls) Flush() {
-	u.state &^= deferred
+	u.marks &^= deferred
 	c := (*Conn)(u)
 	c.flush()
 	if c.more != nil {
@@ -168,13 +168,13 @@ func (u *upcalls) Flush() {
 // much is left.
 func (c *Conn) flush() {
 	c.send()
-	if c.share.marks != nil || c.is(over|owed|owedByLoop) {
+	if c.share.marks != nil || c.excess != within || c.owes(oweExceeded) {
 		c.level()
 	}
 }
 
 func (c *Conn) send() {
-	if c.is(connecting | inUpcall | finished) {
+	if c.life < open || c.life == finished || c.is(inUpcall) {
 		return
 	}
 	if o := c.out; o != nil {
@@ -211,7 +211,7 @@ func (c *Conn) sendOnly(o *output) bool {
 	o.only, o.queued = 0, 0
 	c.progressed()
 	c.uncount(o, n)
-	c.state |= wrote
+	c.debts |= oweWrite
 	return true
 }
 
@@ -227,8 +227,9 @@ func (c *Conn) sendLine(o *output) bool {
 	c.progressed()
 	c.enter() // done callbacks may write: not from inside this
 	o.landed(nil, c)
-	c.state = c.state&^inUpcall | wrote
-	if c.is(finished) {
+	c.marks &^= inUpcall
+	c.debts |= oweWrite
+	if c.life == finished {
 		return false
 	}
 	if !o.empty() {
@@ -240,28 +241,28 @@ func (c *Conn) sendLine(o *output) bool {
 
 // flushed is when nothing is queued any more.
 func (c *Conn) flushed() {
-	if c.is(wrote) {
-		c.state &^= wrote
+	if c.owes(oweWrite) {
+		c.debts &^= oweWrite
 		if c.OnWrite != nil && !c.Closing() {
 			c.enter()
 			c.call(c.OnWrite)
-			c.state &^= inUpcall
-			if c.out != nil || c.is(wrote) { // it wrote more: as a user of its own turn
+			c.marks &^= inUpcall
+			if c.out != nil || c.owes(oweWrite) { // it wrote more: as a user of its own turn
 				c.schedule()
 				return
 			}
 		}
 	}
 	c.unhold()
-	if c.is(finished) {
+	if c.life == finished {
 		return
 	}
-	if c.is(draining) {
+	if c.life == draining {
 		c.finish()
 		return
 	}
-	if c.is(writeEnded) && !c.is(finSent) {
-		c.state |= finSent
+	if c.writes == finDue {
+		c.writes = finSent
 		c.s.Shutdown()
 	}
 	c.settle()
