@@ -197,20 +197,8 @@ func (c *Conn) fail(op string, err error) error {
 	return netop.Error(op, c.share.network, c.LocalAddr(), c.RemoteAddr(), err)
 }
 
-// enter and exit enclose an upcall, in which what is written waits to be sent
-// at once.
-func (c *Conn) enter() { c.marks |= inUpcall }
-
-func (c *Conn) exit() {
-	c.marks &^= inUpcall
-	if c.out != nil || c.owes(oweWrite) || c.writes >= finDue {
-		c.flush()
-	}
-}
-
-// begin is the end of the callback that made the connection known to its user.
+// begin follows the callback that has made the connection known to its user.
 func (c *Conn) begin() {
-	c.exit()
 	if !c.Closing() && (c.share.timeouts() || c.more != nil && c.more.deadline != 0) {
 		c.keepTime()
 	}
@@ -230,10 +218,7 @@ func (c *Conn) startRead() {
 		c.more.resumed()
 	}
 	if c.keeps() { // first
-		if !c.is(deferred) {
-			c.marks |= deferred
-			c.lp().Defer((*upcalls)(c))
-		}
+		c.flushLater()
 		return
 	}
 	c.s.Start()
@@ -253,8 +238,7 @@ func (u *upcalls) Connected(err error) {
 	case ln.OnAccept == nil: // taken away since
 		c.abandon(c.fail("accept", ErrAborted))
 	default:
-		c.enter()
-		c.call(ln.OnAccept)
+		c.during(ln.OnAccept)
 		c.begin()
 	}
 }
@@ -317,20 +301,6 @@ func (c *Conn) call(fn func(*Conn)) { c.lp().Call(c, func() { fn(c) }) }
 // done tells how a WriteBuffers ended.
 func (c *Conn) done(fn func(error), err error) {
 	c.lp().Call(c, func() { fn(err) })
-}
-
-func (u *upcalls) Sent(err error) {
-	c := (*Conn)(u)
-	if err != nil {
-		c.endWrite(err)
-		return
-	}
-	c.progressed()
-	c.enter()
-	c.out.landed(nil, c)
-	c.marks &^= inUpcall
-	c.debts |= oweWrite
-	c.flush()
 }
 
 func (u *upcalls) Closed() {

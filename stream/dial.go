@@ -224,15 +224,15 @@ func (c *Conn) connected(err error) {
 	}
 	c.more.dialing = nil
 	c.lp().Release()
-	if err == nil {
-		c.trim()
-		c.life = open
-		c.enter()
+	tell := func(c *Conn) { d.fn(c, err) }
+	if err != nil {
+		c.call(tell)
+		return
 	}
-	c.call(func(c *Conn) { d.fn(c, err) })
-	if err == nil {
-		c.begin()
-	}
+	c.trim()
+	c.life = open
+	c.during(tell)
+	c.begin()
 }
 
 // trim gives up the memory of what most connections do without, if this one does.

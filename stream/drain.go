@@ -20,13 +20,11 @@ func (c *Conn) Drain() (wait bool) {
 	if c.lp().Check("stream.Conn.Drain") != nil {
 		return false
 	}
-	if !c.Loop().ShuttingDown() || c.is(inUpcall) {
+	if !c.Loop().ShuttingDown() || c.is(busy) {
 		return false
 	}
 	if ln := c.share.ln; ln != nil && ln.OnShutdown != nil && !c.Closing() {
-		c.enter()
-		c.call(ln.OnShutdown)
-		c.exit()
+		c.during(ln.OnShutdown)
 	}
 	return true
 }

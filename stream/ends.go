@@ -22,9 +22,7 @@ func (c *Conn) endRead(err error) {
 		c.marks |= endedByPeer
 		c.close()
 	default:
-		c.enter()
-		c.call(c.OnEOF)
-		c.exit()
+		c.during(c.OnEOF)
 		c.settle()
 	}
 }
@@ -57,7 +55,7 @@ func (c *Conn) endWrite(err error) {
 	c.writes = sendFailed
 	c.rare().err = c.losing(err)
 	c.drop(err)
-	c.level()
+	c.flush()
 	if !c.Closing() {
 		c.leaveAlone()
 	}

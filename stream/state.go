@@ -41,6 +41,7 @@ const (
 	oweLow                        // to call OnLow, because OnHigh was called
 	oweExceeded                   // to call OnExceeded of the loop's QueueLimit
 	oweRelease                    // to release the loop, which is held until all output is sent
+	oweFlush                      // to flush, when it is not busy any more
 )
 
 // An excess is how the queue stands to the connection's QueueLimit.
@@ -62,8 +63,8 @@ const (
 	timed                         // there are timeouts; more is there
 	piped                         // Join has the callbacks
 	unread                        // it is in shared.unheard
-	inUpcall                      // output is flushed when the upcall ends
-	deferred                      // output is flushed by the loop
+	busy                          // a callback runs, or a flush
+	deferred                      // the loop will call Flush
 )
 
 func (c *Conn) is(m marks) bool   { return c.marks&m != 0 }

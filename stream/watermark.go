@@ -51,7 +51,7 @@ func (c *Conn) SetWatermarks(w *Watermarks) error {
 	return nil
 }
 
-// level looks at how much is queued, and tells.
+// level looks at how much is queued, and tells. It is a part of flush.
 func (c *Conn) level() {
 	if c.Closing() {
 		return
@@ -71,16 +71,9 @@ func (c *Conn) level() {
 	}
 }
 
-// tell makes a callback about the queue; what that writes is sent later, as from
-// a turn of its own.
+// tell makes a callback about the queue, if there is one.
 func (c *Conn) tell(fn func(*Conn)) {
-	if fn == nil {
-		return
-	}
-	c.enter()
-	c.call(fn)
-	c.marks &^= inUpcall
-	if c.out != nil || c.owes(oweWrite) || c.writes >= finDue {
-		c.schedule()
+	if fn != nil {
+		c.call(fn)
 	}
 }
