@@ -53,7 +53,7 @@ func AdoptConn(lp *loop.Loop, nc net.Conn, o ...*Options) (*Conn, error) {
 	}
 	lp.Maker().SetActive(c, true)
 	if c.share.timeouts() {
-		c.keepTime()
+		c.startClock()
 	}
 	nc.Close()
 	return c, nil

@@ -2,7 +2,6 @@ package stream
 
 import (
 	"net"
-	"os"
 	"time"
 )
 
@@ -36,8 +35,8 @@ func (c *Conn) close() {
 	}
 	switch {
 	case c.life == connecting:
-		if c.out != nil && c.more.err == nil {
-			c.more.err = c.losing(c.fail("close", net.ErrClosed))
+		if c.out != nil && c.rare.err == nil {
+			c.rare.err = c.losing(c.fail("close", net.ErrClosed))
 		}
 		c.cancelDial()
 	case c.out == nil:
@@ -94,7 +93,7 @@ func (c *Conn) CloseNow() error {
 		reason = ErrAborted
 	}
 	if reason != nil {
-		c.rare().err = c.losing(c.fail("close", reason))
+		c.makeRare().err = c.losing(c.fail("close", reason))
 	}
 	if c.life == connecting {
 		c.close()
@@ -121,7 +120,7 @@ func (c *Conn) Abort() error {
 	}
 	err := c.fail("abort", ErrAborted)
 	if c.life == connecting {
-		c.rare().err = c.losing(err)
+		c.makeRare().err = c.losing(err)
 		c.close()
 		return nil
 	}
@@ -135,7 +134,7 @@ func (c *Conn) abandon(err error) {
 	if c.life == finished {
 		return
 	}
-	c.rare().err = c.losing(err)
+	c.makeRare().err = c.losing(err)
 	c.life = finished
 	if c.out != nil && c.out.flight > 0 {
 		c.out.giveUp(c.s.Unsent())
@@ -153,43 +152,12 @@ func (c *Conn) SetDrainTimeout(d time.Duration) error {
 	if c.life == finished {
 		return c.fail("set", net.ErrClosed)
 	}
-	m := c.rare()
-	m.drain = drainTimeout(d)
+	c.makeRare().drain = drainTimeout(d)
 	switch c.life {
 	case draining:
 		c.watchDrain()
 	case lingering: // the looks go on
-		m.until = c.now().Add(m.drain)
+		c.rare.closing.until = c.now().Add(c.rare.drain)
 	}
 	return nil
-}
-
-// watchDrain begins to look whether the peer takes what is left.
-func (c *Conn) watchDrain() {
-	m := c.rare()
-	lp := c.lp()
-	lp.StopTimeout(&m.linger)
-	if m.drain > 0 {
-		m.late = 0
-		m.unsent, m.moved = c.outstanding(), lp.Poller().Now()
-		lp.SetTimeout(&m.linger, m.moved.Add(m.drain/looks))
-	}
-}
-
-// stalls looks at a draining connection, and resets a peer that takes nothing.
-func (m *rarely) stalls() {
-	c := m.c
-	lp := c.lp()
-	now, left := lp.Poller().Now(), c.outstanding()
-	if left < m.unsent {
-		m.unsent, m.moved, m.late = left, now, 0
-	}
-	due := m.moved.Add(m.drain)
-	if now < due {
-		lp.SetTimeout(&m.linger, min(due, now.Add(m.drain/looks)))
-		return
-	}
-	if !m.postpones(now) {
-		c.abandon(c.fail("close", os.ErrDeadlineExceeded))
-	}
 }

@@ -26,7 +26,7 @@ type Conn struct {
 	s       poller.Stream
 	share   *origin
 	out     *output // nil while nothing is queued
-	more    *rarely // nil for most connections
+	rare    *rare   // nil for most connections
 
 	// OnRead is called with what has arrived. p belongs to the loop and is
 	// overwritten when OnRead returns. Without OnRead nothing is read: what arrives stays
@@ -75,30 +75,14 @@ type aborted struct{}
 func (aborted) Error() string { return "connection aborted" }
 func (aborted) Unwrap() error { return net.ErrClosed }
 
-// rarely is what most connections do without.
-type rarely struct {
-	drain   time.Duration // of this connection, instead of the default
+// A rare is what most connections do without. Each part of it is there for as long as it is
+// needed.
+type rare struct {
+	drain   time.Duration // DrainTimeout of this connection
 	err     error         // the reason of OnClose, where it is not the peer's end
-	linger  loop.Timeout
-	unsent  int           // when linger was armed last, what is not acknowledged included
-	moved   poller.Time   // when the peer last took something, as far as we have looked; see also silence
-	wait    time.Duration // between looks, while lingering
-	until   poller.Time   // the end of lingering that only listens; see silence
-	dialing *dialing
-	c       *Conn
-
-	// With timeouts; linger is theirs until the connection is closing.
-	read     poller.Time // when something arrived last
-	reading  poller.Time // when reading began, or went on, last
-	deadline poller.Time // of SetReadDeadline; 0 is none
-	sent     poller.Time // when the system took something last
-	written  int         // bytes so far
-	acked    int         // what acknowledged was when it was looked at last
-	left     int         // what the peer had to take then; at least 1 if something was written since
-	late     uint64      // the turn in which a timeout was found to have passed, plus one
-	awaited  int         // bytes that had arrived by then and were not received
-	counts   bool        // awaited does
-	slow     bool        // left is more than 0 since the last look but one
+	dialing *dialing      // until the connection is made
+	clock   *clock        // while it is open and has timeouts
+	closing *closing      // while it drains or lingers
 
 	unread []byte // was received when there was no OnRead
 	end    error  // came behind that
@@ -110,17 +94,17 @@ func (c *Conn) lp() *loop.Maker { return c.Loop().Maker() }
 func newConn(share *origin, drain time.Duration, s poller.Stream) *Conn {
 	c := &Conn{share: share, s: s, streams: 1, life: open}
 	if drain != defaultDrainTimeout {
-		c.rare().drain = drain
+		c.makeRare().drain = drain
 	}
 	return c
 }
 
-func (c *Conn) rare() *rarely {
-	if c.more == nil {
-		c.more = &rarely{c: c, drain: defaultDrainTimeout}
-		c.more.linger.Init(c.more)
+// makeRare is c.rare, which is made if there is none.
+func (c *Conn) makeRare() *rare {
+	if c.rare == nil {
+		c.rare = &rare{drain: defaultDrainTimeout}
 	}
-	return c.more
+	return c.rare
 }
 
 // RemoteAddr is the address of the peer, also after OnClose, when that of a unix-domain
@@ -199,8 +183,8 @@ func (c *Conn) fail(op string, err error) error {
 
 // begin follows the callback that has made the connection known to its user.
 func (c *Conn) begin() {
-	if !c.Closing() && (c.share.timeouts() || c.more != nil && c.more.deadline != 0) {
-		c.keepTime()
+	if !c.Closing() && (c.share.timeouts() || c.clock() != nil) {
+		c.startClock()
 	}
 	c.startRead()
 }
@@ -214,8 +198,8 @@ func (c *Conn) startRead() {
 		c.await()
 		return
 	}
-	if c.is(timed) {
-		c.more.resumed()
+	if k := c.clock(); k != nil {
+		k.resumed()
 	}
 	if c.keeps() { // first
 		c.flushLater()
@@ -263,7 +247,7 @@ func (u *upcalls) Received(p []byte, err error) {
 	c := (*Conn)(u)
 	if err != nil {
 		if c.keeps() && !c.Closing() && !(err == io.EOF && c.hearsEnd()) { // that comes first
-			if c.more.end = err; err != io.EOF {
+			if c.rare.end = err; err != io.EOF {
 				c.leaveAlone()
 			}
 			return
@@ -271,9 +255,8 @@ func (u *upcalls) Received(p []byte, err error) {
 		c.endRead(err)
 		return
 	}
-	if c.is(timed) {
-		c.more.read = c.now()
-		c.more.awaited -= len(p)
+	if k := c.clock(); k != nil {
+		k.received(len(p))
 	}
 	if c.Closing() {
 		c.heard()
@@ -319,9 +302,9 @@ func (c *Conn) ended() {
 // Finished makes the last callbacks.
 func (u *upcalls) Finished() {
 	c := (*Conn)(u)
-	if c.more != nil {
-		c.more.stop()
-		if d := c.more.dialing; d != nil { // closed before it was made
+	if c.rare != nil {
+		c.rare.stop()
+		if d := c.rare.dialing; d != nil { // closed before it was made
 			c.connected(d.error(net.ErrClosed))
 		}
 	}
@@ -343,8 +326,8 @@ func (u *upcalls) Finished() {
 // reason is what OnClose is told.
 func (c *Conn) reason() error {
 	switch {
-	case c.more != nil && c.more.err != nil:
-		return c.more.err
+	case c.rare != nil && c.rare.err != nil:
+		return c.rare.err
 	case c.is(endedByPeer):
 		return io.EOF
 	}
@@ -353,8 +336,8 @@ func (c *Conn) reason() error {
 
 // lost is what happened to output that was not sent.
 func (c *Conn) lost() error {
-	if c.more != nil && c.more.err != nil {
-		return c.more.err
+	if c.rare != nil && c.rare.err != nil {
+		return c.rare.err
 	}
 	return c.fail("write", net.ErrClosed)
 }

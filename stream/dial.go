@@ -28,8 +28,9 @@ type dialing struct {
 	job      *loop.Job // that resolves the name
 	over     error     // the time is, and this says so; but answers are to be looked at first
 	prolong  bool      // the answer of the resolver may have waited for the loop: what begins then is given time
-	polled   uint64    // the turn, plus one, in which that was found out
+	passed   nextPoll  // after the time of an attempt
 	errs     attemptErrors
+	deadline poller.Time // of SetReadDeadline; 0 is none
 }
 
 // A Target is what Dial connects to.
@@ -66,7 +67,7 @@ func Dial(ctx context.Context, lp *loop.Loop, to Target, o *Options, fn func(c *
 	lp.Maker().SetActive(c, true)
 	lp.Maker().Hold() // until connected, referenced or not
 	d := &dialing{c: c, fn: fn, to: to, user: o, options: o.socket(), wait: o.attemptDelay(), until: poller.Never}
-	c.rare().dialing = d
+	c.makeRare().dialing = d
 	if err := context.Cause(ctx); err != nil {
 		d.errs = attemptErrors{err}
 		lp.Maker().Defer(d) // not from inside Dial
@@ -179,7 +180,7 @@ func (d *dialing) fail(err error) {
 		d.errs = append(d.errs, err)
 	}
 	err = c.losing(d.errs.of(d))
-	c.rare().err = err
+	c.makeRare().err = err
 	c.lp().BeginClose(c)
 	c.cancelDial()
 	c.connected(err)
@@ -189,7 +190,7 @@ func (d *dialing) fail(err error) {
 // is told by Finished, if it has not been.
 func (c *Conn) cancelDial() {
 	c.life = finished
-	c.more.dialing.release(nil)
+	c.rare.dialing.release(nil)
 	c.ended()
 }
 
@@ -218,11 +219,11 @@ func (d *dialing) release(won *attempt) {
 // connected tells how a dial ended, once. Nothing of the dial stays with the
 // connection.
 func (c *Conn) connected(err error) {
-	d := c.more.dialing
+	d := c.rare.dialing
 	if d == nil {
 		return
 	}
-	c.more.dialing = nil
+	c.rare.dialing = nil
 	c.lp().Release()
 	tell := func(c *Conn) { d.fn(c, err) }
 	if err != nil {
@@ -231,13 +232,16 @@ func (c *Conn) connected(err error) {
 	}
 	c.trim()
 	c.life = open
+	if d.deadline != 0 {
+		c.startClock().deadline = d.deadline
+	}
 	c.during(tell)
 	c.begin()
 }
 
 // trim gives up the memory of what most connections do without, if this one does.
 func (c *Conn) trim() {
-	if m := c.more; m.drain == defaultDrainTimeout && m.err == nil && m.deadline == 0 {
-		c.more = nil
+	if m := c.rare; m.drain == defaultDrainTimeout && m.err == nil {
+		c.rare = nil
 	}
 }

@@ -13,7 +13,7 @@ func (c *Conn) endRead(err error) {
 	case c.life == finished:
 	case c.life == lingering:
 		c.endLinger(err)
-	case c.writes == sendFailed && (err == io.EOF || !errors.Is(c.more.err, syscall.EPIPE)):
+	case c.writes == sendFailed && (err == io.EOF || !errors.Is(c.rare.err, syscall.EPIPE)):
 		c.finish() // for the reason that is known
 	case err != io.EOF:
 		c.abandon(c.fail("read", err))
@@ -53,7 +53,7 @@ func (c *Conn) endWrite(err error) {
 		return
 	}
 	c.writes = sendFailed
-	c.rare().err = c.losing(err)
+	c.makeRare().err = c.losing(err)
 	c.drop(err)
 	c.flush()
 	if !c.Closing() {

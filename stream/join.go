@@ -98,7 +98,7 @@ func (h *half) attach() {
 // begin makes up for what happened before there was a join.
 func (h *half) begin() {
 	if h.from.is(readEnded) {
-		if m := h.from.more; h.from.keeps() && len(m.unread) > 0 {
+		if m := h.from.rare; h.from.keeps() && len(m.unread) > 0 {
 			p := m.unread
 			m.unread = p[len(p):] // an end may have come behind it
 			h.read(h.from, p)

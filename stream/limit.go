@@ -178,7 +178,7 @@ func (c *Conn) disconnect() error {
 		c.uncount(o, o.counted)
 	}
 	if c.life == connecting {
-		c.rare().err = c.losing(err)
+		c.makeRare().err = c.losing(err)
 		c.close()
 	} else {
 		c.abandon(err)
@@ -228,8 +228,8 @@ func (c *Conn) relieve() {
 func (c *Conn) count(n int) {
 	c.out.counted += n
 	c.share.shared.queued += n
-	if c.is(timed) {
-		c.more.written += n
+	if k := c.clock(); k != nil {
+		k.written += n
 	}
 }
 

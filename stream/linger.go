@@ -5,7 +5,6 @@ import (
 	"os"
 	"time"
 
-	"example.com/pike/loop"
 	"example.com/pike/poller"
 )
 
@@ -42,21 +41,6 @@ func (c *Conn) untold() (n int, ev poller.Events) {
 	return 0, 0
 }
 
-// postpones reports whether the end of a drain, which is due, is to wait: for one
-// Poll in any case, as in review, and then until it is told that the system has room, or
-// that the peer has ended.
-func (m *rarely) postpones(now poller.Time) bool {
-	n, ev := m.c.untold()
-	at := now
-	if m.polled() {
-		if at = now.Add(lookAgain); ev&poller.Writable == 0 && (n > 0 || ev == 0) {
-			return false
-		}
-	}
-	m.c.lp().SetTimeout(&m.linger, at)
-	return true
-}
-
 // linger ends our side and reads into nothing until the peer has acknowledged
 // that, or ended too.
 func (c *Conn) linger() {
@@ -66,12 +50,11 @@ func (c *Conn) linger() {
 		c.s.Shutdown()
 	}
 	c.s.Start()
-	m := c.rare()
-	lp := c.lp()
-	m.late = 0
-	m.unsent, m.moved, m.wait = c.unacked(), lp.Poller().Now(), firstLook
-	m.until = m.moved.Add(m.drain)
-	lp.SetTimeout(&m.linger, m.moved.Add(m.wait))
+	w, lp := c.watchClosing(), c.lp()
+	w.passed = 0
+	w.left, w.moved, w.wait = c.unacked(), lp.Poller().Now(), firstLook
+	w.until = w.moved.Add(c.rare.drain)
+	lp.SetTimeout(&w.look, w.moved.Add(w.wait))
 }
 
 // endLinger is the peer's end, or its reset: of what it had not acknowledged
@@ -84,46 +67,24 @@ func (c *Conn) endLinger(err error) {
 	c.leave()
 }
 
-// Expired is the time to look at a connection that has timeouts, drains or
-// lingers.
-func (m *rarely) Expired(*loop.Timeout) {
-	c := m.c
-	switch {
-	case c.life == finished:
-	case !c.Closing():
-		m.review()
-	case c.life == lingering && c.acknowledges():
-		m.look()
-	case c.life == lingering:
-		m.listen()
-	default:
-		m.stalls()
-	}
-}
-
-// look leaves once everything is acknowledged, and also when nothing has been
+// acknowledged leaves once everything is acknowledged, and also when nothing has been
 // for as long as a drain may stall: what is left is with the system, which goes
 // on trying by itself, but nobody will hear how that ends.
-func (m *rarely) look() {
-	c := m.c
-	lp := c.lp()
-	now, left := lp.Poller().Now(), c.unacked()
-	if left < m.unsent {
-		m.unsent, m.moved, m.late = left, now, 0
-	}
-	over := m.drain > 0 && now.Sub(m.moved) >= m.drain
-	if over && left > 0 && m.postpones(now) {
+func (w *closing) acknowledged() {
+	c := w.c
+	left, drain := c.unacked(), c.rare.drain
+	now := w.follow(left)
+	over := drain > 0 && now.Sub(w.moved) >= drain
+	if over && left > 0 && w.postpones(now) {
 		return
 	}
 	if over || left == 0 {
 		if c.unackedBytes() > 0 {
-			m.err = c.losing(c.fail("close", os.ErrDeadlineExceeded))
+			c.rare.err = c.losing(c.fail("close", os.ErrDeadlineExceeded))
 		}
 		c.leave()
 		return
 	}
-	m.wait = min(2*m.wait, lastLook)
-	lp.SetTimeout(&m.linger, now.Add(m.wait))
+	w.wait = min(2*w.wait, lastLook)
+	c.lp().SetTimeout(&w.look, now.Add(w.wait))
 }
-
-func (m *rarely) stop() { m.c.lp().StopTimeout(&m.linger) }

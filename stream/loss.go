@@ -48,7 +48,7 @@ func (e *LossError) Timeout() bool {
 func (c *Conn) losing(err error) error {
 	loss := LossError{Unsent: c.Buffered(), Unacked: c.unackedBytes()}
 	var known *LossError
-	if c.more != nil && errors.As(c.more.err, &known) { // sending had failed before
+	if c.rare != nil && errors.As(c.rare.err, &known) { // sending had failed before
 		loss.Unsent, loss.Unacked = loss.Unsent+known.Unsent, max(loss.Unacked, known.Unacked)
 	}
 	if loss.Unsent == 0 && loss.Unacked == 0 {

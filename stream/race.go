@@ -158,7 +158,7 @@ func (t *turn) Expired(*loop.Timeout) {
 		lp.SetTimeout(&d.delay, lp.Poller().Now())
 		return
 	}
-	d.polled = 0
+	d.passed = 0
 	d.try()
 }
 
@@ -168,11 +168,7 @@ func (d *dialing) answered() bool {
 	for _, a := range d.attempts {
 		f, ok := a.s.(poller.Foreteller)
 		if !ok {
-			turn := d.c.Loop().Metrics().Turns + 1
-			if d.polled == 0 {
-				d.polled = turn
-			}
-			return d.polled == turn
+			return !d.passed.over(d.c.Loop())
 		}
 		if _, ev := f.Untold(); ev != 0 {
 			return true
@@ -187,7 +183,7 @@ func (a *attempt) Connected(err error) {
 	if c.life != connecting {
 		return
 	}
-	d := c.more.dialing
+	d := c.rare.dialing
 	if err == nil && a.s.Addr() == a.s.Peer() && a.s.Addr().AddrPort.IsValid() {
 		// Nobody listened, and the system chose the very port that was dialed to
 		// dial from: TCP connects such a socket to itself (RFC 9293, 3.5).
@@ -210,8 +206,8 @@ func (a *attempt) Sent(err error)               { (*upcalls)(a.c).Sent(err) }
 func (a *attempt) Closed() {
 	c := a.c
 	(*upcalls)(c).Closed()
-	if c.life == connecting && c.more.dialing.alone() {
-		c.more.dialing.try()
+	if c.life == connecting && c.rare.dialing.alone() {
+		c.rare.dialing.try()
 	}
 }
 

@@ -44,7 +44,7 @@ func (u *upcalls) Flush() {
 	u.marks &^= deferred
 	c := (*Conn)(u)
 	c.flush()
-	if c.more != nil {
+	if c.rare != nil {
 		c.readUnread()
 	}
 }

@@ -25,26 +25,25 @@ func (c *Conn) mayLack() bool { return !c.acknowledges() || c.unacked() > 0 }
 // heard takes note that the peer of a lingering connection goes on talking.
 func (c *Conn) heard() {
 	if c.life == lingering && !c.acknowledges() {
-		c.rare().moved = c.lp().Poller().Now()
+		c.rare.closing.moved = c.now()
 	}
 }
 
 // listen looks at a lingering connection of which nobody can tell what was
 // acknowledged. It leaves when the peer has been silent, and when it has talked for
 // as long as a drain may stall: what it says then is answered by a reset.
-func (m *rarely) listen() {
-	c := m.c
-	lp := c.lp()
-	now, next := lp.Poller().Now(), m.moved.Add(silence)
-	if m.drain > 0 {
-		next = min(next, m.until)
+func (w *closing) listen() {
+	c := w.c
+	now, next, bounded := c.now(), w.moved.Add(silence), c.rare.drain > 0
+	if bounded {
+		next = min(next, w.until)
 	}
 	if now >= next {
-		if _, ev := c.untold(); ev&poller.Readable == 0 || m.drain > 0 && now >= m.until {
+		if _, ev := c.untold(); ev&poller.Readable == 0 || bounded && now >= w.until {
 			c.leave()
 			return
 		}
 		next = now.Add(lookAgain) // it has talked, and we are late
 	}
-	lp.SetTimeout(&m.linger, next)
+	c.lp().SetTimeout(&w.look, next)
 }

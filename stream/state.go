@@ -60,7 +60,6 @@ const (
 	readEnded   marks = 1 << iota // the peer has ended, or receiving has failed
 	spoken                        // something was written
 	endedByPeer                   // the reason of OnClose is io.EOF
-	timed                         // there are timeouts; more is there
 	piped                         // Join has the callbacks
 	unread                        // it is in shared.unheard
 	busy                          // a callback runs, or a flush

@@ -46,7 +46,7 @@ const (
 // still told, if it is not behind something that arrived. Whoever has an OnEOF wants to know
 // of it in any case, so that some is read, and kept.
 func (c *Conn) await() {
-	if c.hearsEnd() && (c.more == nil || len(c.more.unread) < keptMost) {
+	if c.hearsEnd() && (c.rare == nil || len(c.rare.unread) < keptMost) {
 		c.s.Start() // after the end this does nothing
 	} else {
 		c.s.Stop()
@@ -54,7 +54,7 @@ func (c *Conn) await() {
 			w.WatchEnd()
 		}
 	}
-	if m := c.more; m != nil && (m.end != nil || c.writes == sendFailed) {
+	if m := c.rare; m != nil && (m.end != nil || c.writes == sendFailed) {
 		defer c.leaveAlone() // a pause was in the way
 	}
 	if c.is(unread) {
@@ -142,7 +142,7 @@ func (u *unheard) Expired(*loop.Timeout) {
 		if c.Closing() || c.OnRead != nil || c.stops&stopByUser != 0 && !c.is(readEnded) {
 			continue
 		}
-		if m := c.more; m.end != nil {
+		if m := c.rare; m.end != nil {
 			err := m.end
 			m.unread, m.end = nil, nil
 			c.endRead(err)
@@ -160,11 +160,11 @@ func (u *unheard) Expired(*loop.Timeout) {
 func (c *Conn) hearsEnd() bool { return c.OnEOF != nil && c.OnRead == nil }
 
 // keeps reports whether something that was received is kept for an OnRead.
-func (c *Conn) keeps() bool { return c.more != nil && c.more.unread != nil }
+func (c *Conn) keeps() bool { return c.rare != nil && c.rare.unread != nil }
 
 // keepUnread keeps what was received when there was no OnRead.
 func (c *Conn) keepUnread(p []byte) {
-	m := c.rare()
+	m := c.makeRare()
 	m.unread = append(m.unread, p...)
 	c.await()
 }
@@ -174,7 +174,7 @@ func (c *Conn) readUnread() {
 	if !c.keeps() {
 		return
 	}
-	m := c.more
+	m := c.rare
 	if c.Closing() {
 		m.unread, m.end = nil, nil
 		return

@@ -123,8 +123,8 @@ func (c *Conn) CloseWrite() error {
 func (c *Conn) output() *output {
 	if c.out == nil {
 		c.out = c.share.take(c)
-		if c.is(timed) {
-			c.more.queued()
+		if k := c.clock(); k != nil {
+			k.queued()
 		}
 	}
 	return c.out
