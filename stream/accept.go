@@ -284,7 +284,7 @@ func MayListen(lp *loop.Loop) error {
 
 // fail is the error of an operation on ln.
 func (ln *Listener) fail(op string, err error) error {
-	return netop.Error(op, ln.share.network, poller.Addr{}, ln.addr, err)
+	return netop.Error(op, ln.conf.network, poller.Addr{}, ln.addr, err)
 }
 
 func (ln *Listener) closed(op string) error {

@@ -36,7 +36,7 @@ func AdoptConn(lp *loop.Loop, nc net.Conn, o ...*Options) (*Conn, error) {
 		return nil, &net.OpError{Op: "adopt", Net: network, Addr: nc.RemoteAddr(), Err: err}
 	}
 	s := sharedOf(lp)
-	c := newConn(s.origin(origin{shared: s, policy: p, network: network}), own.drainTimeout(), nil)
+	c := newConn(s.conf(conf{shared: s, policy: p, network: network}), own.drainTimeout(), nil)
 	c.stops |= stopByUser
 	if err = lp.Maker().Attach(c); err == nil {
 		err = adopt(lp, nc, func(a poller.Adopter, fd uintptr) (err error) {
@@ -52,7 +52,7 @@ func AdoptConn(lp *loop.Loop, nc net.Conn, o ...*Options) (*Conn, error) {
 		own.applyTo(c.s) // a connection that takes no options is gone, and tells so
 	}
 	lp.Maker().SetActive(c, true)
-	if c.share.timeouts() {
+	if c.conf.timeouts() {
 		c.startClock()
 	}
 	nc.Close()

@@ -95,7 +95,7 @@ func (k *clock) owes(now poller.Time) {
 		return
 	}
 	k.left, k.moved = 1, now // how much it is will be looked at
-	if p := &k.c.share.policy; p.write > 0 || p.idle > 0 {
+	if p := &k.c.conf.policy; p.write > 0 || p.idle > 0 {
 		k.wakeBy(now.Add(p.lookEvery()))
 	}
 }
@@ -103,7 +103,7 @@ func (k *clock) owes(now poller.Time) {
 // resumed is when reading begins, or goes on after a pause.
 func (k *clock) resumed() {
 	k.reading = k.c.now()
-	if d := k.c.share.read; d > 0 {
+	if d := k.c.conf.read; d > 0 {
 		k.wakeBy(k.reading.Add(d))
 	}
 }
@@ -175,7 +175,7 @@ func (k *clock) Expired(*loop.Timeout) {
 // look again.
 func (k *clock) review() {
 	c, now := k.c, k.c.now()
-	p := &c.share.policy
+	p := &c.conf.policy
 	k.follow(now)
 	all := k.bounds(p, c.reads())
 	v := decide(&all, now, news{})
@@ -205,7 +205,7 @@ func (c *Conn) reads() reads {
 	switch {
 	case c.is(readEnded):
 		return readsNoMore
-	case c.stopped() || c.is(unread):
+	case c.stopped() || c.is(noReader):
 		return readsLater
 	}
 	return readsNow
@@ -239,7 +239,7 @@ func (c *Conn) expire(op string) {
 	}
 	m.err = c.losing(err)
 	c.lp().BeginClose(c)
-	c.leave()
+	c.closeStream()
 }
 
 // A nextPoll tells whether there was a Poll since somebody began to wait for it. 0 is that

@@ -65,12 +65,12 @@ func (c *Conn) finish() {
 	case c.mustLinger():
 		c.linger()
 	default:
-		c.leave()
+		c.closeStream()
 	}
 }
 
-// leave has the poller close the connection.
-func (c *Conn) leave() {
+// closeStream has the poller close the connection.
+func (c *Conn) closeStream() {
 	if c.life != finished {
 		c.life = finished
 		c.s.Close()
@@ -103,7 +103,7 @@ func (c *Conn) CloseNow() error {
 		c.out.giveUp(c.s.Unsent())
 	}
 	c.lp().BeginClose(c)
-	c.leave()
+	c.closeStream()
 	return nil
 }
 

@@ -24,7 +24,7 @@ type Conn struct {
 	excess  excess
 	marks   marks
 	s       poller.Stream
-	share   *origin
+	conf    *conf
 	out     *output // nil while nothing is queued
 	rare    *rare   // nil for most connections
 
@@ -91,8 +91,8 @@ type rare struct {
 // lp is the loop as makers of handles see it.
 func (c *Conn) lp() *loop.Maker { return c.Loop().Maker() }
 
-func newConn(share *origin, drain time.Duration, s poller.Stream) *Conn {
-	c := &Conn{share: share, s: s, streams: 1, life: open}
+func newConn(o *conf, drain time.Duration, s poller.Stream) *Conn {
+	c := &Conn{conf: o, s: s, streams: 1, life: open}
 	if drain != defaultDrainTimeout {
 		c.makeRare().drain = drain
 	}
@@ -169,7 +169,7 @@ func (c *Conn) ResumeRead() error {
 	if c.Closing() {
 		return c.fail("read", net.ErrClosed)
 	}
-	if c.stops&stopByUser != 0 || c.is(unread) {
+	if c.stops&stopByUser != 0 || c.is(noReader) {
 		c.stops &^= stopByUser
 		c.startRead()
 	}
@@ -178,12 +178,12 @@ func (c *Conn) ResumeRead() error {
 
 // fail is the error of an operation on c.
 func (c *Conn) fail(op string, err error) error {
-	return netop.Error(op, c.share.network, c.LocalAddr(), c.RemoteAddr(), err)
+	return netop.Error(op, c.conf.network, c.LocalAddr(), c.RemoteAddr(), err)
 }
 
 // begin follows the callback that has made the connection known to its user.
 func (c *Conn) begin() {
-	if !c.Closing() && (c.share.timeouts() || c.clock() != nil) {
+	if !c.Closing() && (c.conf.timeouts() || c.clock() != nil) {
 		c.startClock()
 	}
 	c.startRead()
@@ -215,7 +215,7 @@ type upcalls Conn
 // attempt.
 func (u *upcalls) Connected(err error) {
 	c := (*Conn)(u)
-	ln := c.share.ln
+	ln := c.conf.ln
 	switch {
 	case err != nil:
 		c.abandon(c.fail("accept", err))
@@ -289,11 +289,11 @@ func (c *Conn) done(fn func(error), err error) {
 func (u *upcalls) Closed() {
 	c := (*Conn)(u)
 	c.streams--
-	c.ended()
+	c.finishWhenClosed()
 }
 
-// ended has the loop make the last callback when nothing is with the poller.
-func (c *Conn) ended() {
+// finishWhenClosed has the loop make the last callback when nothing is with the poller.
+func (c *Conn) finishWhenClosed() {
 	if c.streams == 0 && c.Closing() {
 		c.lp().EndClose(c, (*upcalls)(c))
 	}
@@ -314,8 +314,8 @@ func (u *upcalls) Finished() {
 	}
 	c.drop(err)
 	c.forget()
-	if c.share.ln != nil {
-		c.share.ln.left()
+	if c.conf.ln != nil {
+		c.conf.ln.left()
 	}
 	if c.OnClose == nil {
 		return

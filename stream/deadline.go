@@ -83,14 +83,14 @@ func (c *Conn) setTimeout(method string, set func(*policy)) error {
 	if c.Closing() {
 		return c.fail("set", net.ErrClosed)
 	}
-	p := c.share.policy
+	p := c.conf.policy
 	set(&p)
 	c.configure(p)
 	switch k := c.clock(); {
 	case c.life == connecting: // begin will see it
 	case k != nil:
 		k.review()
-	case c.share.timeouts():
+	case c.conf.timeouts():
 		c.startClock()
 	}
 	return nil

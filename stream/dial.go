@@ -59,7 +59,7 @@ func Dial(ctx context.Context, lp *loop.Loop, to Target, o *Options, fn func(c *
 		return nil, netop.NameError("dial", to.Network, to.Name, err)
 	}
 	s := sharedOf(lp)
-	c := newConn(s.origin(origin{shared: s, policy: p, network: to.Network}), o.drainTimeout(), nil)
+	c := newConn(s.conf(conf{shared: s, policy: p, network: to.Network}), o.drainTimeout(), nil)
 	c.streams, c.life = 0, connecting
 	if err := lp.Maker().Attach(c); err != nil {
 		return nil, netop.NameError("dial", to.Network, to.Name, err)
@@ -87,7 +87,7 @@ func (d *dialing) error(err error) error {
 func (d *dialing) bound(ctx context.Context, o *Options) {
 	lp := d.c.Loop()
 	d.timeout.Init(d)
-	d.delay.Init((*turn)(d))
+	d.delay.Init((*nextAddr)(d))
 	if o != nil && o.Timeout > 0 {
 		d.until = lp.Maker().Poller().Now().Add(o.Timeout)
 		lp.Maker().SetTimeout(&d.timeout, d.until)
@@ -191,7 +191,7 @@ func (d *dialing) fail(err error) {
 func (c *Conn) cancelDial() {
 	c.life = finished
 	c.rare.dialing.release(nil)
-	c.ended()
+	c.finishWhenClosed()
 }
 
 // release lets go of what would interrupt the dial, and of all attempts but one.

@@ -23,7 +23,7 @@ func (c *Conn) Drain() (wait bool) {
 	if !c.Loop().ShuttingDown() || c.is(busy) {
 		return false
 	}
-	if ln := c.share.ln; ln != nil && ln.OnShutdown != nil && !c.Closing() {
+	if ln := c.conf.ln; ln != nil && ln.OnShutdown != nil && !c.Closing() {
 		c.during(ln.OnShutdown)
 	}
 	return true

@@ -67,7 +67,7 @@ func (c *Conn) drop(err error) {
 	if o := c.out; o != nil {
 		o.dropped(err, c) // nothing can be written any more
 		c.out = nil
-		c.share.put(o)
+		c.conf.put(o)
 	}
 	c.unhold()
 }

@@ -71,7 +71,7 @@ func (c *Conn) SetQueueLimit(l *QueueLimit) error {
 	case !l.valid():
 		return c.fail("set", errInvalid)
 	}
-	p := c.share.policy
+	p := c.conf.policy
 	p.limit = l
 	c.configure(p)
 	c.unexceed()
@@ -109,7 +109,7 @@ func Queued(lp *loop.Loop) int {
 // them count, also what the system might take at once: how much that is shows only when it
 // has, and then the peer may have a part of what was refused.
 func (c *Conn) refuse(n int) error {
-	s := c.share
+	s := c.conf
 	if l := s.limit; l != nil && l.Policy == Disconnect && n > 0 && c.Buffered()+n > l.Bytes {
 		return c.disconnect()
 	}
@@ -126,7 +126,7 @@ func (c *Conn) refuse(n int) error {
 
 // admit does what a limit that does not disconnect does about n more bytes.
 func (c *Conn) admit(n int) {
-	s := c.share
+	s := c.conf
 	if l := s.limit; l != nil && l.Policy != Disconnect && n > 0 && c.Buffered()+n > l.Bytes {
 		if c.excess == within {
 			c.excess = exceeded
@@ -144,7 +144,7 @@ func (c *Conn) admit(n int) {
 }
 
 func (c *Conn) exceedLoop(l *QueueLimit) {
-	s := c.share.shared
+	s := c.conf.shared
 	if !s.over {
 		s.over = true
 		if l.OnExceeded != nil {
@@ -209,7 +209,7 @@ func (c *Conn) unexceed() {
 
 // relieve does what a limit of the connection has left to do.
 func (c *Conn) relieve() {
-	l := c.share.limit
+	l := c.conf.limit
 	if c.excess != within && c.Buffered() <= l.Bytes/2 {
 		c.unexceed()
 	}
@@ -219,7 +219,7 @@ func (c *Conn) relieve() {
 		c.excess = exceeded
 		c.tell(l.OnExceeded)
 	}
-	if l := c.share.loopLimit; loops && l != nil && c.share.over && !c.Closing() {
+	if l := c.conf.loopLimit; loops && l != nil && c.conf.over && !c.Closing() {
 		c.tell(l.OnExceeded)
 	}
 }
@@ -227,7 +227,7 @@ func (c *Conn) relieve() {
 // count notes that n bytes were queued, uncount that they are not any more.
 func (c *Conn) count(n int) {
 	c.out.counted += n
-	c.share.shared.queued += n
+	c.conf.shared.queued += n
 	if k := c.clock(); k != nil {
 		k.written += n
 	}
@@ -236,7 +236,7 @@ func (c *Conn) count(n int) {
 func (c *Conn) uncount(o *output, n int) {
 	n = min(n, o.counted)
 	o.counted -= n
-	s := c.share.shared
+	s := c.conf.shared
 	s.queued -= n
 	if s.over && s.queued <= s.loopLimit.Bytes/2 {
 		s.over = false
@@ -257,6 +257,6 @@ func (s *shared) relieve() {
 // forget takes a connection that has ended off the loop's list.
 func (c *Conn) forget() {
 	if c.stops&stopByLoop != 0 {
-		c.share.waiting = slices.DeleteFunc(c.share.waiting, func(o *Conn) bool { return o == c })
+		c.conf.waiting = slices.DeleteFunc(c.conf.waiting, func(o *Conn) bool { return o == c })
 	}
 }

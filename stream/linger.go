@@ -64,7 +64,7 @@ func (c *Conn) endLinger(err error) {
 		c.abandon(c.fail("close", err))
 		return
 	}
-	c.leave()
+	c.closeStream()
 }
 
 // acknowledged leaves once everything is acknowledged, and also when nothing has been
@@ -82,7 +82,7 @@ func (w *closing) acknowledged() {
 		if c.unackedBytes() > 0 {
 			c.rare.err = c.losing(c.fail("close", os.ErrDeadlineExceeded))
 		}
-		c.leave()
+		c.closeStream()
 		return
 	}
 	w.wait = min(2*w.wait, lastLook)

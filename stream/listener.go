@@ -15,7 +15,7 @@ type Listener struct {
 	loop.Base
 	s        poller.Socket
 	addr     poller.Addr
-	share    *origin // of its connections
+	conf     *conf // of its connections
 	drain    time.Duration
 	stops    stops
 	limits   limits
@@ -87,7 +87,7 @@ func Listen(lp *loop.Loop, network, name string, addrs []poller.Addr, o *Options
 func newListener(lp *loop.Loop, network string, p policy, drain time.Duration) *Listener {
 	ln := &Listener{drain: drain}
 	s := sharedOf(lp)
-	ln.share = s.origin(origin{s, p, network, ln})
+	ln.conf = s.conf(conf{s, p, network, ln})
 	ln.failures.logged = poller.Never
 	return ln
 }
@@ -107,7 +107,7 @@ func (ln *Listener) setLimits(o *Options) error {
 
 // open listens on the first of addrs that this machine has.
 func (ln *Listener) open(addrs []poller.Addr, o *Options) (s poller.Socket, err error) {
-	network := ln.share.network
+	network := ln.conf.network
 	for _, a := range addrs {
 		s, err = ln.lp().Poller().Listen(a, o.controlled(o.socket(), network, a), (*acceptor)(ln))
 		if err == nil {
@@ -219,7 +219,7 @@ func (a *acceptor) Accepted(s poller.Stream) poller.StreamHandler {
 	if !ln.admit() {
 		return ln.refuse(s)
 	}
-	c := newConn(ln.share, ln.drain, s)
+	c := newConn(ln.conf, ln.drain, s)
 	lp := ln.lp()
 	if lp.Attach(c) != nil {
 		return nil

@@ -251,7 +251,7 @@ func (o *output) landed(err error, c *Conn) {
 		o.bufs[i], o.ends[i] = nil, end{}
 		c.uncount(o, len(b))
 		if e.in != nil {
-			o.leave(e.in, c.share.shared)
+			o.leave(e.in, c.conf.shared)
 		}
 		if e.done != nil {
 			c.done(e.done, err)

@@ -58,7 +58,7 @@ func (d *dialing) try() {
 		s, err := d.open(addr, a)
 		if err != nil {
 			if c.Closing() {
-				c.ended()
+				c.finishWhenClosed()
 				return
 			}
 			d.errs = append(d.errs, d.failed(addr, err))
@@ -93,7 +93,7 @@ func (d *dialing) open(addr poller.Addr, a *attempt) (s poller.Stream, err error
 		if !returned {
 			d.errs = append(d.errs, d.failed(addr, errPanicked))
 			if c.Closing() {
-				c.ended()
+				c.finishWhenClosed()
 			}
 			c.lp().Defer(d)
 		}
@@ -147,11 +147,11 @@ func (d *dialing) giveUp(a *attempt, err error) {
 	a.s.Close()
 }
 
-// turn is a dialing when the next address is due.
-type turn dialing
+// nextAddr is a dialing when the next address is due.
+type nextAddr dialing
 
 // Expired has the next tried, unless an answer has come that a Poll is still to tell.
-func (t *turn) Expired(*loop.Timeout) {
+func (t *nextAddr) Expired(*loop.Timeout) {
 	d := (*dialing)(t)
 	lp := d.c.lp()
 	if d.answered() {

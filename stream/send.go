@@ -26,7 +26,7 @@ func (c *Conn) schedule() {
 	switch {
 	case c.is(busy):
 		c.debts |= oweFlush
-	case c.life >= open || c.share.policy != policy{}: // else there is nothing to send yet, and nobody to tell
+	case c.life >= open || c.conf.policy != policy{}: // else there is nothing to send yet, and nobody to tell
 		c.flushLater()
 	}
 }
@@ -77,7 +77,7 @@ func (c *Conn) flush() {
 			c.debts |= oweFlush
 		}
 	}
-	if c.share.marks != nil || c.excess != within || c.owes(oweExceeded) {
+	if c.conf.watermarks != nil || c.excess != within || c.owes(oweExceeded) {
 		c.level()
 	}
 	c.marks &^= busy
@@ -124,7 +124,7 @@ func (c *Conn) send() sent {
 		}
 	}
 	c.out = nil
-	c.share.put(o)
+	c.conf.put(o)
 	return sentAll
 }
 

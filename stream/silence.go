@@ -40,7 +40,7 @@ func (w *closing) listen() {
 	}
 	if now >= next {
 		if _, ev := c.untold(); ev&poller.Readable == 0 || bounded && now >= w.until {
-			c.leave()
+			c.closeStream()
 			return
 		}
 		next = now.Add(lookAgain) // it has talked, and we are late

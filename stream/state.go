@@ -61,7 +61,7 @@ const (
 	spoken                        // something was written
 	endedByPeer                   // the reason of OnClose is io.EOF
 	piped                         // Join has the callbacks
-	unread                        // it is in shared.unheard
+	noReader                      // it has no OnRead, and is in shared.unheard
 	busy                          // a callback runs, or a flush
 	deferred                      // the loop will call Flush
 )

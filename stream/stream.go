@@ -248,7 +248,7 @@ func (o *Options) socket() *poller.Options {
 
 // shared is what the connections of a loop share.
 type shared struct {
-	latest     *origin
+	latest     *conf
 	busy       []*output // those that connections have
 	lp         *loop.Loop
 	spare      []*output // unused ones

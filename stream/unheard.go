@@ -57,11 +57,11 @@ func (c *Conn) await() {
 	if m := c.rare; m != nil && (m.end != nil || c.writes == sendFailed) {
 		defer c.leaveAlone() // a pause was in the way
 	}
-	if c.is(unread) {
+	if c.is(noReader) {
 		return
 	}
-	c.marks |= unread
-	u := &c.share.unheard
+	c.marks |= noReader
+	u := &c.conf.unheard
 	if u.lp == nil {
 		u.lp = c.Loop()
 		u.tick.Init((*coldUnheard)(u))
@@ -83,7 +83,7 @@ func (c *Conn) heardOf() bool {
 	if c.OnRead == nil && !c.Closing() && !(c.is(readEnded) && !c.keeps()) {
 		return false
 	}
-	c.marks &^= unread
+	c.marks &^= noReader
 	c.startRead()
 	return true
 }
@@ -123,10 +123,10 @@ func (u *coldUnheard) Expired(*loop.Timeout) {
 
 // leaveAlone ends c, which is gone, when nobody has come to read what had arrived.
 func (c *Conn) leaveAlone() {
-	if c.OnRead != nil || !c.is(unread) {
+	if c.OnRead != nil || !c.is(noReader) {
 		return // it is read, or paused by somebody who will
 	}
-	u := &c.share.unheard
+	u := &c.conf.unheard
 	u.alone = append(u.alone, alone{c, c.now().Add(aloneFor)})
 	if !u.leave.Armed() {
 		u.lp.Maker().SetTimeout(&u.leave, u.alone[0].until)

@@ -40,8 +40,8 @@ func (c *Conn) SetWatermarks(w *Watermarks) error {
 	case !w.valid():
 		return c.fail("set", errInvalid)
 	}
-	p := c.share.policy
-	p.marks = w
+	p := c.conf.policy
+	p.watermarks = w
 	c.configure(p)
 	if w == nil {
 		c.debts &^= oweLow
@@ -56,7 +56,7 @@ func (c *Conn) level() {
 	if c.Closing() {
 		return
 	}
-	if w := c.share.marks; w != nil {
+	if w := c.conf.watermarks; w != nil {
 		switch n := c.Buffered(); {
 		case !c.owes(oweLow) && n >= w.High:
 			c.debts |= oweLow

@@ -45,7 +45,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 	c.admit(len(rest))
 	c.hold()
 	if len(rest) > 0 {
-		c.output().copy(rest, c.share.shared)
+		c.output().copy(rest, c.conf.shared)
 		c.count(len(rest))
 	} else {
 		c.debts |= oweWrite
@@ -84,7 +84,7 @@ func (c *Conn) WriteBuffers(bufs [][]byte, done func(error)) error {
 	}
 	c.admit(n)
 	c.hold()
-	c.output().keep(bufs, done, c.share.shared)
+	c.output().keep(bufs, done, c.conf.shared)
 	c.count(n)
 	c.schedule()
 	return nil
@@ -122,7 +122,7 @@ func (c *Conn) CloseWrite() error {
 
 func (c *Conn) output() *output {
 	if c.out == nil {
-		c.out = c.share.take(c)
+		c.out = c.conf.take(c)
 		if k := c.clock(); k != nil {
 			k.queued()
 		}
