@@ -112,11 +112,11 @@ func (k *clock) resumed() {
 // whose timeouts are all due at times of their own would else wake the loop for each.
 const lookTick = 1 << 22
 
-// lookAgain is when a connection is looked at again of which something is still to be told. That
-// it is told moves what was late, so that there is no hurry.
+// lookAgain is when a connection is looked at again if a Poll has still to tell something of it.
+// There is no hurry, because what is told moves the bound that has passed.
 const lookAgain = 3 * lookTick
 
-// wakeBy has review called then, or earlier. 0 is never, and so is the end of time.
+// wakeBy has review called at that time or earlier. 0 is never, and so is the end of time.
 func (k *clock) wakeBy(at poller.Time) {
 	if at != 0 && at < poller.Never-lookTick {
 		k.wakeAt((at + lookTick - 1) &^ (lookTick - 1))
@@ -129,8 +129,8 @@ func (k *clock) wakeAt(at poller.Time) {
 	}
 }
 
-// looks is how often within a timeout a peer is looked at that has something to
-// take: nobody tells us when it does.
+// looks is how often within a timeout we look whether the peer has taken something, because nobody
+// tells us when it does.
 const looks = 4
 
 // lookEvery is the time between looks.
@@ -141,8 +141,8 @@ func (p *policy) lookEvery() time.Duration {
 	return p.idle / looks
 }
 
-// outstanding is what the peer has still to take: what it has not acknowledged, or the
-// system not taken where the backend cannot tell.
+// outstanding is what the peer has still to take: what it has not acknowledged. Where the backend
+// cannot tell that, it is what the system has not taken.
 func (c *Conn) outstanding() int { return c.Buffered() + c.unacked() }
 
 // acknowledged grows by what the peer takes; left is what it still has to take.
@@ -158,7 +158,7 @@ func (k *clock) follow(now poller.Time) {
 	switch {
 	case moves && (left > 0 || k.slow):
 		k.moved = now
-	case moves: // all of it, and that is about as long ago as the last of it was sent
+	case moves: // it has taken everything, about when the last of that was sent
 		k.moved = max(k.moved, k.sent)
 	}
 	k.acked, k.left, k.slow = acked, left, left > 0
@@ -171,8 +171,7 @@ func (k *clock) Expired(*loop.Timeout) {
 	}
 }
 
-// review ends a connection of which a timeout has passed, and else sees when to
-// look again.
+// review ends the connection if one of its timeouts has passed. Else it decides when to look again.
 func (k *clock) review() {
 	c, now := k.c, k.c.now()
 	p := &c.conf.policy
@@ -225,11 +224,11 @@ func (k *clock) news(once bool) news {
 	}
 }
 
-// expire ends a connection that a timeout is over for. What the system has it
-// sends by itself.
+// expire ends a connection because a timeout, that of op, has passed. What the system has it sends
+// by itself.
 func (c *Conn) expire(op string) {
 	m := c.makeRare()
-	err := m.err // of sending, where the peer was still to say why
+	err := m.err // sending had failed before, and the peer did not say why
 	if err == nil {
 		err = c.fail(op, os.ErrDeadlineExceeded)
 	}

@@ -6,16 +6,17 @@ import (
 )
 
 // Close sends what is queued and then closes the connection; OnClose follows.
-// Until then what arrives is dropped. A peer that takes nothing, acknowledges
-// nothing that is, for Options.DrainTimeout is reset, and the reason is
-// os.ErrDeadlineExceeded. When all is sent, a connection whose peer is not done
-// stays until the peer has acknowledged everything, or has ended too; if it does
-// neither for as long, the reason is os.ErrDeadlineExceeded too, although the system
-// goes on trying. A LossError in it says how much the peer may not have. Where the
-// system does not tell what was acknowledged, as on Windows, it stays until the peer
-// has ended, or has been silent for a second. On a
-// connection that is still being dialed it gives up: the function given to Dial
-// is called with net.ErrClosed. Closing again is net.ErrClosed.
+// Until then what arrives is dropped. Closing again is net.ErrClosed. A connection that is
+// still being dialed is given up: the function given to Dial is called with net.ErrClosed.
+//
+// A peer that takes nothing for Options.DrainTimeout, which is to say that it acknowledges
+// nothing, is reset, and the reason is os.ErrDeadlineExceeded.
+//
+// When all is sent, the connection waits until the peer has acknowledged everything, or has
+// ended too. If the peer does neither for DrainTimeout, the reason is os.ErrDeadlineExceeded
+// too, although the system goes on trying; a LossError in it says how much the peer may not
+// have. Where the system does not tell what was acknowledged, as on Windows, the connection
+// waits until the peer has ended, or has been silent for a second.
 func (c *Conn) Close() error {
 	if err := c.lp().Check("stream.Conn.Close"); err != nil {
 		return err
@@ -46,8 +47,8 @@ func (c *Conn) close() {
 	}
 }
 
-// drain waits for the output to be sent. Reading goes on meanwhile, into
-// nothing: a peer that waits for us to read would not read either.
+// drain waits for the output to be sent. Meanwhile what arrives is read and dropped,
+// because a peer that waits for us to read may not read either.
 func (c *Conn) drain() {
 	c.life = draining
 	c.schedule()
@@ -57,7 +58,7 @@ func (c *Conn) drain() {
 	c.watchDrain()
 }
 
-// finish ends a connection whose output the system has.
+// finish ends a connection when the system has all its output.
 func (c *Conn) finish() {
 	c.lp().BeginClose(c)
 	switch {
@@ -77,10 +78,10 @@ func (c *Conn) closeStream() {
 	}
 }
 
-// CloseNow closes the connection without waiting for its peer: what the system
-// has taken it still sends, what is queued is dropped, and the reason is then
-// ErrAborted, in a LossError. It may follow Close, to stop waiting; on a connection that is
-// wholly closed it is net.ErrClosed.
+// CloseNow closes the connection without waiting for its peer. What the system has taken
+// it still sends. What is queued is dropped; the reason is then ErrAborted, with a LossError
+// in it. CloseNow may follow Close, to stop waiting. On a connection that is wholly closed it
+// is net.ErrClosed.
 func (c *Conn) CloseNow() error {
 	if err := c.lp().Check("stream.Conn.CloseNow"); err != nil {
 		return err
@@ -107,10 +108,9 @@ func (c *Conn) CloseNow() error {
 	return nil
 }
 
-// Abort closes the connection at once; what is queued is dropped and the peer sees a reset
-// (RFC 9293, 3.10.5). OnClose follows, with ErrAborted. It may follow
-// Close, to stop waiting; on a connection that is wholly closed it is
-// net.ErrClosed.
+// Abort closes the connection at once: what is queued is dropped, and the peer sees a reset
+// (RFC 9293, 3.10.5). OnClose follows, with ErrAborted. Abort may follow Close, to stop
+// waiting. On a connection that is wholly closed it is net.ErrClosed.
 func (c *Conn) Abort() error {
 	if err := c.lp().Check("stream.Conn.Abort"); err != nil {
 		return err
@@ -128,7 +128,7 @@ func (c *Conn) Abort() error {
 	return nil
 }
 
-// abandon closes with err as the reason, whatever is queued.
+// abandon resets the connection, whatever is queued. err is the reason.
 func (c *Conn) abandon(err error) {
 	c.lp().BeginClose(c)
 	if c.life == finished {
@@ -156,7 +156,7 @@ func (c *Conn) SetDrainTimeout(d time.Duration) error {
 	switch c.life {
 	case draining:
 		c.watchDrain()
-	case lingering: // the looks go on
+	case lingering: // its looks go on, and find the new bound
 		c.rare.closing.until = c.now().Add(c.rare.drain)
 	}
 	return nil

@@ -8,19 +8,19 @@ import (
 	"example.com/pike/poller"
 )
 
-// A closing watches a connection that drains or lingers: whether its peer takes what is left.
+// A closing watches whether the peer of a connection that drains or lingers takes what is left.
 type closing struct {
 	c      *Conn
 	look   loop.Timeout  // when to look again
-	left   int           // what the peer had to take at the last look, what is not acknowledged included
-	moved  poller.Time   // when it last took something, as far as we have looked; see also silence.go
+	left   int           // what the peer had still to take, or to acknowledge, at the last look
+	moved  poller.Time   // when it took something last, as far as we know; for silence.go, when it talked last
 	wait   time.Duration // between looks, while lingering
-	until  poller.Time   // the end of lingering that only listens; see silence.go
-	passed nextPoll      // after DrainTimeout
+	until  poller.Time   // when listening ends, however much the peer talks; see silence.go
+	passed nextPoll      // since DrainTimeout was found to have passed
 }
 
-// watchClosing is c.rare.closing, which is made if there is none. The timeouts of an open
-// connection rest from then on.
+// watchClosing is c.rare.closing, which is made if there is none. The timeouts that the
+// connection had while it was open have no meaning from then on.
 func (c *Conn) watchClosing() *closing {
 	m := c.makeRare()
 	if k := m.clock; k != nil {
@@ -34,7 +34,7 @@ func (c *Conn) watchClosing() *closing {
 	return m.closing
 }
 
-// stop has nobody looked at any more.
+// stop ends all looks.
 func (m *rare) stop() {
 	if k := m.clock; k != nil {
 		k.c.lp().StopTimeout(&k.look)
@@ -58,7 +58,7 @@ func (w *closing) Expired(*loop.Timeout) {
 	}
 }
 
-// watchDrain begins to look whether the peer takes what is left.
+// watchDrain begins to look at a draining connection, if there is a DrainTimeout.
 func (c *Conn) watchDrain() {
 	w, lp, drain := c.watchClosing(), c.lp(), c.rare.drain
 	lp.StopTimeout(&w.look)
@@ -69,7 +69,7 @@ func (c *Conn) watchDrain() {
 	}
 }
 
-// follow looks at what is left, and reports the time.
+// follow takes note of what is left, and returns the time.
 func (w *closing) follow(left int) (now poller.Time) {
 	now = w.c.now()
 	if left < w.left {
@@ -92,9 +92,9 @@ func (w *closing) stalls() {
 	}
 }
 
-// postpones reports whether the end of a drain, which is due, is to wait: for one
-// Poll in any case, as in review, and then until it is told that the system has room, or
-// that the peer has ended.
+// postpones reports whether the end of a connection, which is due, has to wait. It waits for
+// one Poll in any case, as in review. After that it waits only while a Poll has still to tell
+// that the system has room, or that the peer has ended.
 func (w *closing) postpones(now poller.Time) bool {
 	n, ev := w.c.untold()
 	at := now

@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"io"
 	"net"
 	"time"
 
@@ -11,12 +10,12 @@ import (
 )
 
 // A Conn is a connection: of TCP, of a unix-domain socket, or of what else can be a
-// stream. Its methods belong to the loop's goroutine, and
-// are called after OnClose only to be told net.ErrClosed. An open connection keeps the
-// loop running, unless Unref was called.
+// stream. Its methods belong to the loop's goroutine. After OnClose they do nothing, and
+// their error is net.ErrClosed. An open connection keeps the loop running, unless Unref
+// was called.
 type Conn struct {
 	loop.Base
-	streams uint16 // of the poller, that have not said Closed
+	streams uint16 // of the poller that have not said Closed; a dial may have several
 	life    life
 	writes  writes
 	stops   readStops
@@ -29,32 +28,34 @@ type Conn struct {
 	rare    *rare   // nil for most connections
 
 	// OnRead is called with what has arrived. p belongs to the loop and is
-	// overwritten when OnRead returns. Without OnRead nothing is read: what arrives stays
-	// with the system, and the peer's end is seen only if nothing is before it. With OnEOF
-	// alone up to 64 KiB are read and kept, so that the end behind them is seen. OnRead may
-	// be set at any time, which is noticed at the end of the loop's turn; where more than 64
-	// connections of a loop have none, the older of them are looked at every 250 ms, and
-	// ResumeRead says it at once. [Discard] drops what arrives.
+	// overwritten when OnRead returns. [Discard] drops what arrives.
+	//
+	// Without OnRead nothing is read: what arrives stays with the system, and the peer's
+	// end is seen only if nothing is before it. With OnEOF alone up to 64 KiB are read and
+	// kept, so that the end behind them is seen.
+	//
+	// OnRead may be set at any time. The loop notices that at the end of its turn. Where
+	// more than 64 connections of a loop have no OnRead, it looks at the older ones every
+	// 250 ms only; ResumeRead tells it at once.
 	OnRead func(c *Conn, p []byte)
 
 	// OnEOF is called once when the peer has ended its side: nothing more will
-	// arrive, but the connection can be written to until Close or CloseWrite. What arrived
-	// before that and nobody has read is kept for an OnRead that is set later.
-	// Without OnEOF the connection is closed, its output sent first, and the
-	// reason is io.EOF.
+	// arrive, but the connection can be written to until Close or CloseWrite. What had
+	// arrived before that, and was not read, is kept for an OnRead that is set later.
+	// Without OnEOF the connection closes when its output is sent, and the reason is
+	// io.EOF.
 	OnEOF func(c *Conn)
 
-	// OnWrite is called when all that was written has been handed to the
-	// system: the time to write more.
+	// OnWrite is called when the system has taken all that was written: it is the
+	// time to write more.
 	OnWrite func(c *Conn)
 
-	// OnClose is called once and last. err is io.EOF where the peer ended and
-	// OnEOF is not set; nil after Close, and where OnEOF is set and both sides
-	// have ended; ErrAborted after Abort, or where CloseNow dropped something; and
-	// else what went wrong: errors.Is(err, syscall.ECONNRESET) where the peer
-	// reset the connection, os.ErrDeadlineExceeded where a timeout has passed or
-	// Close could not send everything in time, ErrQueueLimit where too much was
-	// queued. The package comment has them all. Where output was lost err wraps a
+	// OnClose is called once and last. err is the reason, which errors.Is tests: io.EOF
+	// where the peer ended and OnEOF is not set; nil after Close, and where OnEOF is set and
+	// both sides have ended; ErrAborted after Abort, or where CloseNow dropped something;
+	// syscall.ECONNRESET where the peer reset the connection; os.ErrDeadlineExceeded where a
+	// timeout has passed, or Close could not send everything in time; ErrQueueLimit where too
+	// much was queued. The package comment has them all. Where output was lost err wraps a
 	// LossError.
 	OnClose func(c *Conn, err error)
 
@@ -62,8 +63,8 @@ type Conn struct {
 	Context any
 }
 
-// Discard is an OnRead that drops what arrives: for a connection that only writes and
-// yet wants to see the peer's end.
+// Discard is an OnRead that drops what arrives. It is for a connection that only writes, and
+// wants to see the peer's end.
 func Discard(*Conn, []byte) {}
 
 // ErrAborted is the reason of a connection that Abort has closed; it is a
@@ -84,8 +85,8 @@ type rare struct {
 	clock   *clock        // while it is open and has timeouts
 	closing *closing      // while it drains or lingers
 
-	unread []byte // was received when there was no OnRead
-	end    error  // came behind that
+	unread []byte // what was received when there was no OnRead
+	end    error  // the end that came behind that
 }
 
 // lp is the loop as makers of handles see it.
@@ -107,8 +108,8 @@ func (c *Conn) makeRare() *rare {
 	return c.rare
 }
 
-// RemoteAddr is the address of the peer, also after OnClose, when that of a unix-domain
-// socket is the zero Addr.
+// RemoteAddr is the address of the peer. It can be asked for after OnClose too; that of a
+// unix-domain socket is the zero Addr then.
 func (c *Conn) RemoteAddr() poller.Addr {
 	if c.lp().Check("stream.Conn.RemoteAddr") != nil {
 		return poller.Addr{}
@@ -119,8 +120,8 @@ func (c *Conn) RemoteAddr() poller.Addr {
 	return c.s.Peer()
 }
 
-// LocalAddr is the address of this end; the zero Addr once the connection
-// is closed.
+// LocalAddr is the address of this end. Once the connection is closed it is the zero
+// Addr.
 func (c *Conn) LocalAddr() poller.Addr {
 	if c.lp().Check("stream.Conn.LocalAddr") != nil {
 		return poller.Addr{}
@@ -142,10 +143,12 @@ func (c *Conn) Readable() bool {
 func (c *Conn) Writable() bool { return c.writable() == nil }
 
 // PauseRead stops OnRead, at once: what arrives stays with the system, whose
-// flow control then slows the peer down. EOF waits too. That the connection is gone is
-// told as soon as the system says so, if nothing that arrived is before it; else it waits
-// until that has been read, and Write is syscall.EPIPE once it has found out. On Windows,
-// where the peer had ended before, it may take a fifth of a second and more.
+// flow control then slows the peer down. The peer's end waits too.
+//
+// That the connection is gone is told as soon as the system says so, if all that arrived
+// before has been read. Else it waits until that has been read; a Write may find it out
+// earlier, and those that follow are syscall.EPIPE. On Windows it may take a fifth of a second
+// and more, where the peer had ended before.
 func (c *Conn) PauseRead() error {
 	if err := c.lp().Check("stream.Conn.PauseRead"); err != nil {
 		return err
@@ -160,8 +163,8 @@ func (c *Conn) PauseRead() error {
 	return nil
 }
 
-// ResumeRead undoes PauseRead. OnRead follows from the loop. On a connection that is not
-// paused it says that OnRead was set.
+// ResumeRead undoes PauseRead. OnRead is called later, from the loop. On a connection that
+// is not paused ResumeRead tells the loop that OnRead was set.
 func (c *Conn) ResumeRead() error {
 	if err := c.lp().Check("stream.Conn.ResumeRead"); err != nil {
 		return err
@@ -201,143 +204,9 @@ func (c *Conn) startRead() {
 	if k := c.clock(); k != nil {
 		k.resumed()
 	}
-	if c.keeps() { // first
+	if c.keeps() { // what was kept comes first, and readUnread hands it over
 		c.flushLater()
 		return
 	}
 	c.s.Start()
-}
-
-// upcalls keeps the poller's and the loop's upcalls out of Conn's own methods.
-type upcalls Conn
-
-// Connected is when an accepted stream can be used. The handler of a dialed one is an
-// attempt.
-func (u *upcalls) Connected(err error) {
-	c := (*Conn)(u)
-	ln := c.conf.ln
-	switch {
-	case err != nil:
-		c.abandon(c.fail("accept", err))
-	case ln.OnAccept == nil: // taken away since
-		c.abandon(c.fail("accept", ErrAborted))
-	default:
-		c.during(ln.OnAccept)
-		c.begin()
-	}
-}
-
-// Prefetch loads both ends of the connection, and if there is output what it and the
-// stream begin with.
-func (u *upcalls) Prefetch() byte {
-	sum := byte(u.marks)
-	if u.OnRead != nil {
-		sum++
-	}
-	if u.out != nil {
-		sum += byte(u.out.flight) + u.out.small[0]
-		if s, ok := u.s.(poller.Prefetcher); ok {
-			sum += s.Prefetch()
-		}
-	}
-	return sum
-}
-
-func (u *upcalls) Received(p []byte, err error) {
-	c := (*Conn)(u)
-	if err != nil {
-		if c.keeps() && !c.Closing() && !(err == io.EOF && c.hearsEnd()) { // that comes first
-			if c.rare.end = err; err != io.EOF {
-				c.leaveAlone()
-			}
-			return
-		}
-		c.endRead(err)
-		return
-	}
-	if k := c.clock(); k != nil {
-		k.received(len(p))
-	}
-	if c.Closing() {
-		c.heard()
-		return
-	}
-	if c.OnRead == nil || c.keeps() { // what was kept comes first
-		c.keepUnread(p)
-		return
-	}
-	c.enter()
-	if lp := c.lp(); lp.Guarded() { // as Call does, which is not inlined and is felt here
-		lp.Call(c, func() { c.OnRead(c, p) })
-	} else {
-		c.OnRead(c, p)
-	}
-	c.exit()
-	if c.OnRead == nil {
-		c.startRead()
-	}
-}
-
-// call runs a callback.
-func (c *Conn) call(fn func(*Conn)) { c.lp().Call(c, func() { fn(c) }) }
-
-// done tells how a WriteBuffers ended.
-func (c *Conn) done(fn func(error), err error) {
-	c.lp().Call(c, func() { fn(err) })
-}
-
-func (u *upcalls) Closed() {
-	c := (*Conn)(u)
-	c.streams--
-	c.finishWhenClosed()
-}
-
-// finishWhenClosed has the loop make the last callback when nothing is with the poller.
-func (c *Conn) finishWhenClosed() {
-	if c.streams == 0 && c.Closing() {
-		c.lp().EndClose(c, (*upcalls)(c))
-	}
-}
-
-// Finished makes the last callbacks.
-func (u *upcalls) Finished() {
-	c := (*Conn)(u)
-	if c.rare != nil {
-		c.rare.stop()
-		if d := c.rare.dialing; d != nil { // closed before it was made
-			c.connected(d.error(net.ErrClosed))
-		}
-	}
-	var err error
-	if c.out != nil { // else nobody is told it, and to make it costs as much as the connection
-		err = c.lost()
-	}
-	c.drop(err)
-	c.forget()
-	if c.conf.ln != nil {
-		c.conf.ln.left()
-	}
-	if c.OnClose == nil {
-		return
-	}
-	c.lp().Call(c, func() { c.OnClose(c, c.reason()) })
-}
-
-// reason is what OnClose is told.
-func (c *Conn) reason() error {
-	switch {
-	case c.rare != nil && c.rare.err != nil:
-		return c.rare.err
-	case c.is(endedByPeer):
-		return io.EOF
-	}
-	return nil
-}
-
-// lost is what happened to output that was not sent.
-func (c *Conn) lost() error {
-	if c.rare != nil && c.rare.err != nil {
-		return c.rare.err
-	}
-	return c.fail("write", net.ErrClosed)
 }

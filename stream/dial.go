@@ -26,8 +26,8 @@ type dialing struct {
 	stop     func() bool   // forgets the context
 	cancel   context.CancelFunc
 	job      *loop.Job // that resolves the name
-	over     error     // the time is, and this says so; but answers are to be looked at first
-	prolong  bool      // the answer of the resolver may have waited for the loop: what begins then is given time
+	over     error     // says that the time is over, while answers are still to be looked at
+	prolong  bool      // the loop may have been late with the answer of the resolver: attempts are given time
 	passed   nextPoll  // after the time of an attempt
 	errs     attemptErrors
 	deadline poller.Time // of SetReadDeadline; 0 is none
@@ -43,10 +43,10 @@ type Target struct {
 	Find func(ctx context.Context) ([]poller.Addr, error)
 }
 
-// Dial connects to a Target and calls fn once, from the loop, as tcp.Dial does, which is
-// for users: of several addresses the first to answer is taken. Each is tried as soon as
-// the one before it fails, or after Options.AttemptDelay; at most 8 at once, of which the
-// oldest then makes room.
+// Dial is for packages of networks; tcp and unix have a Dial for users. It connects to a Target and
+// calls fn once, from the loop. Of several addresses the first to answer is taken. Each is tried as
+// soon as the one before it fails, or after Options.AttemptDelay. At most 8 are tried at once: for
+// one more the oldest is given up.
 func Dial(ctx context.Context, lp *loop.Loop, to Target, o *Options, fn func(c *Conn, err error)) (*Conn, error) {
 	if err := lp.Maker().Check("stream.Dial"); err != nil {
 		return nil, err
@@ -65,12 +65,12 @@ func Dial(ctx context.Context, lp *loop.Loop, to Target, o *Options, fn func(c *
 		return nil, netop.NameError("dial", to.Network, to.Name, err)
 	}
 	lp.Maker().SetActive(c, true)
-	lp.Maker().Hold() // until connected, referenced or not
+	lp.Maker().Hold() // until connected is called, whether c is referenced or not
 	d := &dialing{c: c, fn: fn, to: to, user: o, options: o.socket(), wait: o.attemptDelay(), until: poller.Never}
 	c.makeRare().dialing = d
 	if err := context.Cause(ctx); err != nil {
 		d.errs = attemptErrors{err}
-		lp.Maker().Defer(d) // not from inside Dial
+		lp.Maker().Defer(d) // fn is not called from inside Dial
 		return c, nil
 	}
 	d.bound(ctx, o)
@@ -150,19 +150,19 @@ func (d *dialing) Expired(*loop.Timeout) {
 	d.late(err)
 }
 
-// late ends a dial whose time is over, unless an answer has come and we were too
-// late to look: it says how the dial ends.
+// late ends a dial whose time is over. If an answer has come, and we have not looked at it yet, that
+// says how the dial ends.
 func (d *dialing) late(err error) {
 	lp := d.c.Loop()
 	switch {
 	case d.c.life != connecting:
-	case d.job != nil && d.over == nil: // what was posted before this, the resolver's answer say, comes first
+	case d.job != nil && d.over == nil: // what was posted before comes first: it may be the resolver's answer
 		d.over, d.prolong = err, true
 		lp.Post(func() { d.late(err) })
 	case d.answered():
 		d.over = err
 		lp.Maker().SetTimeout(&d.timeout, lp.Maker().Poller().Now())
-	case d.prolong && len(d.attempts) > 0: // begun when the time was over, as the loop was late with the answer
+	case d.prolong && len(d.attempts) > 0: // they began when the time was over, because the loop was late
 		d.prolong = false
 		lp.Maker().SetTimeout(&d.timeout, lp.Maker().Poller().Now().Add(d.wait))
 	default:
@@ -186,8 +186,8 @@ func (d *dialing) fail(err error) {
 	c.connected(err)
 }
 
-// cancelDial has what is under way of a dial closed. The function given to Dial
-// is told by Finished, if it has not been.
+// cancelDial closes what is under way of a dial. If the function given to Dial was not called
+// yet, Finished calls it.
 func (c *Conn) cancelDial() {
 	c.life = finished
 	c.rare.dialing.release(nil)
@@ -206,7 +206,7 @@ func (d *dialing) release(won *attempt) {
 		d.cancel()
 	}
 	if d.job != nil {
-		d.job.Abandon() // a resolver may ignore its context
+		d.job.Abandon() // because a resolver may ignore its context
 	}
 	for _, a := range d.attempts {
 		if a != won {
@@ -216,8 +216,7 @@ func (d *dialing) release(won *attempt) {
 	d.attempts, d.addrs = nil, nil
 }
 
-// connected tells how a dial ended, once. Nothing of the dial stays with the
-// connection.
+// connected tells how a dial has ended, once. Nothing of the dial stays with the connection.
 func (c *Conn) connected(err error) {
 	d := c.rare.dialing
 	if d == nil {
@@ -239,7 +238,7 @@ func (c *Conn) connected(err error) {
 	c.begin()
 }
 
-// trim gives up the memory of what most connections do without, if this one does.
+// trim gives up c.rare, if this connection does without.
 func (c *Conn) trim() {
 	if m := c.rare; m.drain == defaultDrainTimeout && m.err == nil {
 		c.rare = nil

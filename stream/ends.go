@@ -6,7 +6,8 @@ import (
 	"syscall"
 )
 
-// endRead is the end of the receiving side.
+// endRead is when nothing more will be received: the peer has ended, which is io.EOF, or
+// receiving has failed.
 func (c *Conn) endRead(err error) {
 	c.marks |= readEnded
 	switch {
@@ -14,7 +15,7 @@ func (c *Conn) endRead(err error) {
 	case c.life == lingering:
 		c.endLinger(err)
 	case c.writes == sendFailed && (err == io.EOF || !errors.Is(c.rare.err, syscall.EPIPE)):
-		c.finish() // for the reason that is known
+		c.finish() // the reason is known already
 	case err != io.EOF:
 		c.abandon(c.fail("read", err))
 	case c.life == draining:
@@ -30,7 +31,7 @@ func (c *Conn) endRead(err error) {
 // settle closes a connection that both sides have ended.
 func (c *Conn) settle() {
 	if c.is(readEnded) && c.writes >= finSent && !c.Closing() {
-		if c.keeps() { // for a reader who may be on his way
+		if c.keeps() { // something is kept, for a reader who may still come
 			c.leaveAlone()
 			return
 		}
@@ -38,11 +39,11 @@ func (c *Conn) settle() {
 	}
 }
 
-// endWrite is the end of the sending side. What has arrived before the
-// failure, a server's reason for hanging up say, is still to be read, be it when a pause
-// is over; the receiving side will then tell that it ended too.
+// endWrite is when sending has failed. What arrived before that, a server's reason for hanging
+// up say, is still read, if reading is paused then later. After that the receiving side tells
+// that it has ended too.
 func (c *Conn) endWrite(err error) {
-	if c.life == finished { // told by Finished, with the reason
+	if c.life == finished { // Finished will tell it, with the reason
 		return
 	}
 	c.out.recall()
@@ -65,7 +66,7 @@ func (c *Conn) endWrite(err error) {
 func (c *Conn) drop(err error) {
 	c.debts &^= oweWrite
 	if o := c.out; o != nil {
-		o.dropped(err, c) // nothing can be written any more
+		o.dropped(err, c) // its callbacks cannot write anything any more
 		c.out = nil
 		c.conf.put(o)
 	}

@@ -59,7 +59,7 @@ func Join(a, b *Conn, done func(Joined)) error {
 		if c.Closing() {
 			return c.fail("join", net.ErrClosed)
 		}
-		if c.is(piped) {
+		if c.is(joined) {
 			return c.fail("join", os.ErrInvalid)
 		}
 	}
@@ -90,7 +90,7 @@ type half struct {
 }
 
 func (h *half) attach() {
-	h.from.marks |= piped
+	h.from.marks |= joined
 	h.from.OnRead, h.from.OnEOF, h.from.OnClose = h.read, h.eof, h.close
 	h.to.OnWrite = h.written
 }

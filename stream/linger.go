@@ -8,17 +8,17 @@ import (
 	"example.com/pike/poller"
 )
 
-// How often a lingering connection is looked at: at first after about the time
-// that an acknowledgement takes, then less and less.
+// How long a lingering connection is left alone between two looks: at first for about the
+// time that an acknowledgement takes, then for twice as long each time.
 const (
 	firstLook = 5 * time.Millisecond
 	lastLook  = time.Second
 )
 
-// mustLinger reports whether closing the descriptor could destroy what we sent:
-// the system answers whatever arrives after that by a reset, and drops what it
-// has not sent, or the peer what it has not read (RFC 1122, 4.2.2.13). Not if the
-// peer has ended, or has acknowledged all.
+// mustLinger reports whether closing the descriptor could destroy what we sent. Whatever
+// arrives after that the system answers by a reset (RFC 1122, 4.2.2.13). Then the system
+// drops what it has not sent, and the peer what it has not read. That cannot happen if the
+// peer has ended, or has acknowledged everything.
 func (c *Conn) mustLinger() bool {
 	return c.is(spoken) && !c.is(readEnded) && c.writes != sendFailed && c.mayLack()
 }
@@ -32,8 +32,8 @@ func (c *Conn) unacked() int {
 	return 0
 }
 
-// untold is what Polls have still to tell of c, as far as that is known; see
-// poller.Foreteller.
+// untold is what Polls have still to tell of c, as far as the poller knows: n bytes, and what
+// ev says. See poller.Foreteller.
 func (c *Conn) untold() (n int, ev poller.Events) {
 	if f, ok := c.s.(poller.Foreteller); ok {
 		return f.Untold()
@@ -41,8 +41,8 @@ func (c *Conn) untold() (n int, ev poller.Events) {
 	return 0, 0
 }
 
-// linger ends our side and reads into nothing until the peer has acknowledged
-// that, or ended too.
+// linger ends our side, and drops what arrives until the peer has acknowledged that end, or
+// has ended too.
 func (c *Conn) linger() {
 	c.life = lingering
 	if c.writes < finSent {
@@ -57,8 +57,8 @@ func (c *Conn) linger() {
 	lp.SetTimeout(&w.look, w.moved.Add(w.wait))
 }
 
-// endLinger is the peer's end, or its reset: of what it had not acknowledged
-// then nobody knows whether it was read.
+// endLinger is when the peer has ended, or has reset the connection. After a reset nobody
+// knows whether the peer has read what it had not acknowledged.
 func (c *Conn) endLinger(err error) {
 	if err != io.EOF && c.mayLack() {
 		c.abandon(c.fail("close", err))
@@ -67,9 +67,9 @@ func (c *Conn) endLinger(err error) {
 	c.closeStream()
 }
 
-// acknowledged leaves once everything is acknowledged, and also when nothing has been
-// for as long as a drain may stall: what is left is with the system, which goes
-// on trying by itself, but nobody will hear how that ends.
+// acknowledged closes the connection when everything is acknowledged. It does so too when
+// nothing has been acknowledged for DrainTimeout: the system goes on trying with what is left,
+// but nobody will hear how that ends.
 func (w *closing) acknowledged() {
 	c := w.c
 	left, drain := c.unacked(), c.rare.drain

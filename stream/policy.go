@@ -7,8 +7,8 @@ import (
 	"example.com/pike/poller"
 )
 
-// A policy is what is configured for a connection besides the options of its
-// socket. It is compared by ==, so what has functions is pointed at.
+// A policy is what is configured for a connection besides the options of its socket. Policies
+// are compared by ==, and so they point at what has functions.
 type policy struct {
 	watermarks        *Watermarks
 	limit             *QueueLimit
@@ -35,7 +35,7 @@ func (o *Options) policy() (policy, error) {
 	}, nil
 }
 
-// check names an option of the socket that is out of range, as it is called here.
+// check is why an option of the socket cannot be, or nil. It has the name that the option has here.
 func (o *Options) check() error {
 	err := o.socket().Check()
 	var e *poller.OptionError
@@ -60,8 +60,8 @@ type conf struct {
 	ln      *Listener
 }
 
-// conf is the conf that is like o. The one asked for last is kept, so that
-// a million connections that are all configured alike have one between them.
+// conf is a conf that is equal to o. The one asked for last is kept, so that a million connections
+// that are all configured alike have one between them.
 func (s *shared) conf(o conf) *conf {
 	if s.latest == nil || *s.latest != o {
 		latest := o

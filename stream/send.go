@@ -26,7 +26,7 @@ func (c *Conn) schedule() {
 	switch {
 	case c.is(busy):
 		c.debts |= oweFlush
-	case c.life >= open || c.conf.policy != policy{}: // else there is nothing to send yet, and nobody to tell
+	case c.life >= open || c.conf.policy != policy{}: // else nothing can be sent yet, and nobody is to be told
 		c.flushLater()
 	}
 }
@@ -49,7 +49,7 @@ func (u *upcalls) Flush() {
 	}
 }
 
-// Sent is when the poller has given the system what was in flight, or could not.
+// Sent is when the system has taken what was in flight, or sending has failed.
 func (u *upcalls) Sent(err error) {
 	c := (*Conn)(u)
 	if err != nil {
@@ -63,9 +63,9 @@ func (u *upcalls) Sent(err error) {
 	c.flush()
 }
 
-// flush sends once, does what follows when all is sent, and tells how much is left. What
-// callbacks write meanwhile, and what one send did not take, is for another turn of the loop:
-// others have theirs in between.
+// flush sends once, does what follows when all is sent, and tells how much is left. What its
+// callbacks write, and what one send does not take, is left for a later flush from the loop, so
+// that other connections come first.
 func (c *Conn) flush() {
 	c.enter()
 	c.debts &^= oweFlush
@@ -96,8 +96,8 @@ const (
 	sentOff              // somebody else goes on: Sent, or Finished if a callback has closed the connection
 )
 
-// send sends what is queued, and calls back for it. It sends once: several sends in a row were
-// slower where many connections write without end (docs/performance.md).
+// send sends what is queued, and calls back for it. It sends once, because several sends in a
+// row were slower where many connections write without end (docs/performance.md).
 func (c *Conn) send() sent {
 	o := c.out
 	switch {
@@ -175,14 +175,14 @@ func (c *Conn) sendEnd() {
 	}
 }
 
-// sendNow gives the system what it takes at once of what is queued, and an end that was to
-// follow, and reports whether that is all. Nobody is called back for it yet.
+// sendNow is for NetConn. It gives the system what that takes at once of what is queued, and the
+// end that was to follow. It reports whether that is all. Callbacks come later.
 func (c *Conn) sendNow() bool {
 	if o := c.out; o != nil {
 		if o.flight > 0 || !o.sendNow(c) {
 			return false
 		}
-		if o.empty() { // it stays until flush: this may be called back from landed
+		if o.empty() { // it stays until flush, because NetConn may be called by landed
 			c.debts |= oweWrite
 		}
 	}
@@ -190,8 +190,8 @@ func (c *Conn) sendNow() bool {
 	return true
 }
 
-// sendNow sends what is queued as far as the system takes it. What is sent stays in the
-// queue without bytes, for those who are to be told.
+// sendNow sends what is queued as far as the system takes it. Buffers that are sent stay in the
+// queue, empty, because somebody may have to be told of them.
 func (o *output) sendNow(c *Conn) bool {
 	if o.only > 0 {
 		n := c.s.TrySend(o.small[:o.only])
@@ -210,7 +210,7 @@ func (o *output) sendNow(c *Conn) bool {
 			return false
 		}
 	}
-	o.taken = len(o.bufs) - o.head // what dropped says of them
+	o.taken = len(o.bufs) - o.head // so that dropped tells that they were sent
 	return true
 }
 

@@ -60,7 +60,7 @@ const (
 	readEnded   marks = 1 << iota // the peer has ended, or receiving has failed
 	spoken                        // something was written
 	endedByPeer                   // the reason of OnClose is io.EOF
-	piped                         // Join has the callbacks
+	joined                        // Join has the callbacks
 	noReader                      // it has no OnRead, and is in shared.unheard
 	busy                          // a callback runs, or a flush
 	deferred                      // the loop will call Flush

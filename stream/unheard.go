@@ -8,22 +8,22 @@ import (
 	"example.com/pike/poller"
 )
 
-// unheard are the connections of a loop that may read and have no OnRead, so that what
-// arrives stays with the system. OnRead is a field: that it was set can only be seen. The
-// latest are looked at in every turn, before the loop sleeps; the others now and then, as a
-// server may have very many that only write.
+// unheard are the connections of a loop that may read and have no OnRead, so that what arrives
+// stays with the system. OnRead is a field, so that nobody tells us when it is set: we have to look.
+// The latest connections are looked at in every turn, before the loop sleeps. The others are looked
+// at now and then, because a server may have very many that only write.
 type unheard struct {
 	lp    *loop.Loop
-	hot   []*Conn
-	cold  []*Conn
-	tick  loop.Timeout // to look at cold
-	due   bool         // that is to be done in this turn
-	seen  uint64       // what had happened on the loop when it was done last
+	hot   []*Conn      // the latest
+	cold  []*Conn      // the others
+	tick  loop.Timeout // when to look at cold
+	due   bool         // cold is to be looked at in this turn
+	seen  uint64       // what had happened on the loop when cold was looked at last
 	alone []alone      // in the order of until
-	leave loop.Timeout // for the first of those
+	leave loop.Timeout // when the first of those ends
 }
 
-// alone is a connection that is gone, with something that arrived and that nobody reads.
+// alone is a connection that is gone. Something of it has arrived that nobody has read.
 type alone struct {
 	c     *Conn
 	until poller.Time
@@ -33,21 +33,21 @@ const (
 	hotMost   = 64
 	coldEvery = 250 * time.Millisecond
 
-	// keptMost is how much is kept of what arrives for whoever has an OnEOF and no OnRead,
-	// but for the end of the last buffer that the poller reads.
+	// keptMost is how much is kept of what arrives for a connection with OnEOF and without
+	// OnRead. The last buffer that the poller reads may exceed it.
 	keptMost = 64 << 10
 
-	// aloneFor is how long a connection that is gone is kept for a reader who may be on
-	// his way.
+	// aloneFor is how long a connection that is gone is kept for a reader who may still
+	// come.
 	aloneFor = 500 * time.Millisecond
 )
 
-// await leaves what arrives with the system until there is an OnRead. The peer's end is
-// still told, if it is not behind something that arrived. Whoever has an OnEOF wants to know
-// of it in any case, so that some is read, and kept.
+// await leaves what arrives with the system until there is an OnRead. The peer's end is still
+// told, if nothing that arrived is before it. A connection with OnEOF is to hear of the end in any
+// case, and so some of what arrives is read, and kept.
 func (c *Conn) await() {
 	if c.hearsEnd() && (c.rare == nil || len(c.rare.unread) < keptMost) {
-		c.s.Start() // after the end this does nothing
+		c.s.Start() // which does nothing after the peer's end
 	} else {
 		c.s.Stop()
 		if w, ok := c.s.(poller.EndWatcher); ok {
@@ -55,7 +55,7 @@ func (c *Conn) await() {
 		}
 	}
 	if m := c.rare; m != nil && (m.end != nil || c.writes == sendFailed) {
-		defer c.leaveAlone() // a pause was in the way
+		defer c.leaveAlone() // a pause has kept it from this until now
 	}
 	if c.is(noReader) {
 		return
@@ -113,18 +113,18 @@ func (u *unheard) happened() uint64 {
 	return m.Callbacks + m.Events
 }
 
-// coldUnheard is unheard when the others are due. In a loop in which nothing happens they are
+// coldUnheard is unheard when it is time to look at cold. In a loop in which nothing happens cold is
 // not looked at again.
 type coldUnheard unheard
 
 func (u *coldUnheard) Expired(*loop.Timeout) {
-	u.due = true // in Flush, as what follows in this turn may set an OnRead yet
+	u.due = true // Flush does it, because what follows in this turn may set an OnRead yet
 }
 
-// leaveAlone ends c, which is gone, when nobody has come to read what had arrived.
+// leaveAlone ends c, which is gone, if nobody comes in time to read what has arrived.
 func (c *Conn) leaveAlone() {
 	if c.OnRead != nil || !c.is(noReader) {
-		return // it is read, or paused by somebody who will
+		return // somebody reads it, or has paused it and will read it
 	}
 	u := &c.conf.unheard
 	u.alone = append(u.alone, alone{c, c.now().Add(aloneFor)})
@@ -193,7 +193,7 @@ func (c *Conn) readUnread() {
 		c.settle()
 	case c.OnRead != nil && !c.stopped() || c.Closing():
 		c.endRead(err)
-	default: // paused by what it has read
+	default: // OnRead has paused it: the end is kept until that is over
 		m.unread, m.end = []byte{}, err
 		c.startRead()
 	}

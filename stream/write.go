@@ -17,13 +17,13 @@ func (c *Conn) writable() error {
 	return nil
 }
 
-// Write queues p to be sent, after what was written before; it keeps nothing of
-// p. It never waits and always takes all of p or nothing: the error is
-// net.ErrClosed after Close and syscall.EPIPE after CloseWrite, or once sending has
-// failed and what the peer sent before that is still being read. What goes wrong
-// later is the reason of OnClose. Before a dialed connection is made it queues. Where a
-// [QueueLimit] disconnects, the Write that exceeds it is ErrQueueLimit, and the end of the
-// connection.
+// Write queues p to be sent, after what was written before. It keeps nothing of p, never
+// waits, and takes all of p or nothing. Before a dialed connection is made it queues.
+//
+// The error is net.ErrClosed after Close. It is syscall.EPIPE after CloseWrite, and where sending
+// has failed while what the peer sent before that is still being read. Where a [QueueLimit]
+// disconnects, the Write that exceeds it is ErrQueueLimit, and the end of the connection. What
+// goes wrong later is the reason of OnClose.
 func (c *Conn) Write(p []byte) (int, error) {
 	if err := c.lp().Check("stream.Conn.Write"); err != nil {
 		return 0, err
@@ -34,7 +34,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	if err := c.refuse(len(p)); err != nil { // before any of it is sent
+	if err := c.refuse(len(p)); err != nil { // this comes before any of p is sent
 		return 0, err
 	}
 	rest := p
@@ -59,11 +59,13 @@ func (c *Conn) WriteString(s string) (int, error) {
 	return c.Write(unsafe.Slice(unsafe.StringData(s), len(s)))
 }
 
-// WriteBuffers queues bufs without copying them, but for small ones: they, not the slice that holds them, must not
-// change until done is called, which is once, from the loop, and in the order of
-// the writes: with nil when the system has taken all of them, or else with the reason why not,
-// which does not say that none were taken. A nil done is allowed. Errors are those
-// of Write, and of no buffers at all (os.ErrInvalid); done is then not called.
+// WriteBuffers queues bufs. Small ones are copied; the others are not, so that no buffer may
+// change until done is called. The slice that holds them may.
+//
+// done is called once, from the loop, in the order of the writes: with nil when the system has
+// taken all of bufs, or with the reason why it has not, and then it may have taken some. done may
+// be nil. Errors are those of Write, and os.ErrInvalid where there are no buffers at all; done is
+// then not called.
 func (c *Conn) WriteBuffers(bufs [][]byte, done func(error)) error {
 	if err := c.lp().Check("stream.Conn.WriteBuffers"); err != nil {
 		return err
@@ -105,8 +107,8 @@ func (c *Conn) Buffered() int {
 	return n
 }
 
-// CloseWrite ends this side once what was written is sent: the peer reads EOF.
-// Reading goes on. Writing after it is syscall.EPIPE, and so is CloseWrite.
+// CloseWrite ends this side when all that was written is sent: the peer reads EOF. Reading
+// goes on. Write and CloseWrite are syscall.EPIPE from then on.
 func (c *Conn) CloseWrite() error {
 	if err := c.lp().Check("stream.Conn.CloseWrite"); err != nil {
 		return err
@@ -130,7 +132,7 @@ func (c *Conn) output() *output {
 	return c.out
 }
 
-// hold keeps the loop running until what was written is sent, be the connection
+// hold keeps the loop running until what was written is sent, whether the connection is
 // referenced or not.
 func (c *Conn) hold() {
 	c.marks |= spoken
