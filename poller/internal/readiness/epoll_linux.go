@@ -293,7 +293,7 @@ func (q *queue) renew(p *readiness) (done bool) {
 		if s.s == nil || s.s.mask() == 0 {
 			continue
 		}
-		if s.next == isWatch {
+		if s.kind() == isWatch {
 			w := (*watch)(unsafe.Pointer(s.s))
 			if id, e := identify(w.fd); e != 0 || id != w.file || q.arm(w.fd, i, s.gen, 0, w.mask()) != 0 {
 				w.lose()

@@ -138,7 +138,7 @@ func (p *readiness) handle() {
 			// again has been so since the system reported this. Or it was a watch that
 			// could not be taken back, and the system would report it for ever.
 			p.stray = true
-		case e == 0 && s.next == isStream: // a call that the compiler knows costs less
+		case e == 0 && s.kind() == isStream: // a call that the compiler knows costs less
 			(*stream)(unsafe.Pointer(s.s)).ready(ev)
 		default:
 			p.at = i + 1
@@ -165,7 +165,7 @@ func (p *readiness) prefetch(i, end int) {
 	sum := p.fetched
 	for ; i < end; i++ {
 		at, _, _ := p.event(i)
-		if s := p.slots.at(at); s.s != nil && s.next == isStream {
+		if s := p.slots.at(at); s.s != nil && s.kind() == isStream {
 			if h, ok := (*stream)(unsafe.Pointer(s.s)).h.(poller.Prefetcher); ok {
 				sum += h.Prefetch()
 			}
