@@ -59,7 +59,7 @@ func (p *readiness) Dial(addr poller.Addr, o *poller.Options, h poller.StreamHan
 	s.open(fd, family)
 	s.mark(dialing)
 	if family != unix.AF_UNIX && o.Control == nil {
-		s.mark(edged)
+		s.mark(edgeable)
 	}
 	if err := p.prepareDial(s, addr, o); err != nil {
 		unix.Close(int(fd))

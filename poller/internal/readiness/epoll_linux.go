@@ -55,18 +55,10 @@ const (
 
 	seesErrorQueue = true // a queue of errors (IP_RECVERR) is an event
 
-	// receiving is what an edged stream is watched for while it only receives.
-	// Hangup, which is told in any case, keeps it apart from what a Watch may ask for.
-	// The other two say that a short read is not the end of it: what is left may be an
-	// end, or wait behind an urgent byte (tcp(7)).
-	receiving = poller.Readable | poller.Priority | poller.PeerClosed | poller.Hangup
-
-	// losing is what a stream is watched for that neither receives nor sends: that the
-	// connection is gone. ending is that and the peer's end; Failed, which is told in
-	// any case too, says so also while it sends. With receiving they are
-	// what is watched for by edges, so that each comes once.
-	losing = poller.Hangup
-	ending = poller.Hangup | poller.PeerClosed | poller.Failed
+	// receiving is what an edgeable stream is watched for while it only receives. An
+	// urgent byte and the end are in it because of a short read: it is then not sure
+	// that nothing is left (tcp(7)).
+	receiving = byEdge | marks(poller.Readable|poller.Priority|poller.PeerClosed)
 
 	watchesEdges = true
 )
@@ -244,15 +236,15 @@ func (q *queue) event(i int) (slot, gen uint32, ev poller.Events) {
 // arm tells the system what fd is watched for now, and was before. Nothing at
 // all means to take it out: epoll reports errors and hang-ups of whatever is
 // in, and a peer that hung up would spin the loop.
-func (q *queue) arm(fd int32, slot, gen uint32, old, now poller.Events) sys.Errno {
+func (q *queue) arm(fd int32, slot, gen uint32, old, now marks) sys.Errno {
 	op := unix.EPOLL_CTL_MOD
 	if old == 0 {
 		op = unix.EPOLL_CTL_ADD
 	} else if now == 0 {
 		op = unix.EPOLL_CTL_DEL
 	}
-	ev := unix.EpollEvent{Events: uint32(now), Fd: int32(slot), Pad: int32(gen)}
-	if now&poller.Hangup != 0 { // receiving, losing or ending
+	ev := unix.EpollEvent{Events: uint32(now & events), Fd: int32(slot), Pad: int32(gen)}
+	if now&byEdge != 0 {
 		ev.Events |= unix.EPOLLET
 	}
 	if q.foreign > 0 {
@@ -290,15 +282,15 @@ func (q *queue) renew(p *readiness) (done bool) {
 	q.ep = ep
 	for i := range p.slots.n {
 		s := p.slots.at(i)
-		if s.s == nil || s.s.mask() == 0 {
+		if s.s == nil || !s.s.is(watched) {
 			continue
 		}
 		if s.kind() == isWatch {
 			w := (*watch)(unsafe.Pointer(s.s))
-			if id, e := identify(w.fd); e != 0 || id != w.file || q.arm(w.fd, i, s.gen, 0, w.mask()) != 0 {
+			if id, e := identify(w.fd); e != 0 || id != w.file || q.arm(w.fd, i, s.gen, 0, w.marks&watched) != 0 {
 				w.lose()
 			}
-		} else if e := q.arm(s.s.fd, i, s.gen, 0, s.s.mask()); e != 0 {
+		} else if e := q.arm(s.s.fd, i, s.gen, 0, s.s.marks&watched); e != 0 {
 			q.ep = old
 			unix.Close(ep)
 			return false

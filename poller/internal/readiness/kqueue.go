@@ -38,15 +38,10 @@ const (
 
 	seesErrorQueue = false // no BSD has one
 
-	receiving    = poller.Readable // what a stream is watched for while it only receives
+	// receiving is what a stream is watched for while it only receives. What has byEdge is
+	// one note with EV_CLEAR.
+	receiving    = marks(poller.Readable)
 	watchesEdges = false
-
-	// losing is what a stream is watched for that neither receives nor sends: that the
-	// connection is gone. ending is that and the peer's end; Failed, for which there is
-	// no filter, says so also while it sends. Either is one note with
-	// EV_CLEAR, so that each comes once.
-	losing = poller.Hangup
-	ending = poller.Hangup | poller.PeerClosed | poller.Failed
 )
 
 // A queue is a kqueue, what wakes it, and the clock.

@@ -36,13 +36,14 @@ func filterBits(read bool) uint8 {
 	return writeBit
 }
 
-// bitsOf are the bits for events. There are none for errors and ends alone, which
+// bitsOf are the bits for what is watched for. There are none for errors and ends alone, which
 // come with either filter.
-func bitsOf(ev poller.Events) (b uint8) {
+func bitsOf(m marks) (b uint8) {
+	ev := poller.Events(m & events)
 	switch {
 	case ev&poller.Readable != 0:
 		b = readBit
-	case ev&poller.Hangup != 0: // losing, ending: not the same, so that the one after the other tells again
+	case m&byEdge != 0: // losing, ending: not the same, so that the one after the other tells again
 		b = onceBit
 		if ev&poller.PeerClosed != 0 {
 			b |= endBit
@@ -98,7 +99,7 @@ func (n *note) own(slot, gen uint32, socket bool) {
 
 // arm notes what fd is watched for from now on, and was before. The system is told
 // by the next wait, submit or sync.
-func (q *queue) arm(fd int32, slot, gen uint32, old, now poller.Events) sys.Errno {
+func (q *queue) arm(fd int32, slot, gen uint32, old, now marks) sys.Errno {
 	if fd < 0 {
 		return unix.EBADF
 	}

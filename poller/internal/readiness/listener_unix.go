@@ -37,7 +37,7 @@ func (p *readiness) Listen(addr poller.Addr, o *poller.Options, a poller.Accepto
 	l := p.addListener(fd, family, a)
 	l.lent = o.Control != nil
 	if family != unix.AF_UNIX {
-		l.mark(edged)
+		l.mark(edgeable)
 	}
 	return l, nil
 }
@@ -177,12 +177,12 @@ func (l *listener) SetOption(o poller.Option, v int) error {
 }
 
 func (l *listener) accepted(fd int32) {
-	if l.lent && l.is(edged) { // others are looked after by their own Close
+	if l.lent && l.is(edgeable) { // others are looked after by their own Close
 		sys.Unlinger(fd)
 	}
 	s := new(stream)
 	s.open(fd, l.family())
-	s.mark(l.marks & edged)
+	s.mark(l.marks & edgeable)
 	s.setPeer(&l.p.sa)
 	sys.Inherit(fd, l.fd, l.family())
 	l.p.add(s, &s.source)
@@ -192,7 +192,7 @@ func (l *listener) accepted(fd int32) {
 	if !s.is(closed) {
 		s.h.Connected(nil)
 	}
-	if s.mask() == 0 && !s.is(started) {
+	if !s.is(watched | started) {
 		s.arm(0) // or nobody would tell of a reset, whoever has not started it
 	}
 }

@@ -21,15 +21,15 @@ func (s *stream) Fd() uintptr {
 }
 
 // lent reports whether others may have the descriptor, or set what is theirs to know.
-func (s *stream) lent() bool { return !s.is(edged) }
+func (s *stream) lent() bool { return !s.is(edgeable) }
 
 func (s *stream) lend() {
-	if s.is(edged) {
-		s.unmark(edged)
+	if s.is(edgeable) {
+		s.unmark(edgeable)
 		switch {
 		case s.is(closed):
 			s.arm(0)
-		case s.mask() == receiving:
+		case s.is(byEdge) && s.is(marks(poller.Readable)): // or else for an end, which may stay by edges
 			s.watch(s.directions())
 		}
 	}
@@ -46,7 +46,7 @@ func (s *stream) SetOption(o poller.Option, v int) error {
 // quicken is before the descriptor is closed. Of a socket that nobody else has had the
 // options are known.
 func (s *stream) quicken() {
-	if s.fd >= 0 && s.lent() && !s.is(reset|isLocal) {
+	if s.fd >= 0 && s.lent() && !s.is(reset) && !s.local() {
 		sys.Unlinger(s.fd)
 	}
 }

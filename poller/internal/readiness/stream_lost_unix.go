@@ -15,16 +15,16 @@ import (
 // WatchEnd has EOF told too while s is stopped.
 func (s *stream) WatchEnd() {
 	if !s.is(started | ended | closed | dialing) {
-		if s.mask() == 0 && s.arm(0) != 0 { // not watched for anything: the mark would say it is
+		if !s.is(watched) && s.arm(0) != 0 { // not watched for anything: the mark would say it is
 			return
 		}
-		s.mark(marks(poller.Failed)) // which the system tells in any case
+		s.mark(endAwaited)
 		s.arm(s.directions())
 	}
 }
 
 // awaits reports whether WatchEnd was called, and it has not ended or started since.
-func (s *stream) awaits() bool { return s.mask()&poller.Failed != 0 && !s.is(started|ended|closed) }
+func (s *stream) awaits() bool { return s.is(endAwaited) && !s.is(started|ended|closed) }
 
 // lost reports whether it has been told, or is to be, that the connection is gone.
 func (s *stream) lost() bool { return s.is(closed) || s.is(ended) && s.is(reset) }

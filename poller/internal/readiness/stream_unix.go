@@ -52,18 +52,26 @@ func (s *stream) directions() poller.Events {
 // and what an adopted socket does nobody knows. One that does neither is watched for the
 // loss of its connection, as long as that has not been told.
 func (s *stream) arm(mask poller.Events) sys.Errno {
+	now := marks(mask)
 	switch {
-	case mask == poller.Readable && s.is(edged):
-		mask = receiving
+	case mask == poller.Readable && s.is(edgeable):
+		now = receiving
 	case mask == 0 && s.awaits():
-		mask = ending
+		now = ending
 	case mask == 0 && !s.lost():
-		mask = losing
+		now = losing
 	case mask == poller.Writable && s.awaits():
-		mask |= poller.Failed
+		now |= endAwaited
 	}
-	return s.source.arm(mask)
+	return s.armAs(now)
 }
+
+// What a stream is watched for that neither receives nor sends, by edges so that each
+// comes once: losing is that the connection is gone, and ending that or the peer's end.
+const (
+	losing = byEdge
+	ending = byEdge | marks(poller.PeerClosed) | endAwaited
+)
 
 // watch arms; a refusal is an error of receiving.
 func (s *stream) watch(mask poller.Events) { s.unreceivable(s.arm(mask)) }
@@ -80,14 +88,14 @@ func (s *stream) unreceivable(e sys.Errno) {
 func (s *stream) SetHandler(h poller.StreamHandler) { s.h = h }
 
 func (s *stream) Stop() {
-	s.unmark(started | marks(poller.Failed))
+	s.unmark(started | endAwaited)
 	s.arm(s.directions() &^ poller.Readable)
 }
 
 // setPeer keeps the address in sa, as system calls give it and take it. Of a
 // unix-domain one nothing: peers seldom have a name, and sa is then what was there.
 func (s *stream) setPeer(sa *sys.Sockaddr) {
-	if s.is(isLocal) {
+	if s.local() {
 		return
 	}
 	switch in := (*sys.SockaddrIn6)(unsafe.Pointer(&sa.Raw)); in.Family {
@@ -100,7 +108,7 @@ func (s *stream) setPeer(sa *sys.Sockaddr) {
 }
 
 func (s *stream) Peer() poller.Addr {
-	if s.is(isLocal) {
+	if s.local() {
 		return s.localPeer()
 	}
 	if s.ip == [16]byte{} && s.port == 0 { // nothing is kept

@@ -109,7 +109,7 @@ func (w *watch) armNow(mask poller.Events) sys.Errno {
 	if mask&unwatchable != 0 {
 		return unix.EOPNOTSUPP
 	}
-	if mask&poller.Hangup != 0 { // told in any case, as Failed is; receiving has a use for it
+	if mask&poller.Hangup != 0 { // told in any case, as Failed is, and its bit is byEdge's
 		mask = mask&^poller.Hangup | poller.Failed
 	}
 	old := w.mask()
