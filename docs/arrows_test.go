@@ -32,16 +32,16 @@ var layers = []layer{
 	{"poller", nil}, // the contract
 	{"poller/internal/fifo", nil},
 	{"poller/internal/lent", []string{"poller"}},
-	{"poller/internal/sleeper", []string{"poller"}},
+	{"poller/internal/bell", []string{"poller"}},
 	{"poller/internal/kq", []string{xsys + "/...", "poller/internal/kqfake"}},
 	{"poller/internal/kqfake", []string{xsys + "/..."}},
 	{"poller/internal/sys", []string{"poller", xsys + "/..."}},
 	{"poller/internal/readiness", []string{
-		"poller", "poller/internal/fifo", "poller/internal/kq", "poller/internal/lent", "poller/internal/sleeper", "poller/internal/sys",
+		"poller", "poller/internal/fifo", "poller/internal/kq", "poller/internal/lent", "poller/internal/bell", "poller/internal/sys",
 		xsys + "/...",
 	}},
 	{"poller/internal/iocp", []string{
-		"poller", "poller/internal/fifo", "poller/internal/lent", "poller/internal/sleeper", "poller/internal/sys", xsys + "/...",
+		"poller", "poller/internal/fifo", "poller/internal/lent", "poller/internal/bell", "poller/internal/sys", xsys + "/...",
 	}},
 	{"poller/system", []string{"poller", "poller/internal/readiness", "poller/internal/iocp"}},
 	{"poller/pollertest", []string{"poller", xsys + "/..."}},

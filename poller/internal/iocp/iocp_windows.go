@@ -123,10 +123,8 @@ func (p *iocp) Poll(deadline poller.Time) error {
 	if p.halves.next != 0 {
 		p.lookAtHalves()
 	}
-	if p.n > 0 && p.woken.Load() {
-		// Before any handler: see there in the readiness core. A wake-up that is
-		// still to come costs a turn, no more.
-		p.woken.Store(false)
+	if p.n > 0 {
+		p.Heard()
 	}
 	for p.next < p.n {
 		e := &p.entries[p.next]
@@ -195,7 +193,7 @@ func (p *iocp) finish() {
 // Close closes every socket without a word to its handler. It may be a handler
 // that calls this, in the middle of a batch.
 func (p *iocp) Close() error {
-	if p.closed {
+	if p.Silenced() {
 		return p.port.close()
 	}
 	p.ready, p.failed, p.closing = fifo.Queue[endpoint]{}, fifo.Queue[endpoint]{}, fifo.Queue[endpoint]{}

@@ -348,7 +348,7 @@ func (s *packet) end() {
 	if s.busy {
 		s.busy, s.out = false, nil
 		s.handler.Sent(s.done, net.ErrClosed)
-		if s.p.closed {
+		if s.p.Silenced() {
 			return
 		}
 	}

@@ -226,7 +226,7 @@ func (s *stream) end() {
 	}
 	if busy {
 		s.handler.Sent(net.ErrClosed)
-		if s.p.closed {
+		if s.p.Silenced() {
 			return
 		}
 	}

@@ -30,7 +30,7 @@ func socket(addr poller.Addr, kind int) (fd int32, family int, err error) {
 // control has Options.Control called, which may close the poller.
 func (p *readiness) control(fd int32, o *poller.Options) error {
 	err := sys.Control(o, uintptr(fd), func() { unix.Close(int(fd)) })
-	if err == nil && p.queue.closed {
+	if err == nil && p.Silenced() {
 		err = net.ErrClosed
 	}
 	return err

@@ -4,15 +4,13 @@ package readiness
 
 import (
 	"os"
-	"sync"
-	"sync/atomic"
 	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"example.com/pike/poller"
-	"example.com/pike/poller/internal/sleeper"
+	"example.com/pike/poller/internal/bell"
 	"example.com/pike/poller/internal/sys"
 )
 
@@ -20,31 +18,18 @@ import (
 // so that what does not fit comes first the next time.
 const eventsPerWait = 256
 
-// A queue is an epoll instance, the eventfd that wakes it, and the clock. It is
+// A queue is an epoll instance, and the eventfd that wakes it. It is
 // the part of the readiness core that other systems write anew.
 type queue struct {
-	sleeper.Sleeper
+	bell.Bell
+	pace     pace
 	ep, efd  int
-	base     time.Time
-	woken    atomic.Bool
-	mu       sync.Mutex // of the eventfd's life: Wake is any goroutine's
-	coarse   bool       // no epoll_pwait2 here
-	closed   bool
+	coarse   bool // no epoll_pwait2 here
 	lent     bool // others have the instance
+	foreign  int  // files of others that are in the instance, and one more if others have that
 	events   [eventsPerWait]unix.EpollEvent
 	timespec unix.Timespec
-	unasked  int            // waits from here on that block without a look before, see wait
-	told     int            // calls from here on that Go's scheduler is told of, see recv
-	foreign  int            // files of others that are in the instance, and one more if others have that
-	waits    *time.Duration // nil if nobody wants to know
 }
-
-// toldMost is how many receives after one of bulk are told.
-const toldMost = 64
-
-// unaskedMost is how many waits go without a look after one that found nothing. Load that begins
-// meanwhile brings the looks back as soon as two events come at once.
-const unaskedMost = 15
 
 const (
 	// Name is what this system's queue is called.
@@ -73,7 +58,8 @@ func (q *queue) open() error {
 		unix.Close(efd)
 		return err
 	}
-	q.ep, q.efd, q.base = ep, efd, time.Now()
+	q.ep, q.efd = ep, efd
+	q.StartClock() // by CLOCK_MONOTONIC, as epoll measures its timeouts
 	return nil
 }
 
@@ -93,9 +79,6 @@ func newEpoll(efd int) (int, error) {
 	return ep, nil
 }
 
-// Now is CLOCK_MONOTONIC, which is also the clock of epoll's timeouts.
-func (q *queue) Now() poller.Time { return poller.Time(time.Since(q.base)) }
-
 // Fd is the epoll instance: readable when Poll has something to do. Who has it may
 // look into it at any moment, under the lock that calls wait for.
 func (q *queue) Fd() uintptr {
@@ -110,38 +93,46 @@ func (q *queue) Fd() uintptr {
 // out (-1).
 func (q *queue) borrow(n int) { q.foreign += n }
 
-// Wake writes to the eventfd unless a wake-up is already on its way. Once the
-// poller is closed it does nothing: the number may be somebody else's file.
+// Wake writes to the eventfd.
 func (q *queue) Wake() error {
-	if q.woken.Swap(true) {
+	return q.Ring(func() error {
+		if e := sys.WakeEventfd(int32(q.efd)); e != 0 && e != unix.EAGAIN {
+			return os.NewSyscallError("write", e)
+		}
 		return nil
-	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.closed {
-		return nil
-	}
-	if e := sys.WakeEventfd(int32(q.efd)); e != 0 && e != unix.EAGAIN {
-		return os.NewSyscallError("write", e)
-	}
-	return nil
+	})
 }
 
-// MeasureWaits has wait add to d how long it has blocked. It then looks before it does,
-// always: a wait that finds something at once has not waited, however long the call took.
-func (q *queue) MeasureWaits(d *time.Duration) { q.waits = d }
-
-// wait takes what is ready, and blocks until deadline only if nothing is: under
-// load the loop never leaves the cheap raw call. Where that finds nothing, as between the
-// messages of one connection, it is left out for a while, or until several come at once.
+// wait takes what is ready, and blocks until deadline only if nothing is.
 func (q *queue) wait(deadline poller.Time) (n int, err error) {
 	var e sys.Errno
-	look := q.unasked == 0 || deadline <= 0 || q.waits != nil
-	if !look {
-		q.unasked--
-	} else if n, e = q.look(); n == 0 {
-		q.unasked = unaskedMost
+	look := q.pace.looks(deadline <= 0 || q.Measured())
+	if look {
+		if n, e = q.look(); n == 0 {
+			q.pace.idle()
+		}
 	}
+	if n == 0 || e == unix.EINTR {
+		n, e = q.block(deadline, look)
+	}
+	q.pace.brought(n)
+	if e != 0 && e != unix.EINTR {
+		return 0, os.NewSyscallError("epoll_wait", e)
+	}
+	return max(n, 0), nil
+}
+
+// look asks the system without blocking.
+func (q *queue) look() (int, sys.Errno) {
+	if q.pace.bulky() || q.foreign > 0 {
+		return sys.EpollWait(q.ep, q.events[:], 0)
+	}
+	return sys.EpollPoll(q.ep, q.events[:])
+}
+
+// block waits until something is ready or deadline has come. asked says that the system
+// was asked already; if not, it is asked at least once.
+func (q *queue) block(deadline poller.Time, asked bool) (n int, e sys.Errno) {
 	for n == 0 || e == unix.EINTR {
 		q.LieDown()
 		if deadline == poller.Never {
@@ -152,65 +143,27 @@ func (q *queue) wait(deadline poller.Time) (n int, err error) {
 		// its preemption signal early and often.
 		now := q.Now()
 		if deadline <= now {
-			if !look {
-				n, e = q.look()
+			if !asked {
+				return q.look()
 			}
-			break
+			return 0, 0
 		}
 		n, e = q.waitFor(deadline.Sub(now))
-		look = e == 0
-		q.waited(now)
-	}
-	if n > 1 {
-		q.unasked = 0
-	}
-	if e != 0 && e != unix.EINTR {
-		return 0, os.NewSyscallError("epoll_wait", e)
-	}
-	return max(n, 0), nil
-}
-
-// look is a wait that does not block.
-func (q *queue) look() (int, sys.Errno) {
-	if q.told > 0 || q.foreign > 0 {
-		return sys.EpollWait(q.ep, q.events[:], 0)
-	}
-	return sys.EpollPoll(q.ep, q.events[:])
-}
-
-// recv receives by a raw call, but not while bulk comes. Where that is sent on, which is no
-// raw call, for its length, the processor is handed on, so that more threads want to run
-// than there are processors; one that the system then puts aside in a raw receive holds up
-// the garbage collector for milliseconds.
-func (q *queue) recv(fd int32, b []byte, lent bool) (n int, e sys.Errno) {
-	told := lent
-	if q.told > 0 {
-		q.told--
-		told = true
-	}
-	n, e = sys.Recv(fd, b, told)
-	if n > sys.RawMost {
-		q.told = toldMost
+		asked = e == 0
+		q.Waited(now)
 	}
 	return n, e
 }
 
 // waitOn waits without a deadline.
 func (q *queue) waitOn() (n int, e sys.Errno) {
-	if q.waits == nil {
+	if !q.Measured() {
 		return sys.EpollWait(q.ep, q.events[:], -1)
 	}
 	began := q.Now()
 	n, e = sys.EpollWait(q.ep, q.events[:], -1)
-	q.waited(began)
+	q.Waited(began)
 	return n, e
-}
-
-// waited counts a call that could block.
-func (q *queue) waited(began poller.Time) {
-	if q.waits != nil {
-		*q.waits += q.Now().Sub(began)
-	}
 }
 
 func (q *queue) waitFor(d time.Duration) (int, sys.Errno) {
@@ -225,6 +178,13 @@ func (q *queue) waitFor(d time.Duration) (int, sys.Errno) {
 	// Rounded up, so as not to be early; an int32 of milliseconds is 24 days.
 	ms := min((d+time.Millisecond-1)/time.Millisecond, 1<<31-1)
 	return sys.EpollWait(q.ep, q.events[:], int(ms))
+}
+
+// recv receives by a raw call, unless others have the socket or bulk comes.
+func (q *queue) recv(fd int32, b []byte, lent bool) (n int, e sys.Errno) {
+	n, e = sys.Recv(fd, b, q.pace.tells() || lent)
+	q.pace.received(n)
+	return n, e
 }
 
 // event is the i-th event of the last wait.
@@ -271,7 +231,7 @@ func (q *queue) forget(int32) {}
 // closing a file descriptor cause it to be removed"): nobody can name it any more, and it
 // is reported for ever. An instance that others have stays: they watch it.
 func (q *queue) renew(p *readiness) (done bool) {
-	if q.lent || q.closed {
+	if q.lent || q.Silenced() {
 		return false
 	}
 	old := q.ep
@@ -301,12 +261,9 @@ func (q *queue) renew(p *readiness) (done bool) {
 }
 
 func (q *queue) close() error {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.closed {
+	if !q.Silence() {
 		return os.NewSyscallError("close", unix.EBADF)
 	}
-	q.closed = true
 	unix.Close(q.efd)
 	err := unix.Close(q.ep)
 	q.ep = -1 // Poll fails from here on

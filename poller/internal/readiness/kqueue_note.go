@@ -223,7 +223,7 @@ func (q *queue) refuse(fd int32, read bool, e sys.Errno) (r report, lost bool) {
 // has refused something since the last one.
 func (q *queue) submit() (refused bool) {
 	q.collect()
-	if len(q.changes) > 0 && !q.closed {
+	if len(q.changes) > 0 && !q.Silenced() {
 		q.apply(q.changes)
 		q.changes = q.changes[:0]
 	}
@@ -232,7 +232,7 @@ func (q *queue) submit() (refused bool) {
 
 // sync tells the system what has changed of fd, and returns its refusal.
 func (q *queue) sync(fd int32) sys.Errno {
-	if q.closed || fd < 0 || int(fd) >= len(q.notes) {
+	if q.Silenced() || fd < 0 || int(fd) >= len(q.notes) {
 		return 0
 	}
 	q.submit()

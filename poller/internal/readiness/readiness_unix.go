@@ -110,11 +110,8 @@ func (p *readiness) Poll(deadline poller.Time) error {
 		return err
 	}
 	p.seen += uint64(n)
-	if n > 0 && p.woken.Load() {
-		// Before any handler: one that panics out of Poll leaves the rest of the
-		// batch for later, and with the wake-up in it nobody could wake us meanwhile. A
-		// wake-up that is still to come costs a turn, no more.
-		p.woken.Store(false)
+	if n > 0 {
+		p.Heard()
 	}
 	p.at, p.n = 0, n
 	p.handle()
