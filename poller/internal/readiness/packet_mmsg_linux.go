@@ -112,7 +112,11 @@ func (b *packetBuffers) tell(on bool) {
 func (b *packetBuffers) send(s *packet, ms []poller.Message) (n int, e sys.Errno) {
 	k, total, first, at := 0, 0, 0, place{cut: s.cut}
 	b.iovecs = 0
-	for k < s.headers() && at.message < len(ms) && b.iovecs < len(b.sendIovs) {
+	headers := sendBatch
+	if s.runs.Trying() {
+		headers = 1
+	}
+	for k < headers && at.message < len(ms) && b.iovecs < len(b.sendIovs) {
 		if k > 0 && s.elsewhere(&ms[at.message]) {
 			break
 		}
@@ -144,12 +148,12 @@ func (b *packetBuffers) send(s *packet, ms []poller.Message) (n int, e sys.Errno
 	case e != 0 && s.stale(e):
 		return 0, unix.EINTR
 	case e != 0:
-		return 0, s.declined(e, size, first > size)
+		return 0, s.runs.Declined(e, size, first > size)
 	}
 	if s.doubts > 0 {
 		s.sure()
 	}
-	s.taken(size)
+	s.runs.Taken(size)
 	s.cut = b.sendEnds[n-1].cut
 	return b.sendEnds[n-1].message, 0
 }

@@ -9,40 +9,25 @@ import (
 	"example.com/pike/poller/internal/sys"
 )
 
-// Bounds of what one message of the system carries. UDP_MAX_SEGMENTS is 64 in
-// older kernels and 128 in newer ones (include/linux/udp.h); runBytes fits into a
-// packet of either family.
-const (
-	runDatagrams = 64
-	runBytes     = 1<<16 - 1 - 40 - 8
-	sendIovecs   = 512
-)
+// sendIovecs is how many pieces of memory one call sends.
+const sendIovecs = 512
 
-// narrow is the size of a datagram that every path takes in one piece: the least
-// that a host of IPv4 must receive (RFC 1122, 3.3.2), less the headers.
-const narrow = 576 - 60 - 8
-
-// An offload is what the system does for a socket besides moving datagrams, and
-// what it has refused to do.
+// An offload is what the system does for a socket besides moving datagrams.
 type offload struct {
-	most  uint16    // the largest segments that the system cuts runs into; 0: none
-	trial sys.Errno // why a run was refused, until its first datagram is sent alone
-	joins bool      // runs are received whole
-	info  bool      // Options.RecvPacketInfo
-	class bool      // Options.RecvTrafficClass
-	alone bool      // the last datagram was sent by sendto
+	runs  sys.Runs // that are sent
+	joins bool     // runs are received whole
+	info  bool     // Options.RecvPacketInfo
+	class bool     // Options.RecvTrafficClass
+	alone bool     // the last datagram was sent by sendto
 }
 
-// setOffload finds out what the system can do. Before Linux 4.18 sendmsg ignored
-// UDP_SEGMENT, so whether there is such a thing has to be asked.
+// setOffload finds out what the system can do.
 func (s *packet) setOffload(o *poller.Options) {
 	s.info, s.class = o.RecvPacketInfo, o.RecvTrafficClass
 	if o.NoOffload {
 		return
 	}
-	if _, err := unix.GetsockoptInt(int(s.fd), unix.IPPROTO_UDP, unix.UDP_SEGMENT); err == nil {
-		s.most = maxDatagram - 1
-	}
+	s.runs.Open(s.fd)
 	if o.RecvSegments {
 		unix.SetsockoptInt(int(s.fd), unix.IPPROTO_UDP, unix.UDP_GRO, 1) // Linux 5.0
 	}
@@ -53,42 +38,6 @@ func (s *packet) setOffload(o *poller.Options) {
 
 // tells reports whether control data comes with what s receives.
 func (f *offload) tells() bool { return f.joins || f.info || f.class }
-
-// headers is how many messages of the system a call may have.
-func (f *offload) headers() int {
-	if f.trial != 0 {
-		return 1
-	}
-	return sendBatch
-}
-
-// declined is when the first message of the system was not taken. A run may be
-// refused although its datagrams are not: segments larger than the path takes
-// (EMSGSIZE, EINVAL in older kernels), IPsec or a device without checksums
-// (EIO). Whether that is so only the first datagram can tell, alone.
-func (f *offload) declined(e sys.Errno, size int, cut bool) sys.Errno {
-	switch {
-	case e == unix.EAGAIN || e == unix.EINTR:
-		return e
-	case f.trial == 0 && cut && size <= int(f.most) && (e == unix.EIO || e == unix.EINVAL || e == unix.EMSGSIZE):
-		f.trial = e
-		return 0
-	}
-	f.trial = 0
-	return e
-}
-
-// taken is when the system took something: if it was a trial, runs like that are
-// not tried again.
-func (f *offload) taken(size int) {
-	if f.trial == 0 {
-		return
-	}
-	if f.most = uint16(size - 1); f.trial == unix.EIO || size <= narrow {
-		f.most = 0
-	}
-	f.trial = 0
-}
 
 // A place is how far a Send has come.
 type place struct {
@@ -116,10 +65,7 @@ func (b *packetBuffers) gather(k int, s *packet, ms []poller.Message, at *place)
 		return 0, unix.EINVAL
 	}
 	size := sys.SizeOf(m)
-	limit := size
-	if size > 0 && size <= int(s.most) && s.trial == 0 {
-		limit = size * max(1, min(runDatagrams, runBytes/size))
-	}
+	limit := s.runs.Limit(size)
 	first := b.iovecs
 	for more := true; more; {
 		p := ms[at.message].Data[at.cut:]
