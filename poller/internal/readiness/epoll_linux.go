@@ -5,7 +5,6 @@ package readiness
 import (
 	"os"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -29,6 +28,8 @@ type queue struct {
 	foreign  int  // files of others that are in the instance, and one more if others have that
 	events   [eventsPerWait]unix.EpollEvent
 	timespec unix.Timespec
+	unmoved  []unmoved   // see renew
+	moveAt   poller.Time // when they are tried again
 }
 
 const (
@@ -203,6 +204,16 @@ func (q *queue) arm(fd int32, slot, gen uint32, old, now marks) sys.Errno {
 	} else if now == 0 {
 		op = unix.EPOLL_CTL_DEL
 	}
+	e := q.ctl(op, fd, slot, gen, now)
+	if e == unix.ENOENT && q.moving() {
+		if e, ok := q.armUnmoved(fd, slot, gen, now); ok {
+			return e
+		}
+	}
+	return e
+}
+
+func (q *queue) ctl(op int, fd int32, slot, gen uint32, now marks) sys.Errno {
 	ev := unix.EpollEvent{Events: uint32(now & events), Fd: int32(slot), Pad: int32(gen)}
 	if now&byEdge != 0 {
 		ev.Events |= unix.EPOLLET
@@ -225,40 +236,6 @@ func (q *queue) watchable(fd int32, slot, gen uint32) sys.Errno { return 0 }
 
 // forget does nothing: the system keeps what a descriptor is watched for.
 func (q *queue) forget(int32) {}
-
-// renew moves everything into a new epoll instance. It is the only way to be rid of a
-// file whose number was closed while the file lives on under another (epoll(7), "Will
-// closing a file descriptor cause it to be removed"): nobody can name it any more, and it
-// is reported for ever. An instance that others have stays: they watch it.
-func (q *queue) renew(p *readiness) (done bool) {
-	if q.lent || q.Silenced() {
-		return false
-	}
-	old := q.ep
-	ep, err := newEpoll(q.efd)
-	if err != nil { // for want of descriptors or memory; the next stray events try again
-		return false
-	}
-	q.ep = ep
-	for i := range p.slots.n {
-		s := p.slots.at(i)
-		if s.s == nil || !s.s.is(watched) {
-			continue
-		}
-		if s.kind() == isWatch {
-			w := (*watch)(unsafe.Pointer(s.s))
-			if id, e := identify(w.fd); e != 0 || id != w.file || q.arm(w.fd, i, s.gen, 0, w.marks&watched) != 0 {
-				w.lose()
-			}
-		} else if e := q.arm(s.s.fd, i, s.gen, 0, s.s.marks&watched); e != 0 {
-			q.ep = old
-			unix.Close(ep)
-			return false
-		}
-	}
-	unix.Close(old)
-	return true
-}
 
 func (q *queue) close() error {
 	if !q.Silence() {

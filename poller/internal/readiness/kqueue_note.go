@@ -155,6 +155,9 @@ func (q *queue) forget(fd int32) {
 // renew does nothing: an event is looked up by its number, and is nobody's only once.
 func (q *queue) renew(*readiness) bool { return true }
 
+func (q *queue) moving() bool                                        { return false }
+func (q *queue) move(_ *readiness, deadline poller.Time) poller.Time { return deadline }
+
 // collect turns notes that have changed into changes.
 func (q *queue) collect() {
 	for _, fd := range q.dirty {

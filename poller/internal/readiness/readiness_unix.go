@@ -104,6 +104,9 @@ func (p *readiness) Poll(deadline poller.Time) error {
 	if p.failed.Len()+p.closing.Len() > 0 {
 		deadline = 0
 	}
+	if p.moving() {
+		deadline = p.move(p, deadline)
+	}
 	n, err := p.wait(deadline)
 	p.Rise()
 	if err != nil {

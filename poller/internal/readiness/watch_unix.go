@@ -113,7 +113,7 @@ func (w *watch) armNow(mask poller.Events) sys.Errno {
 		mask = mask&^poller.Hangup | poller.Failed
 	}
 	old := w.mask()
-	if mask&^old != 0 && !w.lost {
+	if (mask&^old != 0 || mask != 0 && w.p.moving()) && !w.lost {
 		if id, e := identify(w.fd); e != 0 || id != w.file {
 			w.lose()
 		}
