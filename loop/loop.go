@@ -157,18 +157,15 @@ type Loop struct {
 	onPanic  func(Handle, any, []byte)
 
 	now      poller.Time
-	stale    bool        // now is of before the poll, or of within it
-	yielded  poller.Time // when it did last
-	crowded  poller.Time // until then it does not
-	slow     bool        // the last yield took long
-	owed     int8        // yields, as other goroutines may wait for what this turn has done
+	stale    bool // now is of before the poll, or of within it
+	yields   yielder
 	timers   timeouts
 	eachTurn []Flusher
 	trim     trimmer
 	mail     mailbox
-	deferred backlog[Flusher]
-	fetched  byte // keeps the compiler from dropping loads
-	ended    backlog[closer]
+	deferred rounds[Flusher]
+	fetched  byte           // keeps the compiler from dropping loads
+	finishes rounds[closer] // close callbacks that are due
 	prepare  hooks
 	check    hooks
 	idle     hooks
@@ -358,7 +355,7 @@ const (
 func (l *Loop) shutHandles() {
 	l.Walk(func(h Handle) { h.Close() })
 	for i := range closeTurns {
-		if i > 0 && !l.ended.any() && !l.deferred.any() && l.poller.Poll(l.poller.Now().Add(closeWait)) != nil {
+		if i > 0 && !l.finishes.any() && !l.deferred.any() && l.poller.Poll(l.poller.Now().Add(closeWait)) != nil {
 			return
 		}
 		if l.poll(atOnce) != nil || l.handles.n == 0 && l.closing == 0 {
@@ -374,7 +371,7 @@ func (l *Loop) shutHandles() {
 
 // endNow closes a handle that may be closing already, but waits for its peer.
 func endNow(h Handle) {
-	if h.base().flags&ended != 0 {
+	if h.base().flags&finishing != 0 {
 		return
 	}
 	switch h := h.(type) {

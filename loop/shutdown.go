@@ -124,8 +124,46 @@ const (
 	shutdownAsked  shutdownPhase = iota
 	shutdownWaits                // for Drainers and jobs
 	shutdownCloses               // what served them
-	shutdownCuts                 // off what is left
+	shutdownCuts                 // off what is left, when the time is over; see hurry
+	shutdownOver
 )
+
+// shutdownPhases is what each phase does: enter when it begins, again at the end of each
+// turn in which it is not ready, and next when it is. A phase without ready waits for a call.
+var shutdownPhases = [...]struct {
+	enter, again func(*shutdown)
+	ready        func(*shutdown) bool
+	next         shutdownPhase
+}{
+	shutdownAsked:  {next: shutdownWaits},
+	shutdownWaits:  {enter: (*shutdown).drain, ready: (*shutdown).drained, next: shutdownCloses},
+	shutdownCloses: {enter: (*shutdown).closeRest, again: (*shutdown).closeRest, ready: (*shutdown).empty, next: shutdownOver},
+	shutdownCuts:   {enter: (*shutdown).cut, again: (*shutdown).cutAgain, ready: (*shutdown).empty, next: shutdownOver},
+	shutdownOver:   {enter: (*shutdown).over},
+}
+
+func (s *shutdown) enter(phase shutdownPhase) {
+	s.phase = phase
+	shutdownPhases[phase].enter(s)
+}
+
+// ready reports whether step would go on to the next phase: no poll should wait then.
+func (s *shutdown) ready() bool {
+	ready := shutdownPhases[s.phase].ready
+	return ready != nil && ready(s)
+}
+
+// step is the end of a turn.
+func (s *shutdown) step() {
+	for s.ready() || s.turns == closeTurns {
+		if s.enter(shutdownPhases[s.phase].next); s.phase == shutdownOver {
+			return
+		}
+	}
+	if again := shutdownPhases[s.phase].again; again != nil {
+		again(s)
+	}
+}
 
 // limit adds a bound.
 func (s *shutdown) limit(ctx context.Context, grace time.Duration) {
@@ -151,7 +189,13 @@ func (s *shutdown) Flush() {
 	if s.phase != shutdownAsked || s.l.shutdown != s {
 		return
 	}
-	s.phase = shutdownWaits
+	if s.enter(shutdownWaits); s.report.Err != nil { // the time was over before it began
+		s.hurry()
+	}
+}
+
+// drain asks all to end in order.
+func (s *shutdown) drain() {
 	s.l.Walk(func(h Handle) {
 		d, ok := h.(Drainer)
 		switch {
@@ -162,10 +206,13 @@ func (s *shutdown) Flush() {
 			s.report.Closed++
 		}
 	})
-	if s.report.Err != nil {
-		s.cut()
-	}
 }
+
+// drained reports whether all that is waited for has ended. One request is Shutdown's own.
+func (s *shutdown) drained() bool { return s.left == 0 && s.l.requests == 1 }
+
+// empty reports whether nothing is on the loop any more.
+func (s *shutdown) empty() bool { return s.l.handles.n == 0 && s.l.closing == 0 }
 
 // await counts a handle as one to wait for.
 func (s *shutdown) await(b *Base) {
@@ -188,13 +235,18 @@ func (s *shutdown) detached(b *Base) {
 	if b.flags&awaited == 0 {
 		return
 	}
-	b.flags &^= awaited
-	s.left--
+	s.settle(b)
 	if s.phase == shutdownCuts {
 		s.report.Cut++
 	} else {
 		s.report.Finished++
 	}
+}
+
+// settle has a handle waited for no more.
+func (s *shutdown) settle(b *Base) {
+	b.flags &^= awaited
+	s.left--
 }
 
 // Expired is the end of the grace, and afterwards the time to look again. A loop that
@@ -221,19 +273,29 @@ func (s *shutdown) expire(err error) {
 	if s.report.Err == nil {
 		s.report.Err = err
 	}
-	if s.phase != shutdownAsked {
-		s.cut()
+	if s.phase != shutdownAsked { // or else Flush looks at Err
+		s.hurry()
 	}
 }
 
+func (s *shutdown) hurry() {
+	s.enter(shutdownCloses)
+	s.enter(shutdownCuts)
+}
+
+// cut cuts off what has not ended in time. A handle whose close callback is queued has.
 func (s *shutdown) cut() {
-	s.closeRest()
-	s.l.Walk(func(h Handle) { // whose close callback is queued has ended in time
-		if b := h.base(); b.flags&ended != 0 {
-			s.detached(b)
+	s.l.Walk(func(h Handle) {
+		if b := h.base(); b.flags&(finishing|awaited) == finishing|awaited {
+			s.settle(b)
+			s.report.Finished++
 		}
 	})
-	s.phase = shutdownCuts
+	s.endRest()
+}
+
+func (s *shutdown) cutAgain() {
+	s.turns++
 	s.endRest()
 }
 
@@ -247,44 +309,12 @@ func (s *shutdown) endRest() {
 
 // closeRest closes what serves the connections.
 func (s *shutdown) closeRest() {
-	s.phase = shutdownCloses
 	s.l.Walk(func(h Handle) {
 		if h.base().flags&awaited == 0 && !h.Closing() {
 			s.report.Closed++
 			h.Close()
 		}
 	})
-}
-
-// ready reports whether step would do something: no poll should wait then.
-func (s *shutdown) ready() bool {
-	switch s.phase {
-	case shutdownWaits:
-		return s.left == 0 && s.l.requests == 1 // which is our own
-	case shutdownCloses, shutdownCuts:
-		return s.l.handles.n == 0 && s.l.closing == 0
-	}
-	return false
-}
-
-// step is the end of a turn.
-func (s *shutdown) step() {
-	if s.phase == shutdownWaits && s.ready() {
-		s.closeRest()
-	}
-	switch {
-	case s.phase < shutdownCloses:
-		return
-	case s.ready(), s.phase == shutdownCuts && s.turns == closeTurns:
-		s.over()
-		return
-	}
-	if s.phase == shutdownCuts {
-		s.turns++
-		s.endRest()
-	} else {
-		s.closeRest()
-	}
 }
 
 // over is the end.

@@ -34,7 +34,7 @@ func (t *trimmer) Expired(*Timeout) { t.l.giveBack() }
 func (l *Loop) giveBack() {
 	l.mail.trim()
 	l.deferred.trim()
-	l.ended.trim()
+	l.finishes.trim()
 	l.timers.heap = fit(l.timers.heap, 0)
 	if more := l.handles.trim(); more {
 		l.timers.set(&l.trim.timeout, l.poller.Now().Add(trimSoon))
@@ -47,7 +47,7 @@ func (l *Loop) trimBy() poller.Time {
 	switch {
 	case t.Armed():
 		return t.Due()
-	case l.mail.large || l.deferred.large() || l.ended.large() || loose(l.timers.heap, 0) || l.handles.large():
+	case l.mail.large || l.deferred.large() || l.finishes.large() || loose(l.timers.heap, 0) || l.handles.large():
 		l.timers.set(t, l.poller.Now().Add(trimEvery))
 		return t.Due()
 	}

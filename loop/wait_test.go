@@ -187,11 +187,11 @@ func TestYieldsFewAmongMany(t *testing.T) {
 	begin := r.now
 	for yields < 5 {
 		l.updateNow()
-		l.owed = owedYields
+		l.yields.owe()
 		if err := l.wait(poller.Never); err != nil {
 			t.Fatal(err)
 		}
-		if l.yielded == l.now {
+		if l.yields.last == l.now {
 			yields++
 		}
 	}
@@ -202,14 +202,14 @@ func TestYieldsFewAmongMany(t *testing.T) {
 		t.Errorf("five yields in %d, want %d at most", took, most)
 	}
 	r.step = 0
-	l.now = l.crowded
+	l.now = l.yields.crowded
 	for range 3 {
 		l.now++
-		l.owed = owedYields
+		l.yields.owe()
 		if err := l.wait(poller.Never); err != nil {
 			t.Fatal(err)
 		}
-		if l.yielded != l.now {
+		if l.yields.last != l.now {
 			t.Error("a yield that takes no time is left out")
 		}
 	}

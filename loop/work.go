@@ -76,7 +76,7 @@ func Work[T any](ctx context.Context, lp *Loop, job func(context.Context) (T, er
 		}
 		return nil, &misuse{op, err}
 	}
-	lp.owed = owedYields
+	lp.yields.owe()
 	if ctx.Done() != nil {
 		w.forget = poller.AfterFunc(lp.poller, ctx, func() { w.drop(context.Cause(ctx)) })
 	}
