@@ -145,7 +145,7 @@ func (s *stream) dialed(e sys.Errno) {
 func (s *stream) connected(e sys.Errno) {
 	s.dialing = false
 	if e != 0 {
-		s.started, s.ended, s.reset = false, true, true
+		s.started, s.gotEnd, s.reset = false, true, true
 		s.handler.Connected(sys.CallError("connectex", e))
 		return
 	}

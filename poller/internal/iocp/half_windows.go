@@ -27,7 +27,7 @@ const (
 
 // halve puts s into the list.
 func (s *stream) halve() {
-	if s.halved || s.closed {
+	if s.halved || s.closing {
 		return
 	}
 	s.halved = true
@@ -46,7 +46,7 @@ func (p *iocp) lookAtHalves() {
 	}
 	left := h.list[:0]
 	for _, s := range h.list {
-		if s.closed || s.ended && s.reset {
+		if s.closing || s.gotEnd && s.reset {
 			s.halved = false
 			continue
 		}
@@ -101,9 +101,9 @@ func (s *stream) failure() sys.Errno {
 // stopped. What has arrived comes first, and waits for Start.
 func (s *stream) seek() {
 	switch {
-	case s.closed || s.ended && (s.reset || s.recvErr == 0):
+	case s.closing || s.gotEnd && (s.reset || s.recvErr == 0):
 		return
-	case s.ended:
+	case s.gotEnd:
 		s.finish(sys.CallError("recv", sys.Errno(s.recvErr)))
 		return
 	}

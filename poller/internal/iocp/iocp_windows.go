@@ -137,7 +137,7 @@ func (p *iocp) Poll(deadline poller.Time) error {
 	for ; ready > 0 && p.ready.Len() > 0; ready-- {
 		s := p.ready.Pop()
 		s.base().queued = false
-		if !s.base().closed {
+		if !s.base().closing {
 			p.current = s
 			s.proceed()
 			p.current = nil
@@ -162,7 +162,7 @@ func (p *iocp) complete(e *sys.Entry) {
 	b.inflight--
 	p.inflight--
 	switch {
-	case !b.closed:
+	case !b.closing:
 		var failure sys.Errno
 		if o.Internal != 0 {
 			failure = sys.Result(b.h, &p.scratch, o.system())
@@ -181,7 +181,7 @@ func (p *iocp) finish() {
 	for n := p.failed.Len(); n > 0 && p.failed.Len() > 0; n-- {
 		s := p.failed.Pop()
 		s.base().failing = false
-		if !s.base().closed {
+		if !s.base().closing {
 			s.fail()
 		}
 	}
@@ -199,7 +199,7 @@ func (p *iocp) Close() error {
 	p.ready, p.failed, p.closing = fifo.Queue[endpoint]{}, fifo.Queue[endpoint]{}, fifo.Queue[endpoint]{}
 	for _, s := range p.live {
 		b := s.base()
-		b.closed, b.started = true, false
+		b.closing, b.started = true, false
 		sys.Cancel(b.h)
 	}
 	p.reclaim()

@@ -38,7 +38,7 @@ func (s *stream) putOut() {
 }
 
 func (s *stream) Send(bufs [][]byte) bool {
-	if s.closed {
+	if s.closing {
 		return true
 	}
 	if s.out != nil && s.out.busy {
@@ -175,7 +175,7 @@ func (s *stream) sent(e sys.Errno) {
 // TrySend makes sends that do not wait: Winsock takes the whole of a buffer if it
 // takes any of it, so that each has a part of p.
 func (s *stream) TrySend(p []byte) int {
-	if s.closed || s.dialing {
+	if s.closing || s.dialing {
 		return 0
 	}
 	done := 0

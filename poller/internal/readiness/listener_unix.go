@@ -72,7 +72,7 @@ func (p *readiness) addListener(fd int32, family int, a poller.Acceptor) *listen
 }
 
 func (l *listener) Start() {
-	if l.is(started | closed) {
+	if l.is(started | closing) {
 		return
 	}
 	l.mark(started)
@@ -100,14 +100,14 @@ func (l *listener) Stop() {
 }
 
 func (l *listener) Close() {
-	if !l.is(closed) {
+	if !l.is(closing) {
 		l.shut(l)
 	}
 }
 
 // Release gives the descriptor back, open, listening and non-blocking.
 func (l *listener) Release() (uintptr, error) {
-	if l.is(closed) {
+	if l.is(closing) {
 		return 0, net.ErrClosed
 	}
 	return l.give(l), nil
@@ -189,7 +189,7 @@ func (l *listener) accepted(fd int32) {
 	if s.h = l.a.Accepted(s); s.h == nil {
 		s.Close()
 	}
-	if !s.is(closed) {
+	if !s.is(closing) {
 		s.h.Connected(nil)
 	}
 	if !s.is(watched | started) {

@@ -41,9 +41,9 @@ const (
 	endAwaited = marks(poller.Failed)
 
 	started     marks = 0x20
-	closed      marks = 0x40
+	closing     marks = 0x40   // Close was called, or the poller is closed
 	failing     marks = 0x80   // is in failed
-	ended       marks = 0x100  // EOF or an error was received
+	gotEnd      marks = 0x100  // EOF or an error was received
 	dialing     marks = 0x200  // connect has not ended
 	reset       marks = 0x400  // Close drops what is unsent; or the peer did
 	shutting    marks = 0x800  // Shutdown was called; it waits for the dial and the Send in flight
@@ -128,7 +128,7 @@ func (s *source) harmless() bool {
 // shut stops the events of s and queues it to end after the batch. To close the only
 // descriptor stops them too, so that harmless ones cost no system call.
 func (s *source) shut(e endpoint) {
-	s.mark(closed)
+	s.mark(closing)
 	s.unmark(started)
 	if !s.harmless() {
 		s.arm(0)
@@ -139,7 +139,7 @@ func (s *source) shut(e endpoint) {
 // abandon is the end of a socket whose poller is closed: whoever has it still may
 // call it, to no effect.
 func (s *source) abandon() {
-	s.marks = s.marks&^(started|watched) | closed
+	s.marks = s.marks&^(started|watched) | closing
 	s.release()
 }
 
@@ -163,14 +163,14 @@ func (s *source) give(e endpoint) uintptr {
 }
 
 func (s *source) SetOption(o poller.Option, v int) error {
-	if s.is(closed) {
+	if s.is(closing) {
 		return net.ErrClosed
 	}
 	return sys.SetOption(s.fd, s.family(), o, v)
 }
 
 func (s *source) Option(o poller.Option) (int, error) {
-	if s.is(closed) {
+	if s.is(closing) {
 		return 0, net.ErrClosed
 	}
 	return sys.GetOption(s.fd, s.family(), o)

@@ -27,7 +27,7 @@ func (s *stream) lend() {
 	if s.is(edgeable) {
 		s.unmark(edgeable)
 		switch {
-		case s.is(closed):
+		case s.is(closing):
 			s.arm(0)
 		case s.is(byEdge) && s.is(marks(poller.Readable)): // or else for an end, which may stay by edges
 			s.watch(s.directions())
@@ -65,7 +65,7 @@ func (s *stream) Release() (uintptr, error) {
 }
 
 func (s *stream) releasable() error {
-	if s.is(closed | dialing) {
+	if s.is(closing | dialing) {
 		return net.ErrClosed
 	}
 	if s.out != nil {

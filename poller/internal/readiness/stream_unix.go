@@ -26,7 +26,7 @@ type stream struct {
 }
 
 func (s *stream) Start() {
-	if s.is(started | ended | closed) {
+	if s.is(started | gotEnd | closing) {
 		return
 	}
 	s.mark(started)
@@ -38,7 +38,7 @@ func (s *stream) Start() {
 // directions is what s is watched for, of Readable and Writable. After the end the
 // first is a leftover, see finish.
 func (s *stream) directions() poller.Events {
-	if s.is(ended) {
+	if s.is(gotEnd) {
 		return s.mask() & poller.Writable
 	}
 	return s.mask() & (poller.Readable | poller.Writable)
@@ -128,13 +128,13 @@ func (s *stream) localPeer() poller.Addr {
 }
 
 func (s *stream) Close() {
-	if !s.is(closed) {
+	if !s.is(closing) {
 		s.shut(s)
 	}
 }
 
 func (s *stream) Reset() {
-	if s.is(closed) {
+	if s.is(closing) {
 		return
 	}
 	s.mark(reset)
@@ -146,7 +146,7 @@ func (s *stream) Reset() {
 // end the peer has acknowledged for one that nobody reads, and drops what arrives
 // (tcp_usrclosed in netinet/tcp_usrreq.c).
 func (s *stream) Shutdown() {
-	if s.is(closed | shutting) {
+	if s.is(closing | shutting) {
 		return
 	}
 	s.mark(shutting)
@@ -162,7 +162,7 @@ func (s *stream) shutdown() {
 // ready receives before it sends: what arrived before a reset comes first, and
 // the error stays for the receiving side, which tells a reset from an end.
 func (s *stream) ready(ev poller.Events) {
-	if s.is(closed) { // by another of the batch
+	if s.is(closing) { // by another of the batch
 		return
 	}
 	if s.is(dialing) {
@@ -172,7 +172,7 @@ func (s *stream) ready(ev poller.Events) {
 	if ev&^poller.Writable != 0 {
 		s.receive(ev)
 	}
-	if ev&(poller.Writable|poller.Failed|poller.Hangup) != 0 && s.out != nil && s.out.busy && !s.is(failing|closed) {
+	if ev&(poller.Writable|poller.Failed|poller.Hangup) != 0 && s.out != nil && s.out.busy && !s.is(failing|closing) {
 		s.proceed()
 	}
 	if ev&(poller.Failed|poller.Hangup|poller.PeerClosed) != 0 && !s.is(started) && !s.lost() {
@@ -232,7 +232,7 @@ func (s *stream) again() sys.Errno {
 // after EOF but the loss of the connection, and most streams are closed next. After that
 // loss nothing comes.
 func (s *stream) finish(err error) {
-	if s.mark(ended); err != io.EOF {
+	if s.mark(gotEnd); err != io.EOF {
 		s.mark(reset)
 	}
 	s.unmark(started)
@@ -270,7 +270,7 @@ func (s *stream) connected(e sys.Errno) {
 	s.unmark(dialing)
 	if e != 0 {
 		s.unmark(started)
-		s.mark(ended | reset)
+		s.mark(gotEnd | reset)
 		s.h.Connected(os.NewSyscallError("connect", e))
 		return
 	}
@@ -308,7 +308,7 @@ func (s *stream) failLater() {
 // fail tells what went wrong in a call.
 func (s *stream) fail() {
 	s.unmark(failing)
-	if s.is(closed) || s.out == nil {
+	if s.is(closing) || s.out == nil {
 		return
 	}
 	if s.is(dialing) {
@@ -324,7 +324,7 @@ func (s *stream) fail() {
 	if s.out.recvErr = 0; e != 0 && s.is(started) {
 		s.finish(os.NewSyscallError(armCall, e))
 	}
-	if s.is(closed) || s.out == nil {
+	if s.is(closing) || s.out == nil {
 		return
 	}
 	if s.out.busy && s.out.err != 0 {
@@ -335,7 +335,7 @@ func (s *stream) fail() {
 }
 
 func (s *stream) end() {
-	if !s.is(ended) && !s.is(reset) && s.fd >= 0 {
+	if !s.is(gotEnd) && !s.is(reset) && s.fd >= 0 {
 		sys.Discard(s.fd)
 	}
 	s.quicken()

@@ -75,7 +75,7 @@ func TestPeerIsKept(t *testing.T) {
 // TestMarksAreApart: each has a bit of its own.
 func TestMarksAreApart(t *testing.T) {
 	var all marks
-	for _, m := range []marks{events, byEdge, started, closed, failing, ended, dialing, reset, shutting, familyMarks, edgeable} {
+	for _, m := range []marks{events, byEdge, started, closing, failing, gotEnd, dialing, reset, shutting, familyMarks, edgeable} {
 		if all&m != 0 {
 			t.Errorf("%#x is in %#x already", m, all)
 		}

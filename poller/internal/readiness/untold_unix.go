@@ -38,7 +38,7 @@ func (s *stream) Untold() (n int, ev poller.Events) {
 // wanted is what a Poll would tell of, of Readable and Writable.
 func (s *stream) wanted() (want poller.Events) {
 	switch {
-	case s.is(closed):
+	case s.is(closing):
 	case s.is(dialing):
 		want = poller.Writable
 	default:

@@ -90,7 +90,7 @@ func (w *watch) drift() {
 }
 
 func (w *watch) Set(ev poller.Events) error {
-	if w.is(closed) {
+	if w.is(closing) {
 		return net.ErrClosed
 	}
 	if e := w.armNow(ev); e != 0 {
@@ -146,7 +146,7 @@ func (w *watch) armNow(mask poller.Events) sys.Errno {
 }
 
 func (w *watch) Close() {
-	if w.is(closed) {
+	if w.is(closing) {
 		return
 	}
 	if !w.lost && w.arm(0) != 0 {
@@ -176,7 +176,7 @@ func (w *watch) ready(ev poller.Events) {
 	switch {
 	case w.lost: // by the number; the file lives on under another, and is watched still
 		w.p.stray = true
-	case w.is(closed):
+	case w.is(closing):
 	default:
 		// Set may have dropped the interest after the system reported it.
 		if ev &= w.mask() | poller.Failed | poller.Hangup; ev != 0 && w.mask() != 0 {
@@ -198,7 +198,7 @@ func (w *watch) abandon() {
 			w.p.watches[w.fd] = ws
 		}
 	}
-	w.marks = w.marks&^watched | closed
+	w.marks = w.marks&^watched | closing
 	w.p.remove(&w.source)
 	w.p.queue.borrow(-1)
 	w.fd = -1

@@ -46,7 +46,7 @@ func (p *readiness) putSending(o *sending) {
 }
 
 func (s *stream) Send(bufs [][]byte) bool {
-	if s.is(closed) {
+	if s.is(closing) {
 		return true
 	}
 	if s.out != nil && s.out.busy {
@@ -74,7 +74,7 @@ func (s *stream) Send(bufs [][]byte) bool {
 }
 
 func (s *stream) TrySend(p []byte) int {
-	if s.is(closed | dialing) {
+	if s.is(closing | dialing) {
 		return 0
 	}
 	done := 0
