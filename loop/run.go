@@ -164,8 +164,8 @@ func (l *Loop) enter() error {
 }
 
 // leave also counts as falling asleep: whoever embeds the loop waits on its
-// descriptor now, and a Post must make that readable. So must what is left over
-// from this turn, a Post that came too late for it say.
+// descriptor now, and a Post must make that readable. What is left over from this turn must
+// make it readable as well, for example a Post that came too late for the turn.
 func (l *Loop) leave() {
 	if !l.closed {
 		l.lookAround()
@@ -182,8 +182,8 @@ func (l *Loop) leave() {
 // atOnce is a deadline that is always past.
 const atOnce poller.Time = 0
 
-// deadline is until when the next poll may wait. What runs before the poll in
-// the same turn may bring it forward; turn looks again.
+// deadline is until when the next poll may wait. What runs in the turn before the poll may
+// bring it forward, so that afterTimers asks again.
 func (l *Loop) deadline() poller.Time {
 	if !l.alive() || l.busy() {
 		return atOnce
@@ -197,9 +197,9 @@ func (l *Loop) busy() bool {
 		l.shutdown != nil && l.shutdown.ready()
 }
 
-// pending reports whether the poller will not wait either. Poll knows that by
-// itself, so that a turn does not ask: a queue that puts changes off would have to
-// tell the system for it. Whoever embeds the loop and waits on its descriptor asks.
+// pending reports whether the poller will not wait either. A turn does not ask, as Poll
+// knows it by itself, and as the question has a price: a queue that puts changes off has to
+// tell the system first. It is for whoever embeds the loop and waits on its descriptor.
 func (l *Loop) pending() bool {
 	p, ok := l.poller.(poller.Pender)
 	return ok && p.Pending()
@@ -315,8 +315,8 @@ func (l *Loop) flush() {
 	}
 }
 
-// prefetch loads what the next to be flushed begin with: one that writes to many
-// connections has each of them twice, and the first time has left the cache.
+// prefetch loads the beginnings of what is flushed next. A callback that has written to many
+// connections has touched each, but the first ones have left the cache since.
 func (l *Loop) prefetch() {
 	next := l.deferred.rest()
 	if len(next) < 2 {
@@ -331,7 +331,7 @@ func (l *Loop) prefetch() {
 	l.fetched = sum
 }
 
-// lookAround flushes what is to be in every turn.
+// lookAround flushes what EachTurn was given.
 func (l *Loop) lookAround() {
 	for i := len(l.eachTurn) - 1; i >= 0; i-- { // one may take itself out
 		l.eachTurn[i].Flush()

@@ -30,12 +30,12 @@ type Drainer interface {
 	Drain() (wait bool)
 }
 
-// A ShutdownReport is how a Shutdown went.
+// A ShutdownReport says how a Shutdown went.
 type ShutdownReport struct {
 	Finished int           // connections, and other Drainers, that ended by themselves in time
 	Cut      int           // those that had not, and were closed when the time was over
 	Closed   int           // what else was closed: listeners, timers, sockets of UDP, watchers
-	Jobs     int           // operations that were not waited for any longer: jobs of Work
+	Jobs     int           // jobs of Work, and other operations, that were still under way in the end
 	Took     time.Duration // by the loop's clock
 	Err      error         // nil if all ended in time, else os.ErrDeadlineExceeded or the cause of the context
 }
@@ -112,7 +112,7 @@ type shutdown struct {
 	bound  Timeout
 	left   int // handles that are waited for
 	turns  int // since what is left was cut off
-	looks  int // that were made after the grace
+	looks  int // turns after the grace, for what had arrived within it
 	report ShutdownReport
 	done   []func(ShutdownReport)
 	forget []func() bool // the contexts
@@ -249,8 +249,9 @@ func (s *shutdown) settle(b *Base) {
 	s.left--
 }
 
-// Expired is the end of the grace, and afterwards the time to look again. A loop that
-// was late looks first at what has arrived meanwhile, by which some may end in time.
+// Expired is the end of the grace, and afterwards the time to look again. What has arrived
+// within the grace may end some handles in time. A loop that was late has yet to look at it,
+// so it polls a few times first.
 func (s *shutdown) Expired(*Timeout) {
 	l := s.l
 	if s.phase == shutdownWaits && s.bound.Due() > s.began && s.looks <= int(l.handles.n)/pollBrings+1 {

@@ -132,13 +132,13 @@ func (l *listener) ready(poller.Events) {
 	}
 }
 
-// accept takes one connection. There is no flag for it not to wait: that is O_NONBLOCK,
-// which belongs to the open file description and so to all who have the listener, and
-// os.File.Fd clears it (exec.Cmd.ExtraFiles calls that). So of a listener that others may
-// have it is set again, if need be, and a connection seen to wait, right before a call
-// that the scheduler is told of. What is left is that somebody clears the flag and
-// somebody takes that connection, both between two calls: then the loop waits for the
-// next connection. The system gives no means against that.
+// accept takes one connection. The call has no flag by which it does not wait. It waits
+// unless the listener has O_NONBLOCK, which belongs to the open file description and so to
+// all who have the listener; os.File.Fd clears it (exec.Cmd.ExtraFiles calls that). So for a
+// listener that others may have accept first sees that a connection waits, sets the flag
+// again if need be, and tells the scheduler of the call. One case is left: between these
+// calls somebody clears the flag and somebody takes that connection. Then the loop waits for
+// the next connection. The system gives no means against that.
 func (l *listener) accept() (int32, sys.Errno) {
 	if !l.lent {
 		return sys.Accept(l.fd, &l.p.sa)
@@ -170,7 +170,7 @@ func (l *listener) Fd() uintptr {
 	return l.source.Fd()
 }
 
-// SetOption of a time to linger is handed on to connections, as what others set is.
+// SetOption notes a time to linger, which connections inherit.
 func (l *listener) SetOption(o poller.Option, v int) error {
 	l.lent = l.lent || o == poller.Linger
 	return l.source.SetOption(o, v)

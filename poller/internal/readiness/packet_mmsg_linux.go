@@ -158,8 +158,9 @@ func (b *packetBuffers) send(s *packet, ms []poller.Message) (n int, e sys.Errno
 	return b.sendEnds[n-1].message, 0
 }
 
-// elsewhere reports whether m is not for the peer: an error that is with the socket must then
-// be the call's own, as sendmmsg keeps that of any but its first message to itself.
+// elsewhere reports whether m is for another than the peer. Such a message must be the first
+// of its call. An error may be waiting with the socket, and sendmmsg returns only that of its
+// first message.
 func (s *packet) elsewhere(m *poller.Message) bool {
 	return s.peer.Family != 0 && !s.queues && m.Peer.IsValid() && m.Peer != s.peer.AddrPort(&s.p.zones)
 }

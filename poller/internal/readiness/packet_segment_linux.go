@@ -45,10 +45,10 @@ type place struct {
 	cut     int // bytes of it; it is a run
 }
 
-// gather fills header k with as many datagrams from a place on as the system cuts
-// apart again, without copying, and moves the place behind them. It returns how
-// many bytes they are. Of a socket that hears of refusals only a run that is one message
-// leaves as one: on some paths it is refused as one, too.
+// gather fills header k with as many datagrams, from a place on, as the system can cut
+// apart again. It copies none, moves the place behind them, and returns how many bytes they
+// are. On some paths a run is refused as one. So for a socket that hears of refusals gather
+// makes no run of several messages.
 func (b *packetBuffers) gather(k int, s *packet, ms []poller.Message, at *place) (bytes int, e sys.Errno) {
 	m := &ms[at.message]
 	h := &b.sendHdrs[k]
@@ -97,9 +97,9 @@ func follows(m, run *poller.Message, size int) bool {
 		m.Segment >= 0 && m.Peer == run.Peer && m.Control == run.Control
 }
 
-// add gives a header another piece of memory. What lies behind the piece before
-// it becomes a part of that: copies of small datagrams often do. The messages
-// themselves keep what was not made a piece of its own alive.
+// add gives a header another piece of memory. If p lies right behind the piece before, it
+// becomes a part of that, as copies of small datagrams often do. Nothing here points to p
+// then; the messages keep it alive.
 func (b *packetBuffers) add(p []byte, first int) {
 	if b.iovecs > first {
 		last := &b.sendIovs[b.iovecs-1]

@@ -27,7 +27,7 @@ type packet struct {
 	cut  int              // bytes of the first of out, a run, that went out
 	busy bool
 	lent bool      // others may have the descriptor
-	full bool      // what is being told is that the system has no room for more
+	full bool      // Sent is telling that the system has no room for more
 	err  sys.Errno // how it ended
 
 	late   []error   // of receiving, to be told
@@ -146,9 +146,9 @@ func (s *packet) Connect(peer poller.Addr) error {
 	return nil
 }
 
-// keepsOut reports whether a datagram from somebody is of a stranger. The system keeps
-// strangers out of a connected socket, but not those whose datagrams came before, of
-// which some may be on their way within it still.
+// keepsOut reports whether a datagram is of a stranger. The system keeps strangers out of a
+// connected socket. But their datagrams may have arrived before it was connected, or be on
+// their way through the system at that moment.
 func (s *packet) keepsOut(from *sys.SockaddrIn6) bool {
 	return s.peer.Family != 0 && !s.peer.IsSame(from)
 }
@@ -201,8 +201,8 @@ func (s *packet) receive() {
 	}
 }
 
-// receiveFailed tells an error that the system has told us, and will not tell
-// again: of a socket that was stopped meanwhile, when it starts.
+// receiveFailed tells an error that the system will not tell again. A socket that was stopped
+// meanwhile is told when it starts.
 func (s *packet) receiveFailed(e sys.Errno) {
 	if s.is(closing) {
 		return
@@ -265,7 +265,7 @@ func (s *packet) proceed() {
 }
 
 // complete ends the Send in flight. Where the system has no room for the rest, the
-// socket stays watched for it, as the next Send is most likely that rest.
+// socket stays watched for room, because the next Send is most likely that rest.
 func (s *packet) complete(e sys.Errno) {
 	n := s.sent
 	s.busy, s.out, s.sent, s.err = false, nil, 0, 0

@@ -9,9 +9,9 @@ import "unsafe"
 // leave a sixth of the next unused.
 const slotsPerPage = 255
 
-// slots is where an event finds its socket. It grows by pages: a slice would be
-// copied as it grows, and what it leaves behind would stay resident, more than
-// the slots themselves are.
+// slots is where an event finds its socket. It grows by pages. A slice would be copied as it
+// grows, and the copies that it leaves behind would stay resident: together they are larger
+// than the slots.
 type slots struct {
 	pages []*[slotsPerPage]slot
 	n     uint32 // slots ever used, slot 0 (wakeSlot) among them

@@ -12,8 +12,8 @@ import (
 )
 
 // A source is what every endpoint has: a descriptor, its slot, and what it is
-// watched for. It is packed to keep an idle connection small: port and scope are
-// those of a stream's peer, and are here where a word has room for them.
+// watched for. It is packed to keep an idle connection small. So port and scope are here,
+// where a word has room for them, although they are of a stream's peer.
 type source struct {
 	p     *readiness
 	fd    int32
@@ -117,16 +117,16 @@ func (s *source) rearm() sys.Errno {
 // lose takes out of the mask what the system would not watch for.
 func (s *source) lose(lost poller.Events) { s.marks &^= marks(lost) & events }
 
-// harmless reports whether s may stay watched although nobody wants its events: by
-// edges each comes once, and a slot that is another's by then ignores it. A duplicate of
-// the descriptor would keep it watched for good, so that it must not be one of whose
-// descriptor there may be another, see stream.Fd.
+// harmless reports whether s may stay watched although nobody wants its events. By edges
+// each event comes once, and if the slot is another's by then, its generation tells. But a
+// duplicate of the descriptor would keep s watched for ever, so there must be none: see
+// stream.Fd.
 func (s *source) harmless() bool {
 	return watchesEdges && s.is(byEdge) && s.is(edgeable)
 }
 
-// shut stops the events of s and queues it to end after the batch. To close the only
-// descriptor stops them too, so that harmless ones cost no system call.
+// shut stops the events of s and queues it to end after the batch. Where they are harmless it
+// makes no system call for that: closing the only descriptor stops them too.
 func (s *source) shut(e endpoint) {
 	s.mark(closing)
 	s.unmark(started)

@@ -23,14 +23,14 @@ func (s *stream) WatchEnd() {
 	}
 }
 
-// awaits reports whether WatchEnd was called, and it has not ended or started since.
+// awaits reports whether WatchEnd was called, and s has neither ended nor started since.
 func (s *stream) awaits() bool { return s.is(endAwaited) && !s.is(started|gotEnd|closing) }
 
 // lost reports whether it has been told, or is to be, that the connection is gone.
 func (s *stream) lost() bool { return s.is(closing) || s.is(gotEnd) && s.is(reset) }
 
-// noteReset keeps that a send has met the loss of the connection, which leaves that
-// looking like an end to who receives.
+// noteReset notes that a send was given the loss of the connection as its error. To whoever
+// receives, the loss looks like an end from then on.
 func (s *stream) noteReset(e sys.Errno) {
 	switch e {
 	case unix.ECONNRESET, unix.ETIMEDOUT:
@@ -38,9 +38,9 @@ func (s *stream) noteReset(e sys.Errno) {
 	}
 }
 
-// seek looks for the end of a stream that does not receive: it has had EOF, or is
-// stopped. Whatever has arrived comes first, so that as long as there is some of it
-// nothing is told: who receives it will find the end behind it.
+// seek looks for the end of a stream that does not receive, because it has had EOF or is
+// stopped. Whatever has arrived comes first. As long as there is some of it nothing is told:
+// whoever receives it will find the end behind it.
 func (s *stream) seek(ev poller.Events) {
 	e := sys.Errno(0)
 	if !s.is(gotEnd) {

@@ -35,8 +35,8 @@ func (s *stream) Start() {
 	}
 }
 
-// directions is what s is watched for, of Readable and Writable. After the end the
-// first is a leftover, see finish.
+// directions is what s is watched for, of Readable and Writable. After the end a stream may
+// be watched for Readable still, to no purpose: see finish.
 func (s *stream) directions() poller.Events {
 	if s.is(gotEnd) {
 		return s.mask() & poller.Writable
@@ -44,13 +44,13 @@ func (s *stream) directions() poller.Events {
 	return s.mask() & (poller.Readable | poller.Writable)
 }
 
-// arm has the system watch for mask. A stream that only receives is watched by edges
-// if it may be: the system then need not look at each socket once more, after the
-// event, to find that there is nothing left, which is a thirtieth of an echo. That
-// asks for a socket where a short read says that nothing is left: one of TCP that is
-// our own. On a unix-domain one a read ends where descriptors were passed (unix(7)),
-// and what an adopted socket does nobody knows. One that does neither is watched for the
-// loss of its connection, as long as that has not been told.
+// arm has the system watch for mask. A stream that only receives is watched by edges if it
+// is edgeable: with level-triggered events the system looks at each socket once more after
+// the event, to find that nothing is left, and that is a thirtieth of an echo. Edges need a
+// socket where a short read says that nothing is left, which is a TCP socket of our own. On a
+// unix-domain socket a read also ends where descriptors were passed (unix(7)), and of an
+// adopted socket nobody knows. A stream that neither receives nor sends is watched for the
+// loss of its connection, until that was told.
 func (s *stream) arm(mask poller.Events) sys.Errno {
 	now := marks(mask)
 	switch {
@@ -92,8 +92,8 @@ func (s *stream) Stop() {
 	s.arm(s.directions() &^ poller.Readable)
 }
 
-// setPeer keeps the address in sa, as system calls give it and take it. Of a
-// unix-domain one nothing: peers seldom have a name, and sa is then what was there.
+// setPeer keeps the address in sa. Of a unix-domain socket it keeps nothing: peers seldom
+// have a name, and the system call has then left in sa what was there before.
 func (s *stream) setPeer(sa *sys.Sockaddr) {
 	if s.local() {
 		return
@@ -118,8 +118,8 @@ func (s *stream) Peer() poller.Addr {
 	return poller.AddrOf(in.AddrPort(&s.p.zones))
 }
 
-// localPeer asks the system, as a path would be more than all else that a stream keeps. A
-// peer that has bound to none has no name, and once the socket is closed there is nobody to ask.
+// localPeer asks the system, because a path is longer than all else that a stream keeps. A
+// peer that was not bound has no name. Once the socket is closed there is nobody to ask.
 func (s *stream) localPeer() poller.Addr {
 	if s.fd < 0 || s.is(dialing) || sys.Getpeername(s.fd, &s.p.sa) != 0 {
 		return poller.Addr{}
@@ -142,9 +142,9 @@ func (s *stream) Reset() {
 	s.Close()
 }
 
-// Shutdown tells the system once: at the second time a BSD takes a connection whose
-// end the peer has acknowledged for one that nobody reads, and drops what arrives
-// (tcp_usrclosed in netinet/tcp_usrreq.c).
+// Shutdown tells the system once. If the peer has acknowledged our end, a BSD takes a second
+// shutdown to mean that nobody reads any more, and drops what arrives (tcp_usrclosed in
+// netinet/tcp_usrreq.c).
 func (s *stream) Shutdown() {
 	if s.is(closing | shutting) {
 		return
@@ -191,8 +191,8 @@ func (s *stream) receive(ev poller.Events) {
 		n, e := s.p.queue.recv(s.fd, buf, s.lent())
 		switch {
 		case e == unix.EAGAIN:
-			// Of a read with a signal pending too, which stops at an urgent byte that
-			// it has come to (tcp_recvmsg_locked in net/ipv4/tcp.c): there is data behind.
+			// A read that has come to an urgent byte while a signal is pending returns this,
+			// too (tcp_recvmsg_locked in net/ipv4/tcp.c): there is data behind the byte.
 			if ev&(poller.Readable|poller.Priority) == poller.Readable|poller.Priority {
 				s.unreceivable(s.again())
 			}
@@ -202,7 +202,7 @@ func (s *stream) receive(ev poller.Events) {
 		case e != 0:
 			s.finish(os.NewSyscallError("recv", e))
 			return
-		case n == 0 && s.is(reset): // a send has had the error, and left this looking like an end
+		case n == 0 && s.is(reset): // a send was given the error, so that this looks like an end
 			s.finish(os.NewSyscallError("recv", unix.ECONNRESET))
 			return
 		case n == 0:
@@ -228,9 +228,9 @@ func (s *stream) again() sys.Errno {
 	return s.rearm()
 }
 
-// finish ends the receiving side. What is watched by edges stays so: nothing new comes
-// after EOF but the loss of the connection, and most streams are closed next. After that
-// loss nothing comes.
+// finish ends the receiving side. A stream that is watched by edges stays so, as most are
+// closed next: after EOF nothing new comes but the loss of the connection, and after that
+// nothing at all.
 func (s *stream) finish(err error) {
 	if s.mark(gotEnd); err != io.EOF {
 		s.mark(reset)
