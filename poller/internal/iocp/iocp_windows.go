@@ -30,17 +30,15 @@ const (
 	sendsPerPoll    = 1024 // of one datagram socket
 )
 
-// iocp is the backend of Windows: operations that are begun and complete. To
-// receive it begins a receive of no bytes, which completes when there is
-// something, and then takes that into the one buffer of the poller, so that an
-// idle connection owns none.
+// iocp is the backend of Windows: operations that are begun and complete. To receive, it
+// begins a receive of no bytes, which completes when there is something. Then it takes that
+// into the one buffer of the poller. So an idle connection owns no buffer.
 //
 // The system holds the memory of what is in flight: the operation itself, which
 // is a field of its socket, and the buffers of a Send, which the socket keeps.
-// All that is reachable from the live list and the pollers from roots: so nothing
-// is freed, and as Go's collector does not move what is in the heap, nothing
-// moves. A socket that is closed stays in the list until the last of its
-// operations has completed.
+// The live list reaches all of that, and roots reaches the pollers, so nothing is freed. Nor
+// does it move, as Go's collector does not move what is in the heap. A socket that is closed
+// stays in the list until the last of its operations has completed.
 type iocp struct {
 	port
 	scratch  sys.Scratch
@@ -48,7 +46,7 @@ type iocp struct {
 	inflight int // operations that the system has
 	ready    fifo.Queue[endpoint]
 	current  endpoint             // that has been told that it may do something
-	failed   fifo.Queue[endpoint] // whose outcome was known where it must not be told
+	failed   fifo.Queue[endpoint] // those with something to tell that was known in a call, which must not call back
 	closing  fifo.Queue[endpoint] // to end when the batch is over
 	buf      []byte               // what streams receive into
 	sa       sys.Sockaddr
@@ -59,8 +57,8 @@ type iocp struct {
 	zones    sys.Zones
 }
 
-// roots are the pollers that are open, and those whose operations the system did
-// not give back when they were closed.
+// roots are the pollers that are open, and those that were closed while the system still had
+// operations of theirs.
 var roots struct {
 	sync.Mutex
 	pollers map[*iocp]struct{}
@@ -151,9 +149,9 @@ func (p *iocp) Poll(deadline poller.Time) error {
 func (p *iocp) complete(e *sys.Entry) {
 	o := *(**op)(unsafe.Pointer(&e.Op))
 	if !o.out || o.Internal == uintptr(windows.STATUS_PENDING) {
-		// Of an operation that was over at once, although the system was asked not
-		// to post then: it does for some that end with a warning, as a peek at a
-		// datagram does, and some providers do always.
+		// The operation was over at once. The system was asked not to post then. It does so
+		// all the same for some that end with a warning, a peek at a datagram for example,
+		// and some providers always do.
 		return
 	}
 	s := o.owner
@@ -214,8 +212,8 @@ func (p *iocp) Close() error {
 	return p.port.close()
 }
 
-// reclaim waits until the system has given back what was cancelled. A driver that
-// does not keeps the memory that it has: the poller stays in roots.
+// reclaim waits until the system has given back what was cancelled. If a driver does not, the
+// poller stays in roots, which keeps the memory that the driver has.
 func (p *iocp) reclaim() {
 	for begin := p.Now(); ; {
 		for ; p.next < p.n; p.next++ {

@@ -153,8 +153,8 @@ func (a *accept) drop() {
 	}
 }
 
-// completed is the end of an accept. An error is one of the connection, which its
-// peer has given up say: next.
+// completed is the end of an accept. An error is of the connection, which its peer may have
+// given up: the accept is begun again.
 func (l *listener) completed(o *op, _ int, e sys.Errno) {
 	a := (*accept)(unsafe.Pointer(o))
 	if e == 0 {

@@ -23,8 +23,8 @@ type packetBuffers struct {
 	size     int32
 }
 
-// packetOps are the operations of a datagram socket. The poller keeps those that
-// are not in use: see there in complete, one may be told of twice.
+// packetOps are the operations of a datagram socket. The poller keeps those that are not in
+// use, because the port may tell of an operation that is over already: see iocp.complete.
 type packetOps struct {
 	recv, send op
 	wsa        windows.WSABuf

@@ -14,8 +14,8 @@ import (
 // eventsPerWait bounds a batch; what does not fit stays in the port, in order.
 const eventsPerWait = 256
 
-// wakeKey is the completion key of a wake-up; sockets have none, since an
-// operation tells whose it is.
+// wakeKey is the completion key of a wake-up. Sockets have no key: an operation tells whose
+// it is.
 const wakeKey = 1
 
 // A port is a completion port, and the wake-ups in it.
@@ -73,8 +73,8 @@ func (q *port) wait(deadline poller.Time) error {
 			return os.NewSyscallError("getqueuedcompletionstatusex", e)
 		}
 		q.n = 0
-		// A wait may end up to a tick of the system's timer early, and one that is
-		// longer than 24 days ends before its deadline.
+		// A wait may end early, by up to a tick of the system's timer. One of more than 24
+		// days ends before its deadline.
 		if deadline <= 0 || !look && q.Now() >= deadline {
 			return nil
 		}

@@ -31,7 +31,7 @@ const (
 	armCall = "kevent" // that arm leads to
 
 	// unwatchable is what there is no event for: FreeBSD and NetBSD have none that
-	// tells out-of-band data from other data.
+	// distinguishes out-of-band data from other data.
 	unwatchable = poller.Priority
 
 	seesErrorQueue = false // no BSD has one
@@ -44,11 +44,10 @@ const (
 
 // A queue is a kqueue, and what wakes it.
 //
-// What is to be watched rides on the next kevent, many changes to a call, and
-// takes back what was not needed: a socket that stops and starts within a batch
-// costs nothing. An event names a descriptor; which socket that is, notes says.
-// Udata stays nil: it is a Go pointer on some systems and a number on others, and
-// every later change would overwrite it.
+// Changes are noted, and the next kevent makes all of them. So a socket that stops and
+// starts within a batch costs nothing. An event names a descriptor, and notes says which
+// socket that is. Udata is not used: it is a Go pointer on some systems and a number on
+// others, and every later change would overwrite it.
 type queue struct {
 	bell.Bell
 	kq       int

@@ -10,15 +10,15 @@ import (
 	"example.com/pike/poller/internal/sys"
 )
 
-// A note is what a descriptor is to be watched for and, by what we have told it,
-// what the system watches it for.
+// A note is what a descriptor is to be watched for, and what the system watches it for by
+// all that we have told it.
 type note struct {
 	slot, gen  uint32 // whose it is
 	want, have uint8  // bits
 	stale      uint8  // what the system may still watch for one who had it before
 	dirty      bool   // is in queue.dirty
-	used       bool   // it is watched, be it for what there is no bit for
-	socket     bool   // or else a pipe, terminal or the like
+	used       bool   // it is watched, perhaps for what has no bit
+	socket     bool   // it is a socket; or else a pipe, a terminal or the like
 }
 
 const (
@@ -91,8 +91,8 @@ func (q *queue) note(fd int32) *note {
 	return &q.notes[fd]
 }
 
-// own gives the note to another. What the system watches for the one before, if it
-// does still, it is told again or told to forget.
+// own gives the note to another. If the system still watches something for the one before,
+// the next diff has it watched anew or forgotten.
 func (n *note) own(slot, gen uint32, socket bool) {
 	*n = note{slot: slot, gen: gen, stale: n.stale | n.have, dirty: n.dirty, socket: socket}
 }
@@ -144,15 +144,15 @@ func (q *queue) closeFd(fd int32) {
 	kq.Close(int(fd))
 }
 
-// forget is when a number turns out to be another's: the system has forgotten what the
-// one before was watched for as that was closed.
+// forget is when a number turns out to be another file's. The file before was closed, so the
+// system has forgotten what that was watched for.
 func (q *queue) forget(fd int32) {
 	if int(fd) < len(q.notes) {
 		q.notes[fd] = note{dirty: q.notes[fd].dirty}
 	}
 }
 
-// renew does nothing: an event is looked up by its number, and is nobody's only once.
+// renew does nothing: translate deletes what is nobody's when it comes for the first time.
 func (q *queue) renew(*readiness) bool { return true }
 
 func (q *queue) moving() bool                                        { return false }
@@ -206,8 +206,8 @@ func (q *queue) change(fd int32, read bool, flags int) {
 	q.changes = append(q.changes, ev)
 }
 
-// refuse takes the error of a change. To delete what is gone already fails, with an
-// error that to add never has, and nothing is lost by it.
+// refuse takes the error of a change. Deleting what is gone already fails with ENOENT. That
+// harms nobody, and adding never fails with it.
 func (q *queue) refuse(fd int32, read bool, e sys.Errno) (r report, lost bool) {
 	n, bits := q.note(fd), filterBits(read)
 	if n.want&bits == 0 || e == 0 || e == unix.ENOENT {
@@ -252,9 +252,9 @@ func (q *queue) sync(fd int32) sys.Errno {
 	return e
 }
 
-// apply makes changes at once. Without room for events there is room for no error
-// either: the first ends the call, and the changes behind it are not made. So then
-// each is made by itself, which does no harm to those that are made already.
+// apply makes changes at once. A call without room for events has no room for errors either:
+// the first error ends it, and the changes behind are not made. So then apply makes each
+// change by itself. To make one twice does no harm.
 func (q *queue) apply(changes []kq.Event) {
 	var now unix.Timespec
 	if _, e := kq.Wait(q.kq, changes, nil, &now); e == 0 {
