@@ -7,8 +7,8 @@ import (
 	"example.com/pike/poller"
 )
 
-// That a connection is gone is told once, whatever its end was doing, and no Poll returns
-// for it again.
+// These hold that the loss of a connection is told once, whatever its end was doing, and that
+// no Poll returns for it again.
 var lostClauses = []clause{
 	{name: "C12_reset_after_the_end", test: func(r *rig) { resetAfterEnd(r, 0) }, both: true},
 	{name: "C12_reset_after_the_end_and_our_own", test: resetAfterBothEnds},

@@ -94,7 +94,7 @@ func sendThenEnd(r *rig, end func(c *conn)) {
 	r.until("the end is received", b.ended)
 }
 
-// sendThenGone holds that Poller.Close says nothing, also not of what is out.
+// sendThenGone holds that Poller.Close makes no upcall, not even for a Send in flight.
 func sendThenGone(r *rig) {
 	a, _ := r.pair(tight)
 	a.fill()

@@ -205,8 +205,8 @@ func controlDualStack(r *rig) {
 	}
 }
 
-// controlGroup holds that of a datagram to a group Local is the group, and that it is
-// answered from an address that it can be answered from.
+// controlGroup holds that Local of a datagram to a group is the group, and that the answer
+// comes from an address that can send.
 func controlGroup(r *rig) {
 	c := r.club()
 	c.member.close()
@@ -223,7 +223,7 @@ func controlGroup(r *rig) {
 	r.answer(c.sender.hears().Peer, q)
 }
 
-// answer holds that who a datagram is from could send it.
+// answer holds that the source of a datagram is an address that can send.
 func (r *rig) answer(from netip.AddrPort, q *packet) {
 	r.Helper()
 	ip := from.Addr()

@@ -6,8 +6,8 @@ import (
 	"example.com/pike/poller"
 )
 
-// What comes back for one datagram is nothing of another: neither of one to somebody
-// else nor of a later one.
+// These hold that the refusal of one datagram is not taken for that of another: of one to
+// somebody else, or of a later one.
 var refusalClauses = []clause{
 	{name: "Refusal_by_one_peer_spares_others", test: refusalSpares, both: true},
 	{name: "Refusal_is_told_of_each_datagram", test: refusalEach, both: true},

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// A pattern is an endless stream of bytes that tells a byte that is lost, doubled
-// or of another stream: each stream is noise from another place on.
+// A pattern is an endless stream of bytes. It shows if a byte is lost, doubled or of another
+// stream, because each stream is noise from another place on.
 type pattern uint64
 
 // noisePeriod is prime: no shift by a size that programs like is a multiple of it.

@@ -62,8 +62,8 @@ func (p *pipe) await() {
 	}
 }
 
-// heard is the arrival of one that the sender awaits, or of one that another has
-// overtaken.
+// heard is the arrival of an acknowledgement. The sender awaits it, or another has overtaken
+// it.
 func (p *pipe) heard() {
 	p.awaited = 0
 	// Linux reports room when a third of the buffer is free (sk_stream_is_writeable).
@@ -91,7 +91,7 @@ func (p *pipe) acknowledge(n int, fin bool) {
 	p.await()
 }
 
-// cover adds an acknowledgement, which is one of all that was sent before, too.
+// cover adds an acknowledgement. It also acknowledges all that was sent before.
 func (p *pipe) cover(a ack) {
 	for last := len(p.acks) - 1; last >= 0 && p.acks[last].at >= a.at; last-- {
 		a.n += p.acks[last].n
@@ -123,8 +123,8 @@ func (p *pipe) askAgain() {
 	}
 }
 
-// unheard is the end of it for a connection that is dead: what has not been
-// acknowledged by now never will be.
+// unheard is for a connection that is dead: what has not been acknowledged by now never will
+// be.
 func (p *pipe) unheard() {
 	p.hear()
 	p.acks = nil

@@ -11,9 +11,9 @@ type watchedContext struct {
 	f   func()
 }
 
-// AfterFunc has f called when ctx has ended, behind the turn in which that was: see
-// poller.Gate. context.AfterFunc begins a goroutine, and whether that is faster than the
-// loop would not be up to the seed.
+// AfterFunc has f called when ctx has ended, after the turn in which it ended: see poller.Gate.
+// context.AfterFunc would begin a goroutine, and the seed could not decide whether that is
+// faster than the loop.
 func (h *Host) AfterFunc(ctx context.Context, f func()) (stop func() bool) {
 	c, w := &watchedContext{ctx, f}, h.w
 	w.contexts = append(w.contexts, c)

@@ -84,8 +84,8 @@ func (s *packet) canSendFrom(local, to netip.Addr) bool {
 	return local.Is4() == to.Is4() && (s.h.m.isLocal(local) || s.isMany(local))
 }
 
-// isMany reports whether an address is one that a datagram can be for and not from: it
-// leaves the source to the system.
+// isMany reports whether an address is of many, so that a datagram can be for it but not from
+// it. As a source it leaves the choice to the system.
 func (s *packet) isMany(local netip.Addr) bool {
 	return local.IsMulticast() || s.h.m.isBroadcast(local)
 }
@@ -176,7 +176,7 @@ func (s *packet) post(to *machine, d datagram, data []byte) {
 	}
 }
 
-// strikes is for the faults that a link has of its own, too.
+// strikes also asks for the faults that the link itself has.
 func (l *link) strikes(h *Host, f Fault, ppm uint32, to *machine, dst *poller.Addr) bool {
 	if h.strikes(f, h.m, to, dst.Port(), dst) {
 		return true

@@ -79,9 +79,9 @@ func (js *jobs) look(of []*job) sight {
 	return seen
 }
 
-// stirs reports whether r may be about to do something. One that sleeps, or waits for the
-// network, only counts if whoever has started it is no more: that may have been a child
-// of a job.
+// stirs reports whether r may be about to do something. A goroutine that sleeps, or waits for
+// the network, counts only if whoever has started it has ended: that may have been a child of a
+// job.
 func (r *routine) stirs(hasParent bool) bool {
 	switch r.state {
 	case "running", "runnable":
@@ -92,9 +92,9 @@ func (r *routine) stirs(hasParent bool) bool {
 	return false
 }
 
-// begun finds the goroutine of the job that the calling goroutine has begun: the one
-// of a job that it has started and that is not loose. 0 is none, or that another has not
-// quite ended. That spares each short job to find out its number.
+// begun finds the goroutine of the job that the calling goroutine has begun and that is not
+// loose. 0 means that there is none, or more than one because another has not quite ended. So
+// short jobs need not find out their own number.
 func begun(routines []routine) (id uint64) {
 	root := goroutineID()
 	for i := range routines {
@@ -174,12 +174,12 @@ func described(text []byte) (r routine) {
 	return r
 }
 
-// waits reports whether another goroutine has to do something before r goes on. One that
-// sleeps, or waits for the system, goes on by itself. The names are those of
-// waitReasonStrings in runtime/runtime2.go. The runtime itself waits by semaphores, too, of
-// a job that happens to begin a collection while somebody looks at all goroutines say: no
-// function of sync or internal/poll is on top then. And who is just about to enter the gate
-// waits for its mutex, which nobody keeps.
+// waits reports whether another goroutine has to do something before r goes on. A goroutine
+// that sleeps, or waits for the system, goes on by itself. The names are those of
+// waitReasonStrings in runtime/runtime2.go. Two goroutines look as if they waited, and do not.
+// One is in the runtime, which waits by semaphores itself, for example if a job begins a
+// collection while somebody looks at all goroutines: then no function of sync or internal/poll
+// is on top. The other is about to enter the gate, and waits for its mutex, which nobody keeps.
 func (r *routine) waits() bool {
 	if r.state == "semacquire" && !bytes.Contains(r.text, []byte(".runtime_Semacquire")) ||
 		bytes.Contains(r.text, entering) && strings.HasPrefix(r.state, "sync.") {

@@ -11,15 +11,15 @@ import (
 	"example.com/pike/poller"
 )
 
-// A job is a function given to the Executor. It has a goroutine of its own, and the
-// world stands still until it has ended: nothing else runs meanwhile. A job that waits
-// for what the world has yet to do would keep it standing for ever, so such a one is let
-// loose. From then on the world looks, whenever code of a program has run, whether that
-// was what the job has waited for, and stands still for it again.
+// A job is a function given to the Executor. It has a goroutine of its own, and the world
+// stands still until the job has ended. If a job waits for what the world has yet to do, the
+// world would stand still for ever. So such a job is let loose. From then on the world looks
+// at it whenever code of a program has run. If the job can go on, the world stands still for
+// it again.
 //
-// A loose job that goes on does so beside the callback that has released it. What it
-// does to the world must not depend on which of them is faster: it stops at the gate
-// before it does any of that, until the callback's turn is over.
+// A loose job that goes on runs beside the callback that has released it. What it does to the
+// world must not depend on which of the two is faster. So it stops at the gate before it does
+// anything to the world, until the callback's turn is over.
 type job struct {
 	h    *Host
 	life int64
@@ -52,8 +52,8 @@ const (
 	// say, it is given this much.
 	strangersMost = 50 * time.Millisecond
 
-	// A world is not stuck before its jobs have waited so long after it had nothing left
-	// to do: they may wait for a goroutine that has nothing to do with it.
+	// A world with nothing left to do is stuck only when its jobs have waited so long: they
+	// may wait for a goroutine that has nothing to do with the world.
 	lingerMost = 50 * time.Millisecond
 
 	// gateMost is what a job waits at the gate. A callback that lasts longer needs
@@ -167,9 +167,9 @@ func (w *World) rethrow() {
 	}
 }
 
-// settleAfter is settle after a turn of h. To look at all goroutines takes as long as a
-// hundred turns, and most often it is its own loop that a job waits for: other hosts'
-// turns are looked behind once in lookEvery.
+// settleAfter is settle after a turn of h. To look at all goroutines takes as long as a hundred
+// turns, and most jobs wait for the loop of their own host. So after turns of other hosts it
+// looks only once in lookEvery.
 func (w *World) settleAfter(h *Host) {
 	js := &w.jobs
 	w.tellEnded()
@@ -200,7 +200,8 @@ func (w *World) settle() {
 	}
 }
 
-// oneGoesOn takes the first loose job that has ended away, or opens the gate to it.
+// oneGoesOn finds the first loose job that has ended or stands at the gate. It takes the one
+// away, and opens the gate to the other.
 func (js *jobs) oneGoesOn() bool {
 	for i, j := range js.loose {
 		switch {
@@ -306,8 +307,8 @@ func (w *World) linger() bool {
 	return false
 }
 
-// release lets the loose jobs go that have a chance to end, now that the world has.
-// Of one that waits for what nobody will do any more the goroutine stays.
+// release lets go of the loose jobs that have a chance to end, as the world has ended. If a job
+// waits for what nobody will do any more, its goroutine stays.
 func (js *jobs) release() {
 	if js.n.Load() == 0 {
 		return

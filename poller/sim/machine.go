@@ -54,8 +54,8 @@ func (p *port) unused(now poller.Time) bool {
 	return len(p.listeners) == 0 && len(p.packets) == 0 && p.streams == 0 && p.wait <= now
 }
 
-// shared reports whether a connection may have the port that shares it, too: all that are
-// there do, and none of them listens (inet_csk_bind_conflict in
+// shared reports whether one more connection that shares its port may have this one. That is so
+// if all sockets that have it share it and none of them listens (inet_csk_bind_conflict in
 // net/ipv4/inet_connection_sock.c). Those in TIME_WAIT do not matter.
 func (p *port) shared() bool { return len(p.listeners) == 0 && p.alone == 0 }
 

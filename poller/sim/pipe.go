@@ -21,9 +21,9 @@ type pipe struct {
 	fin      finState
 	blocked  bool        // the sender waits for the receiver to read
 	waited   poller.Time // since when, if it has a user timeout
-	retrying bool        // or for a network that works
+	retrying bool        // the sender waits for a network that works
 	stopped  bool        // nothing more is sent
-	broken   bool        // nor does anything arrive that was
+	broken   bool        // nothing more arrives, not even what was sent
 	forgot   bool        // what had arrived was lost again
 	deaf     bool        // nobody will read: no bytes are kept, only their number
 	last     poller.Time // when what was sent last arrives

@@ -153,9 +153,9 @@ func mixBytes(h uint64, p []byte) uint64 {
 	return h
 }
 
-// hashSent has the hash cover what a Send was given, by its checksum: that it was
-// sent has happened, whether anybody receives it or not. What is received needs no
-// more than its length, since it is what was sent.
+// hashSent has the hash cover what a Send was given, by its checksum. Sending is part of what
+// has happened, whether anybody receives it or not. Of what is received the hash needs the
+// length only, since it is what was sent.
 func (w *World) hashSent(check uint64) {
 	if !w.cfg.OpaqueData {
 		w.trace.hash = mix(w.trace.hash, check)
@@ -192,8 +192,7 @@ func (h *Host) record(v verb, id uint32, n int64, e errno) {
 	t.records++
 }
 
-// A blow is a fault that has struck and that the trace tells of when it is known how
-// long it lasts.
+// A blow is a fault that has struck. The trace tells of it when it is known how long it lasts.
 type blow struct {
 	h    *Host
 	addr poller.Addr

@@ -2,9 +2,9 @@ package sim
 
 import "example.com/pike/poller"
 
-// Untold is what the next Polls have to tell. After a callback that took long, which is one
-// that read the clock very often, the world has yet to catch up: what has arrived by
-// now nobody knows before the next Poll, and so all may have.
+// Untold is what the next Polls have to tell. In a simulation a callback takes long if it reads
+// the clock very often. After it the world has yet to catch up. Nobody knows before the next
+// Poll what has arrived by now, so everything may have.
 func (s *stream) Untold() (n int, ev poller.Events) {
 	behind := s.h.w.queue.first() < s.h.w.now
 	switch {

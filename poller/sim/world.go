@@ -45,10 +45,10 @@ type Config struct {
 	// may make smaller to find a smaller failure.
 	Params []Param
 
-	// OpaqueData has World.Hash cover how many bytes are sent, and where to, but not
-	// which: for programs whose bytes are random and whose behaviour is not, as those of
-	// TLS and QUIC, which draw keys from crypto/rand. What does depend on them must
-	// not have a size that does: signatures by ECDSA do, by Ed25519 and RSA do not.
+	// OpaqueData has World.Hash cover how many bytes are sent, and where to, but not which
+	// bytes. It is for programs whose bytes are random and whose behaviour is not. Those of
+	// TLS and QUIC are so, which draw keys from crypto/rand. The number of bytes must not be
+	// random either: the size of a signature by ECDSA is, by Ed25519 and RSA it is not.
 	OpaqueData bool
 
 	// Trace is where to tell what happens, a line each.
