@@ -18,6 +18,7 @@ import (
 	ossignal "os/signal"
 	"syscall"
 
+	"example.com/pike/internal/netop"
 	"example.com/pike/loop"
 	"example.com/pike/poller"
 )
@@ -203,13 +204,4 @@ func (u *upcalls) Finished() {
 	u.Loop().Maker().Call((*Watcher)(u), u.OnClose)
 }
 
-// opError names the call that failed.
-type opError struct {
-	op  string
-	err error
-}
-
-func (e *opError) Error() string { return "signal: " + e.op + ": " + e.err.Error() }
-func (e *opError) Unwrap() error { return e.err }
-
-func fail(op string, err error) error { return &opError{op, err} }
+func fail(op string, err error) error { return netop.HandleError("signal", op, err) }

@@ -23,6 +23,7 @@ import (
 	"os"
 	"time"
 
+	"example.com/pike/internal/netop"
 	"example.com/pike/loop"
 	"example.com/pike/poller"
 )
@@ -265,13 +266,4 @@ func (u *upcalls) Finished() {
 	u.Loop().Maker().Call((*Timer)(u), u.OnClose)
 }
 
-// opError names the call that failed.
-type opError struct {
-	op  string
-	err error
-}
-
-func (e *opError) Error() string { return "timer: " + e.op + ": " + e.err.Error() }
-func (e *opError) Unwrap() error { return e.err }
-
-func fail(op string, err error) error { return &opError{op, err} }
+func fail(op string, err error) error { return netop.HandleError("timer", op, err) }

@@ -1,5 +1,5 @@
-// Package netop has what the packages of sockets have in common: addresses as users write
-// them, errors as package net makes them, and options of a socket.
+// Package netop has what packages of handles say and ask alike: addresses as users write
+// them, errors, as package net makes them where there is an address, and options of a socket.
 package netop
 
 import (
@@ -80,6 +80,18 @@ func netAddr(network string, a poller.Addr) net.Addr {
 func NameError(op, network, name string, err error) error {
 	return &net.OpError{Op: op, Net: network, Addr: nameAddr{network, name}, Err: err}
 }
+
+// HandleError is the error of an operation on a handle that has no address, a timer say:
+// "timer: start: ...".
+func HandleError(handle, op string, err error) error { return &handleError{handle, op, err} }
+
+type handleError struct {
+	handle, op string
+	err        error
+}
+
+func (e *handleError) Error() string { return e.handle + ": " + e.op + ": " + e.err.Error() }
+func (e *handleError) Unwrap() error { return e.err }
 
 // nameAddr is an address as its user wrote it.
 type nameAddr struct{ network, name string }

@@ -46,8 +46,7 @@ func (l *life) release(s poller.Socket) uintptr {
 	return fd
 }
 
-// drop closes a descriptor that a poller has given back, or works on a duplicate
-// of.
+// drop closes a descriptor that a poller has given back, or of which it has a duplicate.
 func (r *rig) drop(fd uintptr) {
 	r.Helper()
 	r.noError("closing a descriptor that is ours", closeDescriptor(fd))

@@ -223,7 +223,7 @@ func controlGroup(r *rig) {
 	r.answer(c.sender.hears().Peer, q)
 }
 
-// answer holds that who a datagram is from could send it.
+// answer holds that the source of a datagram is an address that can send.
 func (r *rig) answer(from netip.AddrPort, q *packet) {
 	r.Helper()
 	ip := from.Addr()

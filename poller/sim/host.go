@@ -25,7 +25,7 @@ type Host struct {
 
 	sockets []endpoint
 	ready   []endpoint // with something to tell
-	closing []endpoint // with nothing left to tell but that
+	closing []endpoint // with nothing left to tell but Closed
 	told    []endpoint // the memory of ready and closing, in turn
 	ended   []endpoint
 	signals []os.Signal
@@ -151,7 +151,7 @@ func (h *Host) Events() uint64 { return h.events }
 // MarkWaits has each Poll mark in state that it waits, while the rest of the world runs.
 func (h *Host) MarkWaits(state *atomic.Uint32) { h.marks = state }
 
-// MeasureWaits has each Poll add to d how long nothing was there to be told.
+// MeasureWaits has each Poll add to d how long it had nothing to tell.
 func (h *Host) MeasureWaits(d *time.Duration) { h.waits = d }
 
 // Poll lets the world run until it has something for this host, and tells it.
@@ -250,7 +250,7 @@ func (h *Host) rouse() {
 	h.schedule(at)
 }
 
-// due reports whether an event makes it the turn of h.
+// due reports whether an event begins the turn of h.
 func (h *Host) due(k kind, arg int64) bool {
 	switch k {
 	case evBegin:

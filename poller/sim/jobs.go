@@ -200,7 +200,8 @@ func (w *World) settle() {
 	}
 }
 
-// oneGoesOn takes the first loose job that has ended away, or opens the gate to it.
+// oneGoesOn finds the first loose job that has ended or stands at the gate. It takes the one
+// away, and opens the gate to the other.
 func (js *jobs) oneGoesOn() bool {
 	for i, j := range js.loose {
 		switch {

@@ -2,7 +2,7 @@ package sys
 
 import "example.com/pike/poller"
 
-// SizeOf is that of the datagrams in m, but for a shorter last one.
+// SizeOf is the size of the datagrams in m. The last may be shorter.
 func SizeOf(m *poller.Message) int {
 	if m.Segment > 0 && m.Segment < len(m.Data) {
 		return m.Segment
@@ -10,8 +10,8 @@ func SizeOf(m *poller.Message) int {
 	return len(m.Data)
 }
 
-// NextOf is the datagram behind the first cut bytes of m, for backends that send
-// each by itself, and whether it is the last.
+// NextOf is the datagram behind the first cut bytes of m, and whether it is the last: for
+// backends that send each by itself.
 func NextOf(m *poller.Message, cut int) (p []byte, last bool) {
 	p = m.Data[cut:]
 	if n := SizeOf(m); len(p) > n {
