@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -60,6 +61,14 @@ func within[T any](t testing.TB, what string, ch <-chan T) T {
 	}
 }
 
+// together waits for goroutines.
+func together(t testing.TB, what string, all *sync.WaitGroup) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() { all.Wait(); close(done) }()
+	within(t, what, done)
+}
+
 // until asks again and again.
 func until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
@@ -86,23 +95,33 @@ func newRig(t testing.TB) *rig {
 }
 
 func runRig(t testing.TB, lp *loop.Loop) *rig {
-	r := &rig{t, lp, make(chan error, 1)}
-	idle, err := lp.NewAsync(func() {}) // which keeps it running
+	r := &rig{t: t, lp: lp}
+	_, err := lp.NewAsync(func() {}) // which keeps it running
 	no(t, err)
-	_ = idle
-	go func() {
-		err := lp.Run()
-		r.over <- errors.Join(err, lp.Close())
-	}()
+	r.run()
 	t.Cleanup(r.stop)
 	return r
 }
 
-func (r *rig) stop() {
+func (r *rig) run() {
+	r.over = make(chan error, 1)
+	go func() { r.over <- r.lp.Run() }()
+}
+
+// pause waits until the loop does not run.
+func (r *rig) pause() {
 	if r.over != nil {
 		r.lp.Stop()
-		no(r.t, within(r.t, "the end of the loop", r.over))
+		no(r.t, within(r.t, "the end of Run", r.over))
 		r.over = nil
+	}
+}
+
+// stop closes the loop.
+func (r *rig) stop() {
+	r.pause()
+	if err := r.lp.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		r.t.Error(err)
 	}
 }
 
@@ -114,23 +133,28 @@ func (r *rig) do(fn func()) {
 	within(r.t, "a posted function", done)
 }
 
+// try is do, and fails the test if fn does.
+func (r *rig) try(fn func() error) {
+	r.t.Helper()
+	var err error
+	r.do(func() { err = fn() })
+	no(r.t, err)
+}
+
 // listen opens a listener that goroutines accept from.
 func (r *rig) listen(before ...func(*stream.Listener)) (nl *netconn.Listener) {
 	r.t.Helper()
-	r.do(func() {
+	r.try(func() error {
 		ln, err := tcp.Listen(r.lp, "127.0.0.1:0", nil)
 		if err != nil {
-			r.t.Error(err)
-			return
+			return err
 		}
 		for _, fn := range before {
 			fn(ln)
 		}
 		nl = netconn.Listen(ln)
+		return nil
 	})
-	if nl == nil {
-		r.t.FailNow()
-	}
 	return nl
 }
 
@@ -138,17 +162,15 @@ func (r *rig) listen(before ...func(*stream.Listener)) (nl *netconn.Listener) {
 func (r *rig) dial(addr string) (nc *netconn.Conn, c *stream.Conn) {
 	r.t.Helper()
 	done := make(chan error, 1)
-	no(r.t, r.lp.Post(func() {
+	r.try(func() error {
 		_, err := tcp.Dial(r.lp, addr, nil, func(dialed *tcp.Conn, err error) {
 			if err == nil {
 				c, nc = dialed, netconn.Wrap(dialed)
 			}
 			done <- err
 		})
-		if err != nil {
-			done <- err
-		}
-	}))
+		return err
+	})
 	no(r.t, within(r.t, "a dial", done))
 	return nc, c
 }
@@ -170,16 +192,6 @@ func (r *rig) pair() pair {
 	no(r.t, err)
 	r.t.Cleanup(func() { nc.Close(); peer.Close() })
 	return pair{nc, c, peer.(*net.TCPConn)}
-}
-
-// closed waits until the loop has told that the connection is over.
-func (r *rig) closed(c *stream.Conn) {
-	r.t.Helper()
-	until(r.t, "the connection is over", func() bool {
-		gone := false
-		r.do(func() { gone = errors.Is(c.CloseNow(), net.ErrClosed) || c.Closing() })
-		return gone
-	})
 }
 
 // readAll reads to the end in a goroutine.
