@@ -27,7 +27,7 @@ type waiter struct {
 func wait(nc net.Conn, nl net.Listener) waiter {
 	w := waiter{make(chan error, 1), make(chan error, 1), make(chan error, 1)}
 	go func() { _, err := nc.Read(make([]byte, 1)); w.read <- err }()
-	go func() { _, err := nc.Write(make([]byte, 64<<20)); w.write <- err }()
+	go func() { _, err := nc.Write(much); w.write <- err }()
 	go func() { _, err := nl.Accept(); w.accept <- err }()
 	return w
 }
@@ -113,15 +113,16 @@ func TestStopAndRun(t *testing.T) {
 
 // What the loop's owner does to a connection is told to the goroutines, and to the OnClose that was set before.
 func TestEndedOnTheLoop(t *testing.T) {
+	timeout := func(c *stream.Conn) error { return c.SetReadTimeout(time.Millisecond) }
 	ends := map[string]struct {
 		end  func(c *stream.Conn) error
-		want error // of Read, and of OnClose unless that is nil
-		told error
+		want error // of Read
+		told error // of OnClose
 	}{
 		"Close":       {(*stream.Conn).Close, net.ErrClosed, nil},
 		"CloseNow":    {(*stream.Conn).CloseNow, net.ErrClosed, nil},
 		"Abort":       {(*stream.Conn).Abort, stream.ErrAborted, stream.ErrAborted},
-		"ReadTimeout": {func(c *stream.Conn) error { return c.SetReadTimeout(time.Millisecond) }, os.ErrDeadlineExceeded, os.ErrDeadlineExceeded},
+		"ReadTimeout": {timeout, os.ErrDeadlineExceeded, os.ErrDeadlineExceeded},
 	}
 	for name, e := range ends {
 		t.Run(name, func(t *testing.T) {

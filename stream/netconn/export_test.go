@@ -16,3 +16,6 @@ func Holds(n *Conn) bool {
 	defer n.mu.Unlock()
 	return n.in.first != nil || n.out != nil
 }
+
+// Receive is OnRead.
+func Receive(n *Conn, p []byte) { n.received(n.c, p) }

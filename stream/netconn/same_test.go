@@ -58,11 +58,19 @@ func (s *script) read(what string, p []byte) {
 
 func (s *script) write(what string, p []byte) {
 	n, err := s.c.Write(p)
-	if n == 0 || n == len(p) { // what the system takes in between is its own affair
-		s.note(what, n, err)
-	} else {
-		s.note(what+" in part", 0, err)
+	s.note(what, n, err)
+}
+
+// much is more than the system takes from one whose peer does not read.
+var much = make([]byte, 64<<20)
+
+// writeMuch writes too much. How much is taken is chance.
+func (s *script) writeMuch() {
+	n, err := s.c.Write(much)
+	if n < len(much) {
+		n = 0
 	}
+	s.note("write much", n, err)
 }
 
 // later runs a call that waits until do makes it return.
@@ -145,19 +153,19 @@ var scripts = map[string]func(s *script){
 		s.note("close", 0, s.c.Close())
 	},
 	"CloseWrite under a Write": func(s *script) {
-		s.later(func() { s.write("write", make([]byte, 64<<20)) }, func() { s.c.CloseWrite() })
+		s.later(func() { s.writeMuch() }, func() { s.c.CloseWrite() })
 	},
 	"Close under a Read": func(s *script) {
 		s.later(func() { s.read("read", make([]byte, 1)) }, func() { s.c.Close() })
 	},
 	"Close under a Write": func(s *script) {
-		s.later(func() { s.write("write", make([]byte, 64<<20)) }, func() { s.c.Close() })
+		s.later(func() { s.writeMuch() }, func() { s.c.Close() })
 	},
 	"a reset under a Read": func(s *script) {
 		s.later(func() { s.read("read", make([]byte, 1)) }, func() { s.peer.SetLinger(0); s.peer.Close() })
 	},
 	"a reset under a Write": func(s *script) {
-		s.later(func() { s.write("write", make([]byte, 64<<20)) }, func() { s.peer.SetLinger(0); s.peer.Close() })
+		s.later(func() { s.writeMuch() }, func() { s.peer.SetLinger(0); s.peer.Close() })
 	},
 	"Write to one that is gone": func(s *script) {
 		s.peer.SetLinger(0)
@@ -195,7 +203,7 @@ var scripts = map[string]func(s *script){
 		})
 	},
 	"a deadline under a Write": func(s *script) {
-		s.later(func() { s.write("write", make([]byte, 64<<20)) }, func() { s.c.SetWriteDeadline(past) })
+		s.later(func() { s.writeMuch() }, func() { s.c.SetWriteDeadline(past) })
 		s.write("write, late", []byte("x"))
 		s.peer.Write([]byte("x"))
 		s.read("read", make([]byte, 1))
