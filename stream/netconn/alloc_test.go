@@ -30,7 +30,7 @@ func TestAllocations(t *testing.T) {
 		for range 100 {
 			echo()
 		}
-		if n := testing.AllocsPerRun(500, echo); n > 0 && !raceEnabled {
+		if n := testing.AllocsPerRun(500, echo); n > 0 && !costly {
 			t.Errorf("%d bytes: %v allocations a message", size, n)
 		}
 		nc.Close()

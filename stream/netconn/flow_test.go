@@ -85,10 +85,10 @@ func TestWriteAndClose(t *testing.T) {
 
 // A peer that does not read holds Write up, and what is queued for it is bounded.
 func TestWriteWaitsForThePeer(t *testing.T) {
-	for _, piece := range []int{100, 1 << 20} {
+	for _, piece := range []int{1000, 1 << 20} {
 		r := newRig(t)
 		p := r.pair()
-		want := random(3, 32<<20)
+		want := random(3, 16<<20)
 		var written atomic.Int64
 		wrote := make(chan error, 1)
 		go func() {
@@ -132,7 +132,7 @@ func buffered(r *rig, c *stream.Conn) (n int) {
 func TestReadingPauses(t *testing.T) {
 	r := newRig(t)
 	p := r.pair()
-	want := random(4, 32<<20)
+	want := random(4, 16<<20)
 	wrote := make(chan error, 1)
 	go func() {
 		_, err := p.peer.Write(want)

@@ -8,7 +8,6 @@ import (
 	"net"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -122,7 +121,9 @@ func TestCloseResetsWhoWaits(t *testing.T) {
 	no(t, nl.Close())
 	done := make(chan error, 1)
 	go func() { _, err := c.Read(make([]byte, 1)); done <- err }()
-	is(t, "the peer", within(t, "the peer", done), syscall.ECONNRESET)
+	if err := within(t, "the peer", done); err == nil || err == io.EOF { // package net's own reset has no one value on all systems
+		t.Errorf("the peer is told %v", err)
+	}
 }
 
 // An OnAccept that was set before sees each connection first, and may close it; an OnClose is told.

@@ -226,22 +226,21 @@ func (n *Conn) fail(op string, err error) error {
 	return &net.OpError{Op: op, Net: n.local.Network(), Source: source, Addr: addr, Err: plain(op, err)}
 }
 
-// plain takes off what package stream has put around the reason of an end.
+// plain takes off what package stream has put around the reason of an end, and names the call as package net does.
 func plain(op string, err error) error {
 	for {
 		switch e := err.(type) {
 		case *net.OpError:
 			err = e.Err
-			continue
 		case *stream.LossError:
 			err = e.Err
-			continue
+		case *os.SyscallError: // what is in it may be more than a number
+			return os.NewSyscallError(op, e.Err)
+		case syscall.Errno:
+			return os.NewSyscallError(op, e)
+		default:
+			return err
 		}
-		var errno syscall.Errno
-		if errors.As(err, &errno) {
-			return os.NewSyscallError(op, errno)
-		}
-		return err
 	}
 }
 

@@ -30,6 +30,12 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
+// much is more than the system takes from one whose peer does not read.
+var much = make([]byte, 64<<20)
+
+// past is a deadline that has passed.
+var past = time.Unix(1, 0)
+
 // patience bounds every wait. Nothing is expected to take so long, on however busy a machine.
 const patience = 60 * time.Second
 

@@ -1,3 +1,5 @@
+//go:build unix
+
 package netconn_test
 
 import (
@@ -61,9 +63,6 @@ func (s *script) write(what string, p []byte) {
 	s.note(what, n, err)
 }
 
-// much is more than the system takes from one whose peer does not read.
-var much = make([]byte, 64<<20)
-
 // writeMuch writes too much. How much is taken is chance.
 func (s *script) writeMuch() {
 	n, err := s.c.Write(much)
@@ -91,8 +90,6 @@ func (s *script) writeUntilError() error {
 	}
 	return errors.New("no error")
 }
-
-var past = time.Unix(1, 0)
 
 var scripts = map[string]func(s *script){
 	"echo": func(s *script) {
@@ -226,7 +223,8 @@ var scripts = map[string]func(s *script){
 	},
 }
 
-// What a script is told on package net's connection it is told on one of this package, to the letter.
+// What a script is told on package net's connection it is told on one of this package, to the letter. Package net itself has other
+// words on Windows, where a Read of nothing waits, too.
 func TestSameAsNet(t *testing.T) {
 	r := newRig(t)
 	for name, run := range scripts {
