@@ -1,6 +1,7 @@
-// Package stream has what connections and listeners of every network have in common: a
-// Conn is the same over TCP, over a unix-domain socket, and over what a layer has put on one.
-// Packages tcp and unix open them.
+// Package stream has the connections and listeners of every network: a Conn is the same over
+// TCP, over a unix-domain socket, and over what a layer has put on one. Packages tcp and unix
+// open them, by Listen and Dial. tcp.Conn and unix.Conn are [Conn] under another name, and so
+// are their Listener and Options, so the methods of all are documented here.
 //
 //	ln, err := tcp.Listen(lp, "127.0.0.1:7000", nil)
 //	ln.OnAccept = func(c *tcp.Conn) {
