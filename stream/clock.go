@@ -166,7 +166,7 @@ func (k *clock) follow(now poller.Time) {
 
 // Expired is the time to look.
 func (k *clock) Expired(*loop.Timeout) {
-	if k.c.life == open {
+	if k.c.life == open || k.c.life == shaking {
 		k.review()
 	}
 }
@@ -175,6 +175,9 @@ func (k *clock) Expired(*loop.Timeout) {
 func (k *clock) review() {
 	c, now := k.c, k.c.now()
 	p := &c.conf.policy
+	if c.life == shaking { // there is LayerTimeout; the deadline stays
+		p = &policy{}
+	}
 	k.follow(now)
 	all := k.bounds(p, c.reads())
 	v := decide(&all, now, news{})

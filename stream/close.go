@@ -40,6 +40,11 @@ func (c *Conn) close() {
 			c.rare.err = c.losing(c.fail("close", net.ErrClosed))
 		}
 		c.cancelDial()
+	case c.life == shaking:
+		if c.out != nil && c.rare.err == nil {
+			c.rare.err = c.losing(c.fail("close", net.ErrClosed))
+		}
+		c.closeStream()
 	case c.out == nil:
 		c.finish()
 	default:
@@ -75,6 +80,7 @@ func (c *Conn) closeStream() {
 	if c.life != finished {
 		c.life = finished
 		c.s.Close()
+		c.bound()
 	}
 }
 

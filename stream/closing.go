@@ -50,6 +50,8 @@ func (w *closing) Expired(*loop.Timeout) {
 	switch {
 	case c.life == draining:
 		w.stalls()
+	case c.life == finished: // see bound
+		c.s.Reset()
 	case c.life != lingering:
 	case c.acknowledges():
 		w.acknowledged()

@@ -79,11 +79,12 @@ func (aborted) Unwrap() error { return net.ErrClosed }
 // A rare is what most connections do without. Each part of it is there for as long as it is
 // needed.
 type rare struct {
-	drain   time.Duration // DrainTimeout of this connection
-	err     error         // the reason of OnClose, where it is not the peer's end
-	dialing *dialing      // until the connection is made
-	clock   *clock        // while it is open and has timeouts
-	closing *closing      // while it drains or lingers
+	drain    time.Duration // DrainTimeout of this connection
+	err      error         // the reason of OnClose, where it is not the peer's end
+	dialing  *dialing      // until the connection is made
+	layering *layering     // while a layer gets ready, but that of a dial
+	clock    *clock        // while it is open and has timeouts
+	closing  *closing      // while it drains or lingers
 
 	unread []byte // what was received when there was no OnRead
 	end    error  // the end that came behind that
@@ -136,7 +137,7 @@ func (c *Conn) LocalAddr() poller.Addr {
 // is made, the peer has not ended, and Close was not called. A pause does not
 // count.
 func (c *Conn) Readable() bool {
-	return c.life == open && !c.is(readEnded)
+	return (c.life == open || c.life == shaking) && !c.is(readEnded)
 }
 
 // Writable reports whether Write would be accepted.

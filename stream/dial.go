@@ -31,6 +31,8 @@ type dialing struct {
 	passed   nextPoll  // after the time of an attempt
 	errs     attemptErrors
 	deadline poller.Time // of SetReadDeadline; 0 is none
+	layer    poller.Layer
+	shaking  bool // one is connected, and layer gets ready on it
 }
 
 // A Target is what Dial connects to.
@@ -38,6 +40,7 @@ type Target struct {
 	Network string        // "tcp", "unix": what errors say
 	Name    string        // the address as its user wrote it
 	Addrs   []poller.Addr // to be tried, in this order
+	Host    string        // what a layer is told that was dialed: Name without a port
 
 	// Find finds Addrs where there are none yet. It may block, and is called off the loop.
 	Find func(ctx context.Context) ([]poller.Addr, error)
@@ -66,7 +69,7 @@ func Dial(ctx context.Context, lp *loop.Loop, to Target, o *Options, fn func(c *
 	}
 	lp.Maker().SetActive(c, true)
 	lp.Maker().Hold() // until connected is called, whether c is referenced or not
-	d := &dialing{c: c, fn: fn, to: to, user: o, options: o.socket(), wait: o.attemptDelay(), until: poller.Never}
+	d := &dialing{c: c, fn: fn, to: to, user: o, options: o.socket(), wait: o.attemptDelay(), until: poller.Never, layer: o.layer(true)}
 	c.makeRare().dialing = d
 	if err := context.Cause(ctx); err != nil {
 		d.errs = attemptErrors{err}
@@ -191,6 +194,9 @@ func (d *dialing) fail(err error) {
 func (c *Conn) cancelDial() {
 	c.life = finished
 	c.rare.dialing.release(nil)
+	if c.s != nil {
+		c.bound()
+	}
 	c.finishWhenClosed()
 }
 

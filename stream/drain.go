@@ -23,6 +23,10 @@ func (c *Conn) Drain() (wait bool) {
 	if !c.Loop().ShuttingDown() || c.is(busy) {
 		return false
 	}
+	if c.life == shaking && c.rare.layering.fn == nil { // nobody knows of it
+		c.CloseNow()
+		return true
+	}
 	if ln := c.conf.ln; ln != nil && ln.OnShutdown != nil && !c.Closing() {
 		c.during(ln.OnShutdown)
 	}

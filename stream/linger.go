@@ -18,15 +18,16 @@ const (
 // mustLinger reports whether closing the descriptor could destroy what we sent. Whatever
 // arrives after that the system answers by a reset (RFC 1122, 4.2.2.13). Then the system
 // drops what it has not sent, and the peer what it has not read. That cannot happen if the
-// peer has ended, or has acknowledged everything.
+// peer has ended, or has acknowledged everything. What a layer has still to send goes first,
+// whatever the peer has ended.
 func (c *Conn) mustLinger() bool {
-	return c.is(spoken) && !c.is(readEnded) && c.writes != sendFailed && c.mayLack()
+	return c.is(spoken) && c.writes != sendFailed && (!c.is(readEnded) && c.mayLack() || c.s.Unsent() > 0)
 }
 
 // unacked is how many bytes the peer has not acknowledged; 0 where the backend
 // cannot tell.
 func (c *Conn) unacked() int {
-	if a, ok := c.s.(poller.Acker); ok {
+	if a, ok := poller.As[poller.Acker](c.s); ok {
 		return a.Unacked()
 	}
 	return 0
@@ -34,12 +35,7 @@ func (c *Conn) unacked() int {
 
 // untold is what Polls have still to tell of c, as far as the poller knows: n bytes, and what
 // ev says. See poller.Foreteller.
-func (c *Conn) untold() (n int, ev poller.Events) {
-	if f, ok := c.s.(poller.Foreteller); ok {
-		return f.Untold()
-	}
-	return 0, 0
-}
+func (c *Conn) untold() (n int, ev poller.Events) { return untold(c.s) }
 
 // linger ends our side, and drops what arrives until the peer has acknowledged that end, or
 // has ended too.

@@ -68,7 +68,7 @@ func (c *Conn) losing(err error) error {
 // unackedBytes is how many bytes of what was written the peer has not acknowledged. TCP
 // counts the beginning and the end of a connection as a byte each: those are left out.
 func (c *Conn) unackedBytes() int {
-	if c.life < open || !c.is(spoken) {
+	if c.life == connecting || !c.is(spoken) {
 		return 0
 	}
 	n := c.unacked()

@@ -20,7 +20,7 @@ func (c *Conn) optionable() error {
 	switch {
 	case c.Closing():
 		return net.ErrClosed
-	case c.life < open:
+	case c.life == connecting:
 		return syscall.ENOTCONN
 	}
 	return nil
@@ -179,5 +179,5 @@ func (c *Conn) SyscallConn() (syscall.RawConn, error) {
 	if err := c.optionable(); err != nil {
 		return nil, c.fail("raw", err)
 	}
-	return netop.RawConn(c.s, c.Closing)
+	return netop.RawConn(poller.Bottom(c.s), c.Closing)
 }

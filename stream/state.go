@@ -3,12 +3,14 @@ package stream
 // The state of a connection is made of small parts. Each part takes one value at a time,
 // or is a set of bits of which every combination can happen.
 
-// A life is how far a connection has come. It only grows.
+// A life is how far a connection has come. It only grows, but that StartLayer has an open
+// connection shake hands again.
 type life uint8
 
 const (
 	connecting life = iota // it is being dialed
-	open                   // it reads and writes; what comes before that has its place above this line
+	shaking                // it has a layer that is not ready yet; see layering
+	open                   // it reads and writes
 	draining               // Close was called, and output is still queued
 	lingering              // all output is sent, and the peer is not done; see linger
 	finished               // the poller has been told to close

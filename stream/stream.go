@@ -71,6 +71,7 @@
 //	the peer reset it, found out by sending            syscall.ECONNRESET, or EPIPE
 //	a peer that is gone without a word                 syscall.ETIMEDOUT
 //	a dial that failed                                 what Dial's function was told
+//	a layer that did not get ready                     what StartLayer's function was told
 //	Close or CloseNow of a dial, output queued         net.ErrClosed
 //	the same, nothing queued                           nil
 //
@@ -86,6 +87,18 @@
 // Pause and Resume are the same by hand, and [Listener.Metrics] counts. A
 // process that is out of descriptors closes nobody: the listener tries again, and
 // connections wait.
+//
+// # Layers
+//
+// A layer goes between a connection and its socket, for encryption say, or for a header before
+// the first byte. Options.Layer puts one on what a listener accepts, or on what is dialed. OnAccept,
+// and the function given to Dial, are then called when it is ready. A connection whose layer does not
+// get ready is told to [Listener.OnError], and Metrics count it. [Conn.StartLayer] puts a layer on a
+// connection that is open, as STARTTLS does.
+//
+// All else is as without a layer: limits, timeouts, Join, Shutdown. What counts is what the program
+// reads and writes; only what the peer has not acknowledged is counted below the layer. After Close
+// a layer has a second for what it says last. Package stream/layer is for writing layers.
 //
 // # Shutting down
 //
@@ -184,9 +197,24 @@ type Options struct {
 	// no Timeout. The last has what is left.
 	LocalAddr netip.AddrPort
 
-	// Timeout bounds Dial as a whole, with the resolving of a name; 0 leaves it to the
-	// system.
+	// Timeout bounds Dial as a whole, with the resolving of a name and the handshake of a
+	// Layer; 0 leaves it to the system.
 	Timeout time.Duration
+
+	// Layer, if set, is what the connection goes through, encryption say. OnAccept, and the
+	// function given to Dial, are called when it is ready. If Dial tries several addresses, only
+	// the one that is connected first gets the layer. For AdoptConn it is os.ErrInvalid: there is
+	// [Conn.StartLayer].
+	Layer poller.Layer
+
+	// LayerTimeout is how long a connection that was accepted may take until its layer is
+	// ready. After that it is closed, and Listener.OnError is called. 0 is 10 s, negative is no
+	// bound. A Dial has its Timeout.
+	LayerTimeout time.Duration
+
+	// MaxLayering is how many connections of a listener may wait for their layer at a time; more
+	// wait in the backlog. 0 is no limit. MaxConns counts them, too.
+	MaxLayering int
 
 	// DrainTimeout bounds how long Close waits for a peer that takes nothing of what is left:
 	// the peer takes what it acknowledges, or, where the backend cannot tell that, what the

@@ -10,19 +10,30 @@ import (
 // upcalls keeps the poller's and the loop's upcalls out of Conn's own methods.
 type upcalls Conn
 
-// Connected is when an accepted stream can be used. A dialed one says it to its attempt.
+// Connected is when an accepted stream can be used, or one that StartLayer has made. A dialed one
+// says it to its attempt.
 func (u *upcalls) Connected(err error) {
 	c := (*Conn)(u)
-	ln := c.conf.ln
 	switch {
+	case c.life == shaking:
+		c.layered(err)
 	case err != nil:
 		c.abandon(c.fail("accept", err))
-	case ln.OnAccept == nil: // it was taken away after the connection was accepted
-		c.abandon(c.fail("accept", ErrAborted))
 	default:
-		c.during(ln.OnAccept)
-		c.begin()
+		c.accept()
 	}
+}
+
+// accept gives c to OnAccept.
+func (c *Conn) accept() {
+	ln := c.conf.ln
+	if ln.OnAccept == nil { // it was taken away after the connection was accepted
+		c.abandon(c.fail("accept", ErrAborted))
+		return
+	}
+	ln.stats.Accepted++
+	c.during(ln.OnAccept)
+	c.begin()
 }
 
 // Prefetch has the processor load what the next upcall will touch: both ends of the Conn,
@@ -105,6 +116,7 @@ func (u *upcalls) Finished() {
 		if d := c.rare.dialing; d != nil { // the connection was closed before it was made
 			c.connected(d.error(net.ErrClosed))
 		}
+		c.stopLayering()
 	}
 	var err error
 	if c.out != nil { // else nobody is told the error, and it would take as much memory as the connection
