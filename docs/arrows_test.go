@@ -51,6 +51,7 @@ var layers = []layer{
 	{"loop/workers", []string{"loop", "poller", ants + "/..."}},
 	{"internal/netop", []string{"poller"}},
 	{"stream", []string{"internal/netop", "loop", "poller"}},
+	{"stream/proxyproto", []string{"poller", "stream/layer"}},
 	{"tcp", []string{"internal/netop", "loop", "poller", "stream"}},
 	{"unix", []string{"internal/netop", "loop", "poller", "stream"}},
 	{"udp", []string{"internal/netop", "loop", "poller"}},
