@@ -52,6 +52,8 @@ var layers = []layer{
 	{"internal/netop", []string{"poller"}},
 	{"stream", []string{"internal/netop", "loop", "poller"}},
 	{"stream/proxyproto", []string{"poller", "stream/layer"}},
+	{"stream/layer", []string{"poller"}},
+	{"stream/layer/layertest", []string{"poller", "poller/pollertest", "poller/sim", "poller/system"}},
 	{"tcp", []string{"internal/netop", "loop", "poller", "stream"}},
 	{"unix", []string{"internal/netop", "loop", "poller", "stream"}},
 	{"udp", []string{"internal/netop", "loop", "poller"}},
