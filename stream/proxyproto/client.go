@@ -1,8 +1,9 @@
 package proxyproto
 
 import (
-	"errors"
+	"fmt"
 	"net"
+	"syscall"
 
 	"example.com/pike/poller"
 	"example.com/pike/stream/layer"
@@ -87,7 +88,7 @@ func (s *dialed) Shutdown() {
 	s.Stream.Shutdown()
 }
 
-// Release is an error until the header is out.
+// Release is syscall.EBUSY until the header is out.
 func (s *dialed) Release() (uintptr, error) {
 	if s.early() {
 		return 0, errUnsent
@@ -103,7 +104,7 @@ func (s *dialed) Duplicate() (uintptr, error) {
 	return s.Transparent.Duplicate()
 }
 
-var errUnsent = errors.New("the PROXY header was not sent yet")
+var errUnsent = fmt.Errorf("the PROXY header was not sent yet: %w", syscall.EBUSY)
 
 // outgoing is the handler of the stream below until the header is out, and the owner has the
 // answer to what it sent meanwhile.

@@ -183,9 +183,9 @@ func TestClientPanics(t *testing.T) {
 	}
 }
 
-// TestUnderFaults has connections with headers of all kinds on networks that cut, delay and
-// reset: what is told ready has the addresses of its header, and the bytes behind it and no others.
-// PIKE_SEEDS chooses the worlds.
+// TestUnderFaults has connections with headers of all kinds on systems that take and give only parts, and
+// owners who stop and start: what is told ready has the addresses of its header, and every byte
+// behind it and no others. PIKE_SEEDS chooses the worlds.
 func TestUnderFaults(t *testing.T) {
 	first, n := sim.Seeds(t, 200)
 	whole := 0
@@ -193,8 +193,8 @@ func TestUnderFaults(t *testing.T) {
 		t.Run(strconv.FormatUint(first+i, 10), func(t *testing.T) { whole += underFaults(t, first+i) })
 	}
 	t.Logf("%d connections were carried whole", whole)
-	if n > 20 && whole < n {
-		t.Errorf("the worlds are too hard to show anything: %d connections of %d were carried whole", whole, 20*n)
+	if whole != 20*n { // on its own loopback a machine loses nothing
+		t.Errorf("%d connections of %d were carried whole", whole, 20*n)
 	}
 }
 
@@ -240,7 +240,7 @@ func underFaults(t *testing.T, seed uint64) (whole int) {
 		dials = proxyproto.Client(h)
 		c := &end{rig: r}
 		if c.s, err = r.p.Dial(r.ln.Addr(), nil, c); err != nil {
-			continue // what the system does, too
+			t.Fatal(err)
 		}
 		clients[i] = c
 		early := rng.IntN(2) == 0

@@ -144,7 +144,10 @@ func parseBinary(b []byte, most int) (*Header, int, error) {
 			return nil, 0, wrong(2, "transport", "%#02x has an unknown family or protocol", b[13])
 		}
 	}
-	if len(b) < fixed {
+	switch {
+	case len(b) < 14: // the next byte may be wrong
+		return nil, len(b) + 1, ErrIncomplete
+	case len(b) < fixed:
 		return nil, fixed, ErrIncomplete
 	}
 	n := fixed + int(binary.BigEndian.Uint16(b[14:]))

@@ -185,7 +185,10 @@ func TestParseWrong(t *testing.T) {
 				t.Errorf("a bad line for a log: %q", err)
 			}
 			for cut := range c.after + 1 {
-				_, _, err := proxyproto.Parse([]byte(c.text[:cut]))
+				_, need, err := proxyproto.Parse([]byte(c.text[:cut]))
+				if err == proxyproto.ErrIncomplete && need > c.after {
+					t.Fatalf("of %d bytes: needs %d, and is wrong at %d", cut, need, c.after)
+				}
 				if found := err != proxyproto.ErrIncomplete; found != (cut == c.after) {
 					t.Fatalf("of %d bytes: %v; it is to be found by byte %d", cut, err, c.after)
 				}

@@ -3,9 +3,11 @@ package proxyproto
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net/netip"
 	"slices"
+	"syscall"
 
 	"example.com/pike/poller"
 	"example.com/pike/stream/layer"
@@ -162,8 +164,8 @@ func (s *accepted) Untold() (n int, ev poller.Events) {
 	return n, ev
 }
 
-// Release is an error while something was not delivered: who gets the descriptor would not
-// get that.
+// Release is syscall.EBUSY while something was not delivered: who gets the descriptor would
+// not get that.
 func (s *accepted) Release() (uintptr, error) {
 	if s.holds() {
 		return 0, errUndelivered
@@ -182,7 +184,7 @@ func (s *accepted) Duplicate() (uintptr, error) {
 // holds reports whether there is something that only this stream has, or will have.
 func (s *accepted) holds() bool { return s.in != nil && (!s.in.whole || len(s.in.b) > 0) }
 
-var errUndelivered = errors.New("the PROXY header, or what came with it, was not read yet")
+var errUndelivered = fmt.Errorf("the PROXY header, or what came with it, was not read yet: %w", syscall.EBUSY)
 
 // incoming is the handler of the stream below until the header was read, and what came with
 // it delivered. It is gone then, and costs the connection nothing any more.
