@@ -12,6 +12,7 @@ import (
 	"example.com/pike/internal/netop"
 	"example.com/pike/loop"
 	"example.com/pike/poller"
+	"example.com/pike/stream/layer"
 )
 
 // ErrEarly is why StartLayer refuses to begin: the peer's bytes have come together with the last plain
@@ -251,7 +252,7 @@ func (c *Conn) StartLayer(l poller.Layer, fn func(c *Conn, err error), o ...*Lay
 	case c.is(readEnded):
 		return c.fail("layer", io.EOF)
 	}
-	early, err := c.early(&with)
+	rest, err := c.early(&with)
 	if err == nil && !c.sentAll() {
 		err = syscall.EBUSY
 	}
@@ -259,8 +260,8 @@ func (c *Conn) StartLayer(l poller.Layer, fn func(c *Conn, err error), o ...*Lay
 		c.startRead()
 		return c.fail("layer", err)
 	}
-	if len(early) > 0 {
-		l = first{l, early}
+	if len(rest) > 0 {
+		l = layer.Stack{early{rest}, l}
 	}
 	if c.keeps() {
 		c.more.unread = nil
