@@ -195,8 +195,8 @@ func TestServerTrustUnix(t *testing.T) {
 // TestServerNoCopy has what came with the header, and everything later, be the poller's own memory.
 func TestServerNoCopy(t *testing.T) {
 	var below, above []*byte
-	r := newRig(t, 1, sim.Faults{}, layer.Stack{watched(func(p []byte) { below = append(below, &p[len(p)-1]) }), proxyproto.Server(trusting)},
-		layer.Identity{})
+	see := watched(func(p []byte) { below = append(below, &p[len(p)-1]) })
+	r := newRig(t, 1, sim.Faults{}, layer.Stack{see, proxyproto.Server(trusting)}, layer.Identity{})
 	cl, sv := r.pair()
 	sv.received = func(p []byte) { above = append(above, unsafe.SliceData(p[len(p)-1:])) }
 	sv.s.Start()
