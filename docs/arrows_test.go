@@ -53,7 +53,7 @@ var layers = []layer{
 	{"stream", []string{"internal/netop", "loop", "poller", "stream/layer"}},
 	{"stream/layer", []string{"poller"}},
 	{"stream/proxyproto", []string{"poller", "stream/layer"}},
-	{"stream/layer/layertest", []string{"poller", "poller/pollertest", "poller/sim", "poller/system"}},
+	{"stream/layer/layertest", []string{"poller", "poller/pollertest", "poller/sim", "poller/system", "stream/layer"}},
 	{"tcp", []string{"internal/netop", "loop", "poller", "stream"}},
 	{"unix", []string{"internal/netop", "loop", "poller", "stream"}},
 	{"udp", []string{"internal/netop", "loop", "poller"}},

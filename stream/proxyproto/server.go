@@ -88,6 +88,7 @@ func (l *server) Wrap(below poller.Stream, h poller.StreamHandler, at poller.Pla
 	s := new(accepted)
 	s.in = &incoming{Upcalls: s.Upcalls(), s: s, o: l, env: at.Env}
 	s.Init(below, h, s.in, at)
+	s.Hold(at.Env) // nothing is sent to a peer that may not be a proxy
 	return s, s.in
 }
 

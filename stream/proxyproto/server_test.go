@@ -237,3 +237,42 @@ func (w watcher) Received(p []byte, err error) {
 	}
 	w.Upcalls.Received(p, err)
 }
+
+// TestServerSaysNothing has an owner send, and end its side, before the header was read: the peer hears
+// nothing until it has shown that it is a proxy, and the owner has no answer before Connected.
+func TestServerSaysNothing(t *testing.T) {
+	for _, header := range []string{line, "GET / HTTP/1.1\r\n"} {
+		r := server(t, trusting)
+		var sv *end
+		r.accepted = func(e *end) {
+			sv = e
+			if n := e.s.TrySend([]byte("welcome")); n != 0 {
+				t.Errorf("TrySend took %d bytes", n)
+			}
+			sends(e, "welcome")
+			e.s.Shutdown()
+			e.connected = func() {
+				if e.sent > 0 {
+					t.Error("Sent before Connected")
+				}
+			}
+		}
+		cl := r.dial()
+		r.settle()
+		if sv.sent > 0 || len(cl.got) > 0 || cl.end != nil {
+			t.Fatalf("%q was sent, and the end %v, to somebody who has said nothing", cl.got, cl.end)
+		}
+		cl.send(header)
+		r.until("Send is answered", func() bool { return sv.sent == 1 })
+		if header != line {
+			if sv.sentErr == nil || sv.err == nil {
+				t.Errorf("Connected(%v), Sent(%v)", sv.err, sv.sentErr)
+			}
+			continue
+		}
+		r.until("the end has come", func() bool { return cl.end == io.EOF })
+		if string(cl.got) != "welcome" || sv.sentErr != nil {
+			t.Errorf("%q, Sent(%v)", cl.got, sv.sentErr)
+		}
+	}
+}

@@ -14,6 +14,9 @@ type Greeting struct {
 	// Word is what both ends have to say. Its length may be anything.
 	Word string
 
+	// Answers has the end that was called say its word when it has heard the other's, as servers of TLS do.
+	Answers bool
+
 	// Work, if set, is run by the loop's Executor before the word is said; it may block. A
 	// panic in it ends the handshake.
 	Work func()
@@ -24,7 +27,7 @@ var ErrGreeting = errors.New("layertest: not the word of this layer")
 
 // Wrap implements poller.Layer.
 func (g Greeting) Wrap(below poller.Stream, h poller.StreamHandler, at poller.Place) (poller.Stream, poller.StreamHandler) {
-	s := &greeted{g: g, env: at.Env}
+	s := &greeted{g: g, env: at.Env, answers: g.Answers && !at.Client}
 	s.in = greeter{s.Upcalls(), s}
 	s.Init(below, h, &s.in, at)
 	s.Hold(at.Env)
@@ -33,11 +36,12 @@ func (g Greeting) Wrap(below poller.Stream, h poller.StreamHandler, at poller.Pl
 
 type greeted struct {
 	layer.Transparent
-	in    greeter
-	g     Greeting
-	env   poller.Env
-	heard int  // bytes of the word
-	said  bool // ours
+	in      greeter
+	g       Greeting
+	env     poller.Env
+	heard   int  // bytes of the word
+	began   bool // we say and hear
+	answers bool // ours comes second
 }
 
 // A greeter is the handler of the stream below.
@@ -67,8 +71,9 @@ func (s *greeted) say(err error) {
 	case err != nil:
 		s.Ready(err)
 	default:
-		s.said = true
-		s.SendOwn([]byte(s.g.Word))
+		if s.began = true; !s.answers {
+			s.SendOwn([]byte(s.g.Word))
+		}
 		if len(s.g.Word) == 0 {
 			s.Ready(nil)
 			return
@@ -80,7 +85,7 @@ func (s *greeted) say(err error) {
 func (g *greeter) Received(p []byte, err error) {
 	s := g.s
 	word := s.g.Word
-	if err != nil || !s.said || s.heard == len(word) {
+	if err != nil || !s.began || s.heard == len(word) {
 		g.Upcalls.Received(p, err)
 		return
 	}
@@ -90,6 +95,9 @@ func (g *greeter) Received(p []byte, err error) {
 		return
 	}
 	if s.heard += n; s.heard == len(word) {
+		if s.answers {
+			s.SendOwn([]byte(word))
+		}
 		s.Unread(p[n:])
 		s.Ready(nil)
 	}
