@@ -52,6 +52,7 @@ var layers = []layer{
 	{"internal/netop", []string{"poller"}},
 	{"stream", []string{"internal/netop", "loop", "poller", "stream/layer"}},
 	{"stream/layer", []string{"poller"}},
+	{"stream/proxyproto", []string{"poller", "stream/layer"}},
 	{"stream/layer/layertest", []string{"poller", "poller/pollertest", "poller/sim", "poller/system", "stream/layer"}},
 	{"stream/netconn", []string{"loop", "poller", "stream"}},
 	{"tcp", []string{"internal/netop", "loop", "poller", "stream"}},

@@ -3,6 +3,7 @@
 //
 //	go run ./examples/echo -listen 127.0.0.1:7007 -udp 127.0.0.1:7007
 //	go run ./examples/echo -listen 127.0.0.1:7007 -loops 2
+//	go run ./examples/echo -listen 127.0.0.1:7007 -proxy-protocol
 package main
 
 import (
@@ -10,12 +11,14 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/netip"
 	"os"
 	"syscall"
 
 	"example.com/pike/loop"
 	"example.com/pike/signal"
+	"example.com/pike/stream/proxyproto"
 	"example.com/pike/tcp"
 	"example.com/pike/udp"
 )
@@ -26,9 +29,11 @@ func main() {
 	flag.StringVar(&o.udp, "udp", "", "echo UDP on `ADDR`")
 	flag.IntVar(&o.frame, "frame", 0, "answer each `N` bytes of TCP by a write of its own; 0 answers what arrives")
 	flag.IntVar(&o.loops, "loops", 1, "serve on `N` loops, each on a thread of its own and with sockets of its own (SO_REUSEPORT)")
+	flag.BoolVar(&o.proxied, "proxy-protocol", false, "want a PROXY header first on each TCP connection, which must come from this machine")
 	flag.Parse()
-	if flag.NArg() > 0 || o.frame < 0 || o.loops < 1 || o.tcp == "" && o.udp == "" {
-		fmt.Fprintln(os.Stderr, "echo: give -listen ADDR, -udp ADDR, or both; -frame is not negative, -loops is positive")
+	if flag.NArg() > 0 || o.frame < 0 || o.loops < 1 || o.tcp == "" && (o.udp == "" || o.proxied) {
+		fmt.Fprintln(os.Stderr, "echo: give -listen ADDR, -udp ADDR, or both; -frame is not negative, -loops is positive, "+
+			"-proxy-protocol needs -listen")
 		flag.Usage()
 		os.Exit(2)
 	}
@@ -41,6 +46,19 @@ func main() {
 type options struct {
 	tcp, udp     string
 	frame, loops int
+	proxied      bool
+}
+
+// loopback is who may say for whom it connects.
+var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+
+// conns is what TCP connections are accepted with.
+func (o *options) conns() *tcp.Options {
+	with := &tcp.Options{ReusePort: o.loops > 1}
+	if o.proxied {
+		with.Layer = proxyproto.Server(&proxyproto.Options{Trusted: loopback})
+	}
+	return with
 }
 
 // run serves until SIGINT or SIGTERM and then prints the totals.
@@ -52,7 +70,7 @@ func run(o options, out io.Writer) error {
 		}
 	}
 	for i := range servers {
-		lp, err := loop.New(loop.Options{})
+		lp, err := loop.New(loop.Options{Logger: slog.Default()})
 		if err != nil {
 			return err
 		}
@@ -138,7 +156,7 @@ type server struct {
 func (s *server) listen(o *options) (err error) {
 	s.read = s.echo
 	if o.tcp != "" {
-		if s.ln, err = tcp.Listen(s.lp, o.tcp, &tcp.Options{ReusePort: o.loops > 1}); err != nil {
+		if s.ln, err = tcp.Listen(s.lp, o.tcp, o.conns()); err != nil {
 			return err
 		}
 		s.ln.OnAccept = s.accept
