@@ -93,7 +93,8 @@ func TestHandshakeFails(t *testing.T) {
 		ln := r.listen(&tcp.Options{Layer: hello}, func(*tcp.Conn) { t.Error("OnAccept") })
 		var failed, dialed error
 		ln.OnError = func(err error) { failed = err }
-		_, err := tcp.Dial(r.lp, ln.LocalAddr().String(), &tcp.Options{Layer: layertest.Greeting{Word: "hallo"}}, func(c *tcp.Conn, err error) {
+		wrong := &tcp.Options{Layer: layertest.Greeting{Word: "hallo"}}
+		_, err := tcp.Dial(r.lp, ln.LocalAddr().String(), wrong, func(c *tcp.Conn, err error) {
 			c.OnClose = func(_ *tcp.Conn, why error) { r.equal("the reason", why.Error(), err.Error()) }
 			dialed = err
 		})
