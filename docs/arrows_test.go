@@ -51,6 +51,8 @@ var layers = []layer{
 	{"loop/workers", []string{"loop", "poller", ants + "/..."}},
 	{"internal/netop", []string{"poller"}},
 	{"stream", []string{"internal/netop", "loop", "poller"}},
+	{"stream/layer", []string{"poller"}},
+	{"stream/layer/layertest", []string{"poller", "poller/pollertest", "poller/sim", "poller/system"}},
 	{"tcp", []string{"internal/netop", "loop", "poller", "stream"}},
 	{"unix", []string{"internal/netop", "loop", "poller", "stream"}},
 	{"udp", []string{"internal/netop", "loop", "poller"}},

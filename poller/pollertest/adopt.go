@@ -33,7 +33,7 @@ func (r *rig) adopter() poller.Adopter {
 // release takes the descriptor out of a socket; Closed must follow.
 func (l *life) release(s poller.Socket) uintptr {
 	l.Helper()
-	rel, ok := s.(poller.Releaser)
+	rel, ok := releaser(s)
 	if !ok {
 		l.Skip("this socket is no poller.Releaser")
 	}
@@ -44,6 +44,15 @@ func (l *life) release(s poller.Socket) uintptr {
 		l.Fatalf("%s: Release: %v", l.name, err)
 	}
 	return fd
+}
+
+// releaser is s as a poller.Releaser, if what is below it is one too.
+func releaser(s poller.Socket) (poller.Releaser, bool) {
+	if st, ok := s.(poller.Stream); ok {
+		return poller.As[poller.Releaser](st)
+	}
+	r, ok := s.(poller.Releaser)
+	return r, ok
 }
 
 // drop closes a descriptor that a poller has given back, or works on a duplicate
@@ -61,6 +70,9 @@ func (c *conn) adopted(p poller.Adopter, fd uintptr) *conn {
 	var err error
 	c.call("AdoptStream", func() { d.s, err = p.AdoptStream(fd, d) })
 	c.noError("AdoptStream", err)
+	if d.layered() { // it tells when the layer is ready
+		d.connected, d.told = false, false
+	}
 	c.sockets = append(c.sockets, d)
 	return d
 }
@@ -259,7 +271,7 @@ func adoptWrong(r *rig) {
 func releaseSending(r *rig) {
 	p := r.adopter()
 	a, b := r.pair(tight)
-	rel, ok := a.s.(poller.Releaser)
+	rel, ok := releaser(a.s)
 	if !ok {
 		r.Skip("streams are no poller.Releasers")
 	}
@@ -300,7 +312,7 @@ func releaseInUpcalls(r *rig) {
 
 func releaseClosed(r *rig) {
 	a, _ := r.pair(nil)
-	rel, ok := a.s.(poller.Releaser)
+	rel, ok := releaser(a.s)
 	if !ok {
 		r.Skip("streams are no poller.Releasers")
 	}
@@ -312,7 +324,7 @@ func releaseClosed(r *rig) {
 		r.until("it is closed", a.over)
 	}
 	fresh := r.dial(r.nobody(), nil)
-	if rel, ok := fresh.s.(poller.Releaser); ok {
+	if rel, ok := releaser(fresh.s); ok {
 		if _, err := rel.Release(); err == nil {
 			r.Error("a stream was released that is being dialed")
 		}

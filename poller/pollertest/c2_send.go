@@ -47,7 +47,7 @@ func sendAnswered(r *rig) {
 	a, b := r.pair(tight)
 	a.fill()
 	r.settle()
-	a.held = nil
+	a.held, a.lent = nil, nil
 	runtime.GC()
 	b.start()
 	for i := 0; a.sending || b.in < a.out; i++ {
@@ -176,9 +176,10 @@ func sendShut(r *rig) {
 
 func unsent(r *rig) {
 	a, b := r.pair(tight)
-	if n := a.unsent(); n != 0 {
+	if n := a.unsent(); n != 0 && !a.layered() {
 		r.Errorf("Unsent is %d before any Send", n)
 	}
+	r.idleUntil("all that a layer had to send is sent", func() bool { return a.unsent() == 0 })
 	a.fill()
 	last := a.unsent()
 	if total := int(a.out - a.from); last < 0 || last > total {
@@ -196,6 +197,9 @@ func unsent(r *rig) {
 	if n := a.unsent(); n != 0 {
 		r.Errorf("Unsent is %d after Sent", n)
 	}
+	a.shutdown()
+	r.until("the end is received", b.ended)
+	r.idleUntil("the end is sent", func() bool { return a.unsent() == 0 })
 }
 
 // sendDeclined has an acceptor send a word and give the connection up; there is
@@ -210,8 +214,11 @@ func sendDeclined(r *rig) {
 		return false
 	}
 	a := r.dial(v.addr(), tight)
-	r.until("it is declined", func() bool { return a.connected && v.refused == 1 })
+	r.until("it is declined", func() bool { return (a.connected || a.dialErr != nil) && v.refused == 1 })
 	r.settle()
+	if a.dialErr != nil { // the layer of the other end has not got ready
+		return
+	}
 	a.start()
 	r.until("the end is received", a.ended)
 }

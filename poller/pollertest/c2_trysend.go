@@ -7,6 +7,7 @@ var trySendClauses = []clause{
 	{name: "C2_trysend_and_send_keep_their_order", test: trySendOrder},
 	{name: "C2_trysend_to_a_full_system", test: trySendFull},
 	{name: "C2_trysend_leaves_the_error_to_send", test: trySendError},
+	{name: "C15_what_trysend_left_comes_first", test: trySendRest, both: true},
 }
 
 func trySendTakes(r *rig) {
@@ -16,12 +17,12 @@ func trySendTakes(r *rig) {
 		r.Errorf("TrySend of nothing took %d bytes", n)
 	}
 	for _, n := range []int{1, 100, 65536, 3 << 20} {
-		n -= a.trySend(n) // the whole first, and then in pieces
-		for tries := 0; n > 0; tries++ {
+		a.trySend(n)
+		for tries := 0; a.rest > 0; tries++ { // all that is left, each time
 			if tries == pollsMost {
 				r.Fatal("TrySend takes nothing")
 			}
-			n -= a.trySend(min(n, 50_000))
+			a.trySend(a.rest)
 			r.poll(r.p.Now().Add(100 * time.Microsecond))
 		}
 	}
@@ -58,7 +59,7 @@ func trySendFull(r *rig) {
 			r.Fatalf("the system took %d bytes that nobody reads", a.out)
 		}
 	}
-	a.send(1000) // behind all that
+	a.send(1000) // behind all that, and behind what was not taken
 	b.start()
 	r.until("all is received", func() bool { return !a.sending && b.in == a.out })
 	if a.sendErr != nil {
@@ -88,4 +89,31 @@ func trySendError(r *rig) {
 	}
 	a.start()
 	r.until("receiving ends", a.ended)
+}
+
+// trySendRest offers what TrySend has left again and again, alone, with more behind it, and in
+// the buffers of a Send: each byte is received once.
+func trySendRest(r *rig) {
+	a, b := r.pair(tight)
+	for round := range 60 {
+		for tries := 0; a.rest == 0; tries++ {
+			if tries == 1000 {
+				r.Fatalf("the system took %d bytes that nobody reads", a.out)
+			}
+			a.trySend(50_000)
+		}
+		switch left := a.rest; round % 4 {
+		case 0:
+			a.trySend(left)
+		case 1:
+			a.trySend(left + 10_000)
+		case 2:
+			a.send()
+		default:
+			a.send(0, 30_000, 1)
+		}
+		b.start()
+		r.until("it is received", func() bool { return !a.sending && b.in == a.out })
+		b.stop()
+	}
 }

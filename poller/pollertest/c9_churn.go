@@ -78,7 +78,9 @@ func (k *churner) step() {
 	case n < 30 && c.connected && !c.sending && !c.shut:
 		c.send(k.rng.IntN(20_000), 0, k.rng.IntN(30))
 	case n < 34 && c.connected && !c.sending && !c.shut:
-		c.trySend(k.rng.IntN(5000))
+		if c.trySend(k.rng.IntN(5000)); c.rest > 0 {
+			c.send()
+		}
 	case n < 36 && c.connected:
 		c.shut = true
 		c.shutdown()

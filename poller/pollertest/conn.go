@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"unsafe"
 
 	"example.com/pike/poller"
 )
@@ -34,6 +35,8 @@ type conn struct {
 	ours    pattern
 	out     int64    // bytes given to Send and taken by TrySend
 	held    [][]byte // what the poller has until Sent
+	lent    [][]byte // the slice in which it has that
+	rest    int      // bytes that TrySend did not take: the next send begins with them
 	from    int64    // where in ours that begins
 	sending bool
 	answers int // Sents
@@ -63,7 +66,7 @@ func (c *conn) Connected(err error) {
 	switch {
 	case c.told:
 		c.broken(11, "Connected twice")
-	case !c.dialed && err != nil:
+	case !c.dialed && err != nil && !c.layered():
 		c.broken(11, "Connected(%v) of what was accepted", err)
 	case c.closing:
 		c.broken(4, "Connected after Close")
@@ -141,9 +144,16 @@ func (c *conn) Closed() {
 	}
 }
 
-// takeBack looks whether the poller has left the buffers as they were, and makes
-// them useless: they are the caller's again.
+// takeBack looks whether the poller has left the buffers, and the slice that held them, as
+// they were, and makes them useless: they are the caller's again.
 func (c *conn) takeBack() {
+	for i, b := range c.lent {
+		if was := c.held[i]; len(b) != len(was) || unsafe.SliceData(b) != unsafe.SliceData(was) {
+			c.broken(2, "the poller changed the slice: buffer %d had %d bytes, and has %d", i, len(was), len(b))
+		}
+	}
+	clear(c.lent)
+	c.lent = nil
 	off := c.from
 	for i, b := range c.held {
 		if at := c.ours.differs(b, off); at >= 0 {
@@ -156,11 +166,16 @@ func (c *conn) takeBack() {
 	c.held = nil
 }
 
-// send sends the next bytes of the pattern as buffers of the given sizes.
+// send sends the next bytes of the pattern as buffers of the given sizes. What TrySend did not
+// take comes first, so that the first may be longer.
 func (c *conn) send(sizes ...int) (done bool) {
 	c.Helper()
 	if c.sending {
 		c.Fatalf("%s: the test sends while a Send is out", c.name)
+	}
+	if c.rest > 0 {
+		sizes = append([]int{c.rest}, sizes...)
+		c.rest = 0
 	}
 	bufs, total := make([][]byte, len(sizes)), int64(0)
 	for i, n := range sizes {
@@ -168,19 +183,19 @@ func (c *conn) send(sizes ...int) (done bool) {
 		total += int64(n)
 	}
 	// The poller may keep bufs, so what is compared later is a slice of our own.
-	c.held, c.from = append([][]byte(nil), bufs...), c.out
+	c.held, c.lent, c.from = append([][]byte(nil), bufs...), bufs, c.out
 	c.out += total
 	c.call("Send", func() { done = c.s.Send(bufs) })
 	if c.sending = !done; done {
 		c.takeBack()
-		clear(bufs)
 	}
 	return done
 }
 
-// trySend tries to send the next n bytes of the pattern.
+// trySend tries to send the next n bytes of the pattern, or more: all that the last one left.
 func (c *conn) trySend(n int) (taken int) {
 	c.Helper()
+	n = max(n, c.rest)
 	p := c.ours.bytes(n, c.out)
 	c.call("TrySend", func() { taken = c.s.TrySend(p) })
 	if taken < 0 || taken > n {
@@ -188,6 +203,7 @@ func (c *conn) trySend(n int) (taken int) {
 	}
 	scribble(p)
 	c.out += int64(taken)
+	c.rest = n - taken
 	return taken
 }
 
@@ -221,7 +237,7 @@ func (c *conn) fill() {
 
 // watchEnd calls WatchEnd, if the stream has it.
 func (c *conn) watchEnd() (ok bool) {
-	w, ok := c.s.(poller.EndWatcher)
+	w, ok := poller.As[poller.EndWatcher](c.s)
 	if ok {
 		c.awaits = true
 		c.call("WatchEnd", w.WatchEnd)
@@ -247,6 +263,13 @@ func (c *conn) reset()    { c.endBy("Reset", c.s.Reset) }
 func (c *conn) unsent() (n int) {
 	c.call("Unsent", func() { n = c.s.Unsent() })
 	return n
+}
+
+// layered reports whether a layer has made the stream. Its Connected may tell of an error also
+// where it was accepted, and it may have a little of its own to send, and to have acknowledged.
+func (c *conn) layered() bool {
+	_, ok := c.s.(poller.Layered)
+	return ok
 }
 
 // ended reports whether EOF or an error was received.

@@ -9,12 +9,18 @@ import (
 // untold asks c what is still to be told of it.
 func (c *conn) untold() (n int, ev poller.Events) {
 	c.Helper()
-	f, ok := c.s.(poller.Foreteller)
+	f, ok := poller.As[poller.Foreteller](c.s)
 	if !ok {
 		c.Fatal("streams are no poller.Foretellers")
 	}
 	c.call("Untold", func() { n, ev = f.Untold() })
 	return n, ev
+}
+
+// foretold reports whether n bytes untold is right, where want are. How many a layer will make of
+// what is below it, it cannot know yet.
+func (c *conn) foretold(n int, want int64) bool {
+	return int64(n) == want || c.layered() && n > 0 && want > 0
 }
 
 // foretells holds what c has still to tell.
@@ -57,7 +63,7 @@ func foretold(r *rig) {
 	r.settle()
 	b.foretells("nothing has happened", 0, 0)
 	a.send(1000)
-	r.late("data", b, func(n int, ev poller.Events) bool { return n == 1000 && ev == poller.Readable })
+	r.late("data", b, func(n int, ev poller.Events) bool { return b.foretold(n, 1000) && ev == poller.Readable })
 	b.stop()
 	b.foretells("it is stopped", 0, 0)
 	b.start()
@@ -141,7 +147,7 @@ func foretoldMany(r *rig) {
 		for _, b := range to {
 			got, ev := b.untold()
 			switch {
-			case b.in+int64(got) != 100, (ev == poller.Readable) != (b.in < 100):
+			case !b.foretold(got, 100-b.in), (ev == poller.Readable) != (b.in < 100):
 				r.Fatalf("%d of 100 bytes are told, and %d and events %#x foretold", b.in, got, ev)
 			case b.in < 100:
 				left++

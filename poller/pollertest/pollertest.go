@@ -1,9 +1,10 @@
 // Package pollertest is the contract of package poller as a suite of tests that
 // every backend must pass, as nettest is for net.Conn.
 //
-// A test is named after the rule it holds, C1 to C12, or after the method or the
+// A test is named after the rule it holds, C1 to C15, or after the method or the
 // interface it is about: rule 13 is held by those of Adopt, rule 14 by those of
-// Foreteller. Rule 10 leaves nothing to hold. The tests know nothing but [poller.Poller] and its optional interfaces,
+// Foreteller, rule 16 by all, when stream/layer/layertest runs them over a layer. Rule 10 leaves
+// nothing to hold. The tests know nothing but [poller.Poller] and its optional interfaces,
 // so that the suite runs on systems and on a simulated network alike: sockets of
 // one poller talk to each other over 127.0.0.1 and ::1; time is the poller's; no
 // test expects a Send to be done at once, data to arrive in certain pieces, or an
@@ -33,13 +34,17 @@ type clause struct {
 
 // chapters are the clauses by subject, in the order in which they run: what the
 // later ones build on comes first.
-var chapters = [][]clause{
+var chapters = slices.Concat(streamChapters, [][]clause{
+	packetClauses, packetErrorClauses, segmentClauses, controlClauses, connectClauses, refusalClauses, multicastClauses,
+})
+
+// streamChapters are those that say something of streams.
+var streamChapters = [][]clause{
 	clockClauses, wakeClauses,
 	familyClauses, dialClauses, addressClauses,
 	upcallClauses, sendClauses, bufferClauses, trySendClauses,
 	receiveClauses, lentClauses, halfCloseClauses, closedClauses, stopClauses, hangUpClauses,
-	budgetClauses, staleClauses, churnClauses, connectedClauses, lostClauses,
-	packetClauses, packetErrorClauses, segmentClauses, controlClauses, connectClauses, refusalClauses, multicastClauses,
+	budgetClauses, staleClauses, churnClauses, connectedClauses, handlerClauses, lostClauses,
 	optionClauses, inheritClauses, hookClauses, adoptClauses, capabilityClauses, endClauses,
 }
 
@@ -55,8 +60,31 @@ func Run(t *testing.T, open func(t testing.TB) poller.Poller) {
 // keeps it elsewhere, as emulators do. A name that no test has is an error.
 func RunExcept(t *testing.T, open func(t testing.TB) poller.Poller, except map[string]string) {
 	t.Helper()
+	runClauses(t, slices.Concat(chapters...), open, except)
+}
+
+// RunStreams is RunExcept of the tests that say something of streams: for who makes only those,
+// as layers do.
+func RunStreams(t *testing.T, open func(t testing.TB) poller.Poller, except map[string]string) {
+	t.Helper()
+	all := slices.Concat(streamChapters...)
+	mine := maps.Clone(except)
+	for name := range except { // of a test of something else
+		if !slices.ContainsFunc(all, func(c clause) bool { return c.name == name }) && isClause(name) {
+			delete(mine, name)
+		}
+	}
+	runClauses(t, all, open, mine)
+}
+
+func isClause(name string) bool {
+	return slices.ContainsFunc(slices.Concat(chapters...), func(c clause) bool { return c.name == name })
+}
+
+func runClauses(t *testing.T, clauses []clause, open func(t testing.TB) poller.Poller, except map[string]string) {
+	t.Helper()
 	unknown := maps.Clone(except)
-	for _, c := range slices.Concat(chapters...) {
+	for _, c := range clauses {
 		delete(unknown, c.name)
 		t.Run(c.name, func(t *testing.T) {
 			if reason, ok := except[c.name]; ok {

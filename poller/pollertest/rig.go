@@ -95,6 +95,16 @@ func (r *rig) idle(d time.Duration) (polls int) {
 	return polls
 }
 
+// idleUntil waits for what makes no Poll return.
+func (r *rig) idleUntil(what string, done func() bool) {
+	r.Helper()
+	for start := r.p.Now(); !done(); r.idle(time.Millisecond) {
+		if r.p.Now().Sub(start) > patience {
+			r.Fatalf("waiting until %s: not after %v\n%s", what, patience, r.state())
+		}
+	}
+}
+
 // settle gives what is on its way the time to arrive.
 func (r *rig) settle() {
 	r.Helper()

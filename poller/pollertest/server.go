@@ -23,7 +23,7 @@ type server struct {
 // Accepted implements poller.Acceptor, as the methods below do.
 func (v *server) Accepted(s poller.Stream) poller.StreamHandler {
 	v.receiving("Accepted", 0)
-	c := &conn{s: s, connected: true}
+	c := &conn{s: s}
 	c.life = life{rig: v.rig, name: fmt.Sprintf("%s/accepted %d", v.name, len(v.conns)+v.refused)}
 	c.identify()
 	if v.on.accepted != nil && !v.on.accepted(c) {
@@ -129,11 +129,30 @@ func (r *rig) pairOf(v *server, o *poller.Options) (dialed, accepted *conn) {
 	r.Helper()
 	n := len(v.conns)
 	a := r.dial(v.addr(), o)
-	r.until("a connection is there", func() bool { return len(v.conns) > n && (a.connected || a.dialErr != nil) })
+	r.until("a connection is there", func() bool {
+		if a.connected {
+			accepted = v.peerOf(a, n)
+		}
+		return accepted != nil && accepted.told || a.dialErr != nil
+	})
 	if a.dialErr != nil {
 		r.Fatalf("%s: Connected(%v)", a.name, a.dialErr)
 	}
-	return a, v.last()
+	if accepted.dialErr != nil {
+		r.Fatalf("%s: Connected(%v)", accepted.name, accepted.dialErr)
+	}
+	return a, accepted
+}
+
+// peerOf finds the other end of a, of what was accepted after the first n. It need not be the
+// last: layers get ready in an order of their own.
+func (v *server) peerOf(a *conn, n int) *conn {
+	for _, c := range v.conns[n:] {
+		if !c.closed && c.s.Peer() == a.s.Addr() {
+			return c
+		}
+	}
+	return nil
 }
 
 // pair is both ends of a connection, stopped.

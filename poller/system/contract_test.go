@@ -11,16 +11,12 @@ import (
 // variants are backends in a state that the system may force on them.
 var variants = map[string]func() (poller.Poller, error){}
 
-// brokenBelow are the tests that fail for the sake of what is below this system,
-// which no backend can mend, and what that is.
-var brokenBelow map[string]string
-
 // TestContract runs the contract on every backend that this system has.
 func TestContract(t *testing.T) {
 	for _, name := range system.Backends() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			pollertest.RunExcept(t, func(t testing.TB) poller.Poller { return opened(t)(system.Open(name)) }, brokenBelow)
+			pollertest.RunExcept(t, func(t testing.TB) poller.Poller { return opened(t)(system.Open(name)) }, pollertest.BrokenBelow())
 		})
 	}
 	for name, open := range variants {
