@@ -121,7 +121,7 @@ func (v *Violation) Error() string {
 	if v.Err != nil {
 		return v.Err.Error()
 	}
-	return "local error: tls: " + v.Alert.Error()
+	return "local error: " + v.Alert.Error()
 }
 
 func (v *Violation) Unwrap() []error {
