@@ -1,6 +1,9 @@
 package tlslayer
 
-import "example.com/pike/poller"
+import (
+	"example.com/pike/poller"
+	"example.com/pike/stream/tlslayer/internal/protection"
+)
 
 // Shutdown says close_notify after what is sent, and then ends the sending side of below. Receiving
 // goes on.
@@ -28,7 +31,11 @@ func (s *stream) endWrite() {
 func (s *stream) notify() {
 	o := s.output(0)
 	before := len(o.cipher)
-	s.records.notify()
+	if s.records.own != nil {
+		o.cipher = s.records.own.SealAlert(o.cipher, protection.CloseNotify)
+	} else {
+		s.records.notify()
+	}
 	s.notice = uint8(len(o.cipher) - before)
 	s.mark(notified) // from here on what TLS writes is dropped: an answer to an update of keys, say
 }
@@ -76,7 +83,7 @@ func (s *stream) end() {
 	if s.hs != nil {
 		s.hs.abandon()
 	} else if !s.is(reading) {
-		s.wire.in = nil
+		s.forget()
 	}
 }
 

@@ -35,6 +35,10 @@ func (l *lower) Received(p []byte, err error) {
 // arrived delivers what had been kept and p, and keeps what is not wanted yet. That is
 // ciphertext, and less than what one upcall of below brings, as below is stopped then.
 func (s *stream) arrived(p []byte) {
+	if s.records.own != nil {
+		s.arrivedOwn(p)
+		return
+	}
 	kept := len(s.wire.in) > 0
 	if kept {
 		p = append(s.wire.in, p...)

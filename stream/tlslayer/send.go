@@ -150,6 +150,11 @@ func (s *stream) seal() (n int) {
 // says that all of it did. It is not ok if TLS seals no more.
 func (s *stream) record(p []byte, last bool) (whole, ok bool) {
 	o := s.out
+	if s.records.own != nil {
+		s.sealOwn(p)
+		o.recs = append(o.recs, record{len(p), len(o.cipher)})
+		return false, true
+	}
 	if last && len(o.cipher) == 0 && len(p) >= directLeast {
 		s.mark(direct)
 	}

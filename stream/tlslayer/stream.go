@@ -194,6 +194,10 @@ func (l *lower) Closed() {
 	if s.hs != nil {
 		s.hs.abandon()
 	}
+	if s.records.own != nil {
+		s.forget()
+		s.records.own.Wipe()
+	}
 	if o := s.out; o != nil {
 		s.out = nil
 		busy := o.busy

@@ -1,4 +1,4 @@
-package record
+package protection
 
 import (
 	"bytes"
@@ -62,7 +62,7 @@ func TestAlertsArrive(t *testing.T) {
 		}
 	}
 	s := connect(t, serverConfig(), clientConfig())
-	s.wire.out.Write(s.own.SealAlert(nil, closeNotify))
+	s.wire.out.Write(s.own.SealAlert(nil, CloseNotify))
 	if _, err := s.client.Read(make([]byte, 1)); err != io.EOF {
 		t.Errorf("close_notify arrives as %v", err)
 	}
@@ -90,7 +90,7 @@ func TestKeyUpdateIsAnswered(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := s.own.SealAlert(nil, closeNotify); len(got) != Overhead+2 || s.own.out.secret != before {
+	if got := s.own.SealAlert(nil, CloseNotify); len(got) != Overhead+2 || s.own.out.secret != before {
 		t.Fatal("a KeyUpdate was sent without data")
 	}
 	s.own.out.seq-- // that alert is not sent

@@ -1,4 +1,4 @@
-// Package record protects the records of a TLS 1.3 connection (RFC 8446, section 5) after
+// Package protection guards the records of a TLS 1.3 connection (RFC 8446, section 5) after
 // crypto/tls has done the handshake. A [Capture] takes the traffic secrets of one handshake,
 // and [Records] opens what arrives and seals what is sent, both in place: a record costs no
 // allocation, and a connection has no buffer of its own.
@@ -15,7 +15,7 @@
 //   - Keys change before they have sealed more than section 5.5 allows. tls.Conn goes on.
 //
 // It has AES-GCM only, as the standard library has no other AEAD of TLS 1.3 in public.
-package record
+package protection
 
 import (
 	"crypto/fips140"
@@ -57,7 +57,7 @@ const (
 )
 
 const (
-	closeNotify       tls.AlertError = 0
+	CloseNotify       tls.AlertError = 0
 	unexpectedMessage tls.AlertError = 10
 	badRecordMAC      tls.AlertError = 20
 	recordOverflow    tls.AlertError = 22
@@ -137,7 +137,7 @@ var errUseless = errors.New("tls: too many ignored records")
 
 // remote is the error of an alert that the peer has sent.
 func remote(a tls.AlertError) error {
-	if a == closeNotify {
+	if a == CloseNotify {
 		return io.EOF
 	}
 	return &net.OpError{Op: "remote error", Err: a}

@@ -1,4 +1,4 @@
-package record
+package protection
 
 import (
 	"crypto/aes"
@@ -64,7 +64,7 @@ func (h *half) update() {
 		clear(next)
 	}
 	if err != nil {
-		panic("record: a key that could be made once cannot be made again: " + err.Error())
+		panic("protection: a key that could be made once cannot be made again: " + err.Error())
 	}
 }
 

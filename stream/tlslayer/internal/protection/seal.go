@@ -1,4 +1,4 @@
-package record
+package protection
 
 import (
 	"crypto/tls"
@@ -10,7 +10,7 @@ import (
 // wants room for UpdateLen + Overhead + len(data), or is made larger.
 func (r *Records) Seal(dst, data []byte) []byte {
 	if len(data) > MaxPlaintext {
-		panic("record: too much data for a record")
+		panic("protection: too much data for a record")
 	}
 	if r.owed || r.out.left == 0 {
 		r.owed = false
@@ -27,7 +27,7 @@ func (r *Records) Seal(dst, data []byte) []byte {
 func (r *Records) SealAlert(dst []byte, a tls.AlertError) []byte {
 	const warning, fatal = 1, 2
 	level := byte(fatal)
-	if a == closeNotify {
+	if a == CloseNotify {
 		level = warning
 	}
 	return r.append(dst, alertType, []byte{level, byte(a)})

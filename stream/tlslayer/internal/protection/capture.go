@@ -1,4 +1,4 @@
-package record
+package protection
 
 import (
 	"bytes"
@@ -54,7 +54,7 @@ func Watch(cfg *tls.Config, find func(net.Conn) *Capture) *tls.Config {
 	return base
 }
 
-var errLogLine = errors.New("record: a line of the key log is not as crypto/tls writes it")
+var errLogLine = errors.New("protection: a line of the key log is not as crypto/tls writes it")
 
 // Write takes a line of the key log, and passes it on.
 func (c *Capture) Write(line []byte) (int, error) {
