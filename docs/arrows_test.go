@@ -50,7 +50,7 @@ var layers = []layer{
 	{"loop/zaplog", []string{zap + "/..."}},
 	{"loop/workers", []string{"loop", "poller", ants + "/..."}},
 	{"internal/netop", []string{"poller"}},
-	{"stream", []string{"internal/netop", "loop", "poller"}},
+	{"stream", []string{"internal/netop", "loop", "poller", "stream/layer"}},
 	{"stream/layer", []string{"poller"}},
 	{"stream/layer/layertest", []string{"poller", "poller/pollertest", "poller/sim", "poller/system"}},
 	{"tcp", []string{"internal/netop", "loop", "poller", "stream"}},

@@ -31,7 +31,10 @@ type AcceptMetrics struct {
 	Accepted uint64 // connections given to OnAccept
 	Refused  uint64 // that were over a limit, with Refuse, or that came without an OnAccept
 	Failed   uint64 // times the system could not give out a connection
-	Open     int    // of those accepted, not wholly closed yet
+	Open     int    // of those accepted, not wholly closed yet; those whose layer is not ready are among them
+
+	Layering    int    // connections whose layer is not ready yet
+	LayerFailed uint64 // that ended before OnAccept, because their layer did not get ready
 }
 
 // Metrics reads the counters.
@@ -142,6 +145,7 @@ const (
 	failing            // until retry
 	full               // until a connection ends
 	throttled          // until refill
+	crowded            // until a layer is ready
 )
 
 // stop and allow add and remove a reason.
@@ -183,7 +187,6 @@ func (ln *Listener) admit() bool {
 
 // admitted counts a connection, and stops if it is the last for now.
 func (ln *Listener) admitted() {
-	ln.stats.Accepted++
 	ln.stats.Open++
 	ln.crowd()
 	l := &ln.limits

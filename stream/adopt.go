@@ -32,6 +32,9 @@ func AdoptConn(lp *loop.Loop, nc net.Conn, o ...*Options) (*Conn, error) {
 	}
 	own, network := given(o), nc.LocalAddr().Network()
 	p, err := own.policy()
+	if err == nil && own != nil && own.Layer != nil {
+		err = errInvalid
+	}
 	if err != nil {
 		return nil, &net.OpError{Op: "adopt", Net: network, Addr: nc.RemoteAddr(), Err: err}
 	}
@@ -85,7 +88,7 @@ func AdoptListener(lp *loop.Loop, nl net.Listener, o ...*Options) (*Listener, er
 	if err != nil {
 		return failed(err)
 	}
-	ln := newListener(lp, network, p, own.drainTimeout())
+	ln := newListener(lp, network, p, own)
 	if err = ln.setLimits(own); err == nil {
 		err = MayListen(lp)
 	}
@@ -200,7 +203,8 @@ func adopt(lp *loop.Loop, from any, take func(poller.Adopter, uintptr) error) er
 // NetConn hands the connection over to package net, for code that blocks; this
 // connection closes without a word to the peer, and OnClose follows. What was written, and
 // an end after it, is sent first as far as the system takes it at once: what it does not is
-// syscall.EBUSY, and so is what was read when there was no OnRead. A NetConn that
+// syscall.EBUSY, and so is what was read when there was no OnRead, or a layer that is not ready. Through
+// a layer that is no poller.Releaser nothing can be handed over: errors.ErrUnsupported. A NetConn that
 // fails, for want of descriptors say, leaves the connection as it was.
 func (c *Conn) NetConn() (net.Conn, error) {
 	if err := c.lp().Check("stream.Conn.NetConn"); err != nil {
@@ -209,11 +213,11 @@ func (c *Conn) NetConn() (net.Conn, error) {
 	if c.Closing() || c.is(connecting) {
 		return nil, c.fail("release", net.ErrClosed)
 	}
-	r, ok := c.s.(releaser)
+	r, ok := poller.As[releaser](c.s)
 	if !ok {
 		return nil, c.fail("release", errors.ErrUnsupported)
 	}
-	if c.keeps() || !c.sendNow() {
+	if c.unready() || c.keeps() || !c.sendNow() {
 		return nil, c.fail("release", syscall.EBUSY)
 	}
 	nc, err := duplicate(r)

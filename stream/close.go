@@ -40,6 +40,11 @@ func (c *Conn) close() {
 			c.more.err = c.losing(c.fail("close", net.ErrClosed))
 		}
 		c.cancelDial()
+	case c.unready():
+		if c.out != nil && c.more.err == nil {
+			c.more.err = c.losing(c.fail("close", net.ErrClosed))
+		}
+		c.leave()
 	case c.out == nil:
 		c.finish()
 	default:
@@ -75,6 +80,7 @@ func (c *Conn) leave() {
 	if !c.is(finished) {
 		c.state |= finished
 		c.s.Close()
+		c.bound()
 	}
 }
 

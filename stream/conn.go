@@ -98,6 +98,7 @@ const (
 	timed             // there are timeouts; more is there
 	piped             // Join has the callbacks
 	silent            // is in shared.unheard
+	unready           // a layer is not ready yet; see layering
 )
 
 // rarely is what most connections do without.
@@ -111,6 +112,8 @@ type rarely struct {
 	until   poller.Time   // the end of lingering that only listens; see silence
 	dialing *dialing
 	c       *Conn
+
+	layering *layering // while a layer gets ready, that of a dial apart
 
 	// With timeouts; linger is theirs until the connection is closing.
 	read     poller.Time // when something arrived last
@@ -248,7 +251,7 @@ func (c *Conn) begin() {
 
 // startRead has the poller deliver, unless something is against it.
 func (c *Conn) startRead() {
-	if c.Closing() || c.is(connecting|paused|held|heldByLoop) || c.is(readEnded) && !c.keeps() {
+	if c.Closing() || c.is(connecting|unready|paused|held|heldByLoop) || c.is(readEnded) && !c.keeps() {
 		return
 	}
 	if c.OnRead == nil {
@@ -271,21 +274,31 @@ func (c *Conn) startRead() {
 // upcalls keeps the poller's and the loop's upcalls out of Conn's own methods.
 type upcalls Conn
 
-// Connected is when an accepted stream can be used. The handler of a dialed one is an
-// attempt.
+// Connected is when an accepted stream can be used, or one that StartLayer has made. The handler
+// of a dialed one is an attempt.
 func (u *upcalls) Connected(err error) {
 	c := (*Conn)(u)
-	ln := c.share.ln
 	switch {
+	case c.unready():
+		c.layered(err)
 	case err != nil:
 		c.abandon(c.fail("accept", err))
-	case ln.OnAccept == nil: // taken away since
-		c.abandon(c.fail("accept", ErrAborted))
 	default:
-		c.enter()
-		c.call(ln.OnAccept)
-		c.begin()
+		c.accept()
 	}
+}
+
+// accept gives c to OnAccept.
+func (c *Conn) accept() {
+	ln := c.share.ln
+	if ln.OnAccept == nil { // taken away since
+		c.abandon(c.fail("accept", ErrAborted))
+		return
+	}
+	ln.stats.Accepted++
+	c.enter()
+	c.call(ln.OnAccept)
+	c.begin()
 }
 
 // Prefetch loads both ends of the connection, and if there is output what it and the
@@ -382,6 +395,7 @@ func (u *upcalls) Finished() {
 		if d := c.more.dialing; d != nil { // closed before it was made
 			c.connected(d.error(net.ErrClosed))
 		}
+		c.stopLayering()
 	}
 	var err error
 	if c.out != nil { // else nobody is told it, and to make it costs as much as the connection

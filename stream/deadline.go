@@ -235,11 +235,14 @@ func (m *rarely) bounds() (all [4]bound) {
 	c := m.c
 	p := &c.share.policy
 	reads := !c.is(readEnded)
-	if p.read > 0 && reads && !c.is(paused|held|heldByLoop|silent) {
+	if p.read > 0 && reads && !c.is(paused|held|heldByLoop|silent|unready) {
 		all[0] = bound{"read", max(m.read, m.reading).Add(p.read), poller.Readable, false}
 	}
 	if m.deadline != 0 && reads {
 		all[1] = bound{"read", m.deadline, poller.Readable, true}
+	}
+	if c.unready() { // there is LayerTimeout
+		return all
 	}
 	if p.write > 0 && m.left > 0 {
 		all[2] = bound{"write", m.moved.Add(p.write), poller.Writable, false}

@@ -30,6 +30,8 @@ type dialing struct {
 	prolong  bool      // the answer of the resolver may have waited for the loop: what begins then is given time
 	polled   uint64    // the turn, plus one, in which that was found out
 	errs     attemptErrors
+	layer    poller.Layer
+	shaking  bool // one is connected, and layer gets ready on it
 }
 
 // A Target is what Dial connects to.
@@ -37,6 +39,7 @@ type Target struct {
 	Network string        // "tcp", "unix": what errors say
 	Name    string        // the address as its user wrote it
 	Addrs   []poller.Addr // to be tried, in this order
+	Host    string        // what a layer is told that was dialed: Name without a port
 
 	// Find finds Addrs where there are none yet. It may block, and is called off the loop.
 	Find func(ctx context.Context) ([]poller.Addr, error)
@@ -65,7 +68,7 @@ func Dial(ctx context.Context, lp *loop.Loop, to Target, o *Options, fn func(c *
 	}
 	lp.Maker().SetActive(c, true)
 	lp.Maker().Hold() // until connected, referenced or not
-	d := &dialing{c: c, fn: fn, to: to, user: o, options: o.socket(), wait: o.attemptDelay(), until: poller.Never}
+	d := &dialing{c: c, fn: fn, to: to, user: o, options: o.socket(), wait: o.attemptDelay(), until: poller.Never, layer: o.layer(true)}
 	c.rare().dialing = d
 	if err := context.Cause(ctx); err != nil {
 		d.errs = attemptErrors{err}
@@ -190,6 +193,9 @@ func (d *dialing) fail(err error) {
 func (c *Conn) cancelDial() {
 	c.state |= finished
 	c.more.dialing.release(nil)
+	if c.s != nil {
+		c.bound()
+	}
 	c.ended()
 }
 

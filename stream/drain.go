@@ -23,6 +23,10 @@ func (c *Conn) Drain() (wait bool) {
 	if !c.Loop().ShuttingDown() || c.is(inUpcall) {
 		return false
 	}
+	if c.unready() && c.more.layering.fn == nil { // nobody knows of it
+		c.CloseNow()
+		return true
+	}
 	if ln := c.share.ln; ln != nil && ln.OnShutdown != nil && !c.Closing() {
 		c.enter()
 		c.call(ln.OnShutdown)

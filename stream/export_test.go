@@ -39,3 +39,6 @@ func Kept(lp *loop.Loop) (bytes int) {
 	}
 	return bytes + 8*(cap(s.spare)+cap(s.busy)+cap(s.held))
 }
+
+// LayerAll has every connection go through a layer that has none of its own.
+func LayerAll(fn func(client bool) poller.Layer) { everyLayer = fn }

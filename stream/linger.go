@@ -19,15 +19,16 @@ const (
 // mustLinger reports whether closing the descriptor could destroy what we sent:
 // the system answers whatever arrives after that by a reset, and drops what it
 // has not sent, or the peer what it has not read (RFC 1122, 4.2.2.13). Not if the
-// peer has ended, or has acknowledged all.
+// peer has ended, or has acknowledged all. What a layer has still to say goes first, whatever the
+// peer has ended.
 func (c *Conn) mustLinger() bool {
-	return c.is(spoken) && !c.is(readEnded|sendFailed) && c.mayLack()
+	return c.is(spoken) && !c.is(sendFailed) && (!c.is(readEnded) && c.mayLack() || c.s.Unsent() > 0)
 }
 
 // unacked is how many bytes the peer has not acknowledged; 0 where the backend
 // cannot tell.
 func (c *Conn) unacked() int {
-	if a, ok := c.s.(poller.Acker); ok {
+	if a, ok := poller.As[poller.Acker](c.s); ok {
 		return a.Unacked()
 	}
 	return 0
@@ -35,12 +36,7 @@ func (c *Conn) unacked() int {
 
 // untold is what Polls have still to tell of c, as far as that is known; see
 // poller.Foreteller.
-func (c *Conn) untold() (n int, ev poller.Events) {
-	if f, ok := c.s.(poller.Foreteller); ok {
-		return f.Untold()
-	}
-	return 0, 0
-}
+func (c *Conn) untold() (n int, ev poller.Events) { return untold(c.s) }
 
 // postpones reports whether the end of a drain, which is due, is to wait: for one
 // Poll in any case, as in review, and then until it is told that the system has room, or
@@ -89,7 +85,8 @@ func (c *Conn) endLinger(err error) {
 func (m *rarely) Expired(*loop.Timeout) {
 	c := m.c
 	switch {
-	case c.is(finished):
+	case c.is(finished): // see bound
+		c.s.Reset()
 	case !c.Closing():
 		m.review()
 	case c.is(lingering) && c.acknowledges():

@@ -22,8 +22,9 @@ type Listener struct {
 	stats    AcceptMetrics
 	failures failures
 	retry    loop.Timeout
+	layers   layers
 
-	// OnAccept is called for each connection. It should set the connection's
+	// OnAccept is called for each connection, when its layer is ready if there is one. It should set the connection's
 	// callbacks; reading begins when it returns. Without it connections are
 	// closed.
 	OnAccept func(c *Conn)
@@ -32,6 +33,11 @@ type Listener struct {
 	// errors.Is(err, syscall.EMFILE) if the process is out of descriptors. The
 	// listener tries again by itself, after 5 ms to 1 s; connections wait in the
 	// backlog. The log is told once a minute.
+	//
+	// It is told, too, of each connection whose layer did not get ready, and which OnAccept never
+	// sees: err is a *net.OpError with the operation "handshake" and the addresses;
+	// errors.Is(err, os.ErrDeadlineExceeded) after LayerTimeout. Where there is no OnError, the log
+	// is told of that, likewise once a minute.
 	OnError func(err error)
 
 	// OnShutdown, if set, is called for each open connection that the listener
@@ -64,7 +70,7 @@ func Listen(lp *loop.Loop, network, name string, addrs []poller.Addr, o *Options
 	if err != nil {
 		return nil, netop.NameError("listen", network, name, err)
 	}
-	ln := newListener(lp, network, p, o.drainTimeout())
+	ln := newListener(lp, network, p, o)
 	if err := ln.setLimits(o); err != nil {
 		return nil, netop.NameError("listen", network, name, err)
 	}
@@ -84,8 +90,8 @@ func Listen(lp *loop.Loop, network, name string, addrs []poller.Addr, o *Options
 	return ln, nil
 }
 
-func newListener(lp *loop.Loop, network string, p policy, drain time.Duration) *Listener {
-	ln := &Listener{drain: drain}
+func newListener(lp *loop.Loop, network string, p policy, o *Options) *Listener {
+	ln := &Listener{drain: o.drainTimeout(), layers: layersOf(o)}
 	s := sharedOf(lp)
 	ln.share = s.origin(origin{s, p, network, ln})
 	ln.failures.logged = poller.Never
@@ -97,9 +103,10 @@ func (ln *Listener) setLimits(o *Options) error {
 	if o == nil {
 		return nil
 	}
-	if o.MaxConns < 0 || !(o.AcceptRate >= 0) || o.AcceptBurst < 0 || o.AcceptPolicy > Refuse {
+	if o.MaxConns < 0 || !(o.AcceptRate >= 0) || o.AcceptBurst < 0 || o.AcceptPolicy > Refuse || o.MaxLayering < 0 {
 		return errInvalid
 	}
+	ln.layers.most = o.MaxLayering
 	ln.limits.conns, ln.limits.policy = o.MaxConns, o.AcceptPolicy
 	ln.limits.setRate(o.AcceptRate, o.AcceptBurst)
 	return nil
@@ -186,8 +193,8 @@ func (ln *Listener) SyscallConn() (syscall.RawConn, error) {
 	return netop.RawConn(ln.s, ln.Closing)
 }
 
-// Close stops listening. Connections it accepted live on; those that wait in
-// the backlog are reset by the system. OnClose follows; the address is free
+// Close stops listening. Connections it accepted live on, but those whose layer is not ready
+// yet; those that wait in the backlog are reset by the system. OnClose follows; the address is free
 // from then on.
 func (ln *Listener) Close() error {
 	lp := ln.lp()
@@ -203,6 +210,7 @@ func (ln *Listener) Close() error {
 	lp.StopTimeout(&ln.retry)
 	lp.StopTimeout(&ln.limits.refill)
 	ln.s.Close()
+	ln.closeLayering()
 	return nil
 }
 
@@ -226,6 +234,9 @@ func (a *acceptor) Accepted(s poller.Stream) poller.StreamHandler {
 	}
 	lp.SetActive(c, true)
 	ln.admitted()
+	if ln.layers.layer != nil {
+		return ln.startLayer(c)
+	}
 	return (*upcalls)(c)
 }
 

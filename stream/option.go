@@ -181,5 +181,5 @@ func (c *Conn) SyscallConn() (syscall.RawConn, error) {
 	if err := c.optionable(); err != nil {
 		return nil, c.fail("raw", err)
 	}
-	return netop.RawConn(c.s, c.Closing)
+	return netop.RawConn(poller.Bottom(c.s), c.Closing)
 }

@@ -42,6 +42,9 @@ func (d *dialing) try() {
 	c := d.c
 	lp := c.lp()
 	lp.StopTimeout(&d.delay)
+	if d.shaking {
+		return
+	}
 	if d.alone() && c.streams > 0 { // Closed comes when the port is free, and goes on
 		if len(d.attempts) > 0 {
 			d.giveUp(d.attempts[0], os.ErrDeadlineExceeded)
@@ -166,8 +169,8 @@ func (t *turn) Expired(*loop.Timeout) {
 // Where streams cannot say so one more Poll has to do.
 func (d *dialing) answered() bool {
 	for _, a := range d.attempts {
-		f, ok := a.s.(poller.Foreteller)
-		if !ok {
+		f, ok := poller.As[poller.Foreteller](a.s)
+		if !ok || d.shaking { // what has come for a layer need not be its last
 			turn := d.c.Loop().Metrics().Turns + 1
 			if d.polled == 0 {
 				d.polled = turn
@@ -188,6 +191,10 @@ func (a *attempt) Connected(err error) {
 		return
 	}
 	d := c.more.dialing
+	if d.shaking && err != nil {
+		d.fail(d.handshaken(err))
+		return
+	}
 	if err == nil && a.s.Addr() == a.s.Peer() && a.s.Addr().AddrPort.IsValid() {
 		// Nobody listened, and the system chose the very port that was dialed to
 		// dial from: TCP connects such a socket to itself (RFC 9293, 3.5).
@@ -196,6 +203,10 @@ func (a *attempt) Connected(err error) {
 	if err != nil {
 		d.giveUp(a, err)
 		d.try()
+		return
+	}
+	if d.layer != nil && !d.shaking {
+		d.shake(a)
 		return
 	}
 	c.s = a.s

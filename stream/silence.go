@@ -15,7 +15,7 @@ const silence = time.Second
 // acknowledges reports whether the backend can tell what the peer has
 // acknowledged.
 func (c *Conn) acknowledges() bool {
-	_, ok := c.s.(poller.Acker)
+	_, ok := poller.As[poller.Acker](c.s)
 	return ok
 }
 

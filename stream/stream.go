@@ -181,9 +181,23 @@ type Options struct {
 	// without a Timeout 2 s; the last has what is left.
 	LocalAddr netip.AddrPort
 
-	// Timeout bounds Dial as a whole, resolving a name included; 0 is no bound
-	// but the system's.
+	// Timeout bounds Dial as a whole, resolving a name and a Layer's handshake included; 0 is no
+	// bound but the system's.
 	Timeout time.Duration
+
+	// Layer, if set, is what the connection goes through: encryption, say. OnAccept, and the
+	// function given to Dial, are called when it is ready. Of a Dial that tries several addresses
+	// only the one that is connected first gets the layer. AdoptConn takes none: there is
+	// [Conn.StartLayer].
+	Layer poller.Layer
+
+	// LayerTimeout is how long that may take for a connection that was accepted: it is then
+	// closed, and Listener.OnError is told. 0 is 10 s, negative is no bound. A Dial has its Timeout.
+	LayerTimeout time.Duration
+
+	// MaxLayering is how many connections of a listener may be waiting for their layer at a time;
+	// more wait in the backlog. 0 is no limit. MaxConns counts them, too.
+	MaxLayering int
 
 	// DrainTimeout bounds how long Close waits for a peer that takes nothing of
 	// what is left: acknowledges nothing, as far as the backend can tell, or else lets the

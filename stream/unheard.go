@@ -50,7 +50,7 @@ func (c *Conn) await() {
 		c.s.Start() // after the end this does nothing
 	} else {
 		c.s.Stop()
-		if w, ok := c.s.(poller.EndWatcher); ok {
+		if w, ok := poller.As[poller.EndWatcher](c.s); ok {
 			w.WatchEnd()
 		}
 	}

@@ -38,7 +38,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	rest := p
-	if len(p) >= directWrite && c.out == nil && !c.is(connecting) {
+	if len(p) >= directWrite && c.out == nil && !c.is(connecting|unready) {
 		rest = p[c.s.TrySend(p):]
 		c.took(len(p) - len(rest))
 	}
@@ -174,7 +174,7 @@ func (c *Conn) flush() {
 }
 
 func (c *Conn) send() {
-	if c.is(connecting | inUpcall | finished) {
+	if c.is(connecting | unready | inUpcall | finished) {
 		return
 	}
 	if o := c.out; o != nil {

@@ -49,7 +49,7 @@ func DialContext(ctx context.Context, lp *loop.Loop, addr string, o *Options, fn
 	if err != nil {
 		return nil, netop.NameError("dial", network, addr, err)
 	}
-	to := stream.Target{Network: network, Name: addr, Addrs: literal(host, port)}
+	to := stream.Target{Network: network, Name: addr, Host: host, Addrs: literal(host, port)}
 	if to.Addrs == nil {
 		to.Find = func(ctx context.Context) ([]poller.Addr, error) {
 			ips, err := netop.Resolve(ctx, lp.Resolver(), host)

@@ -40,13 +40,13 @@ func (s *stream) notify() {
 	s.mark(notified) // from here on what TLS writes is dropped: an answer to an update of keys, say
 }
 
-// Close ends the stream. Where nothing of above's is in flight, it says close_notify and waits until
-// that is with the system. Otherwise data is lost, and a peer must not take that for the end.
+// Close ends the stream. If the system has all that above has sent, it says close_notify and waits until
+// that is with the system, too. Otherwise data is lost, and a peer must not take that for the end.
 func (s *stream) Close() {
 	if s.is(closed) {
 		return
 	}
-	if s.hs == nil && !s.is(failed|abrupt) && (s.out == nil || !s.out.busy || s.is(broken)) {
+	if s.hs == nil && !s.is(failed|abrupt) && (s.out == nil || !s.out.holds() || s.is(broken)) {
 		if !s.is(notified | broken) {
 			s.notify()
 		}

@@ -188,6 +188,9 @@ func (h *handshake) succeeded() {
 	s.hs, s.wire.hs = nil, nil
 	s.records.take(h)
 	s.mark(ready)
+	if cfg := h.side.cfg; cfg != nil && cfg.DynamicRecordSizingDisabled {
+		s.mark(wholeRecords)
+	}
 	if s.wire.in = append(s.wire.in, h.queue...); len(s.wire.in) == 0 {
 		s.wire.in = nil
 	}

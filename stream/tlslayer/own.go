@@ -187,6 +187,7 @@ func (s *stream) sealOwn(p []byte) {
 	for len(p) > 0 {
 		n := min(len(p), r.Most())
 		o.cipher = r.Seal(o.cipher, p[:n])
+		o.recs = append(o.recs, record{n, len(o.cipher)})
 		p = p[n:]
 	}
 }

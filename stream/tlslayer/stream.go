@@ -25,26 +25,28 @@ type stream struct {
 type bits uint32
 
 const (
-	started   bits = 1 << iota // above wants what arrives
-	onBelow                    // below is started
-	deferred                   // Flush will be called
-	reading                    // deliver runs
-	ready                      // Connected(nil) was told
-	wireEnded                  // below has told its end, or the loss
-	readEnded                  // and above was told an end, or an error
-	gotNotice                  // that was the peer's close_notify
-	shutting                   // Shutdown was called
-	notified                   // and our close_notify is sealed
-	finished                   // and below was told to end
-	failed                     // below sends no more
-	broken                     // TLS seals no more: the handshake has failed, or an alert has ended it
-	alerted                    // and that alert is ours
-	refused                    // Sent is to tell that a Send has failed
-	direct                     // what is sealed goes to below at once
-	abrupt                     // Linger is 0: Close is a reset
-	closed                     // nobody above wants to hear anything but Sent and Closed
-	leaving                    // and below is still to take what we have to say
-	released                   // NetConn has handed the connection over
+	started      bits = 1 << iota // above wants what arrives
+	onBelow                       // below is started
+	deferred                      // Flush will be called
+	reading                       // deliver runs
+	ready                         // Connected(nil) was told
+	wireEnded                     // below has told its end, or the loss
+	readEnded                     // and above was told an end, or an error
+	gotNotice                     // that was the peer's close_notify
+	shutting                      // Shutdown was called
+	notified                      // and our close_notify is sealed
+	finished                      // and below was told to end
+	failed                        // below sends no more
+	broken                        // TLS seals no more: the handshake has failed, or an alert has ended it
+	alerted                       // and that alert is ours
+	refused                       // Sent is to tell that a Send has failed
+	direct                        // what is sealed goes to below at once
+	protecting                    // data is being sealed
+	wholeRecords                  // the config has no small records
+	abrupt                        // Linger is 0: Close is a reset
+	closed                        // nobody above wants to hear anything but Sent and Closed
+	leaving                       // and below is still to take what we have to say
+	released                      // NetConn has handed the connection over
 )
 
 func (s *stream) is(b bits) bool { return s.state&b != 0 }
