@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -16,135 +17,148 @@ func ends(end string, data int) func(outcome) error {
 	}
 }
 
+// A stream is what a client sends, and what is to become of that.
+type stream struct {
+	name string
+	make func(f *forger)
+	want func(outcome) error
+}
+
+// put makes a record of n bytes of data.
+func put(f *forger, n int) { f.record(dataType, pattern(n), 0) }
+
+// records are of one record that counts, mostly.
+var records = []stream{
+	{"nothing", func(f *forger) {}, ends("waits", 0)},
+	{"data", func(f *forger) { put(f, 1); put(f, MaxPlaintext); put(f, 77) }, ends("waits", 1+MaxPlaintext+77)},
+	{"data with padding", func(f *forger) { f.record(dataType, pattern(9), 300); put(f, 2) }, ends("waits", 11)},
+	{"as large as can be with padding", func(f *forger) { f.record(dataType, pattern(1000), MaxPlaintext-1000) }, ends("waits", 1000)},
+	{"too much padding", func(f *forger) { f.record(dataType, pattern(1000), MaxPlaintext-999) }, ends("local 22", 0)},
+	{"too much data", func(f *forger) { put(f, 3); put(f, MaxPlaintext+1) }, ends("local 22", 3)},
+	{"a header of too much", func(f *forger) { put(f, 3); f.plain(dataType, make([]byte, maxCiphertext+1)) }, ends("local 22", 3)},
+	{"a header of too much, alone", func(f *forger) { f.put([]byte{dataType, 3, 3, 255, 255}) }, ends("local 22", 0)},
+	{"a header of as much as can be", func(f *forger) { f.plain(dataType, make([]byte, maxCiphertext)) }, ends("local 20", 0)},
+	{"another version", func(f *forger) { put(f, 3); f.typed(dataType, 0x0304, []byte{1, dataType}) }, ends("local 70", 3)},
+	{"HTTP", func(f *forger) { f.put([]byte("GET / HTTP/1.1\r\n\r\n")) }, ends("local 70", 0)},
+	{"padding alone", func(f *forger) { f.inner(make([]byte, 5)) }, ends("local 10", 0)},
+	{"nothing inside", func(f *forger) { f.inner(nil); put(f, 3) }, ends("waits", 3)},
+	{"shorter than a tag", func(f *forger) { f.plain(dataType, make([]byte, 15)) }, ends("local 20", 0)},
+	{"of no length", func(f *forger) { f.plain(dataType, nil) }, ends("local 20", 0)},
+}
+
+// quiet are of records that bring no data, and of alerts.
+var quiet = []stream{
+	{"16 empty records", func(f *forger) {
+		for range 16 {
+			put(f, 0)
+		}
+		put(f, 4)
+		for range 16 {
+			put(f, 0)
+		}
+		put(f, 4)
+	}, ends("waits", 8)},
+	{"17 empty records", func(f *forger) {
+		put(f, 4)
+		for range 17 {
+			put(f, 0)
+		}
+	}, ends("local 10", 4)},
+	{"17 change_cipher_spec", func(f *forger) {
+		put(f, 4)
+		for range 17 {
+			f.plain(changeType, []byte{1})
+		}
+	}, ends("local 10", 4)},
+	{"change_cipher_spec of 2", func(f *forger) { f.plain(changeType, []byte{2}) }, ends("local 50", 0)},
+	{"large change_cipher_spec", func(f *forger) { f.plain(changeType, make([]byte, MaxPlaintext+1)) }, ends("local 22", 0)},
+	{"sealed change_cipher_spec", func(f *forger) { f.record(changeType, []byte{1}, 0); put(f, 4) }, ends("waits", 4)},
+	{"17 user_canceled", func(f *forger) {
+		for range 17 {
+			f.record(alertType, []byte{1, 90}, 0)
+		}
+	}, ends("local 10", 0)},
+	{"close_notify", func(f *forger) { put(f, 4); f.record(alertType, []byte{1, 0}, 0); put(f, 9) }, ends("close_notify", 4)},
+	{"fatal alert", func(f *forger) { put(f, 4); f.record(alertType, []byte{2, 42}, 0); put(f, 9) }, ends("remote 42", 4)},
+	{"warning", func(f *forger) { f.record(alertType, []byte{1, 42}, 0) }, ends("remote 42", 0)},
+	{"alert that is not sealed", func(f *forger) { f.plain(alertType, []byte{1, 0}) }, ends("local 20", 0)},
+	{"alert of 3 bytes", func(f *forger) { f.record(alertType, []byte{1, 0, 0}, 0) }, ends("local 10", 0)},
+	{"alert of 0 bytes", func(f *forger) { f.record(alertType, nil, 0) }, ends("local 10", 0)},
+	{"sealed rightly as handshake", func(f *forger) { f.typed(handshakeType, 0x0303, []byte{1, dataType}) }, ends("local 10", 0)},
+	{"unknown type", func(f *forger) { f.record(99, pattern(4), 0) }, ends("local 10", 0)},
+	{"again", func(f *forger) { put(f, 4); f.put(bytes.Clone(f.last())) }, ends("local 20", 4)},
+	{"one left out", func(f *forger) { put(f, 4); f.seq++; put(f, 4) }, ends("local 20", 4)},
+	{"cut", func(f *forger) { put(f, 4); put(f, 4); f.stream = f.stream[:len(f.stream)-1] }, ends("waits", 4)},
+	{"cut in a header", func(f *forger) { put(f, 4); f.put([]byte{dataType, 3}) }, ends("waits", 4)},
+}
+
+// messages are of handshake messages.
+var messages = []stream{
+	{"KeyUpdate", func(f *forger) { put(f, 4); f.keyUpdate(0); put(f, 5); f.keyUpdate(1); put(f, 6) }, ends("waits", 15)},
+	{"KeyUpdate, and the old key", func(f *forger) {
+		old := f.half
+		f.keyUpdate(0)
+		old.seq++
+		f.half = old
+		put(f, 4)
+	}, ends("local 20", 0)},
+	{"KeyUpdate byte by byte", func(f *forger) {
+		for _, b := range []byte{updateMsg, 0, 0, 1, 1} {
+			f.record(handshakeType, []byte{b}, 0)
+		}
+		f.update()
+		put(f, 4)
+	}, ends("waits", 4)},
+	{"data in a KeyUpdate", func(f *forger) { f.record(handshakeType, []byte{updateMsg, 0, 0, 1}, 0); put(f, 4) }, ends("local 10", 0)},
+	{"close_notify in a KeyUpdate", func(f *forger) {
+		f.record(handshakeType, []byte{updateMsg}, 0)
+		f.record(alertType, []byte{1, 0}, 0)
+	}, ends("local 10", 0)},
+	{"two KeyUpdates in a record", func(f *forger) {
+		f.record(handshakeType, []byte{updateMsg, 0, 0, 1, 1, updateMsg, 0, 0, 1, 0}, 0)
+	}, ends("local 10", 0)},
+	{"KeyUpdate of 2", func(f *forger) { f.record(handshakeType, []byte{updateMsg, 0, 0, 1, 2}, 0) }, ends("local 50", 0)},
+	{"16 KeyUpdates", func(f *forger) {
+		for i := range 16 {
+			f.keyUpdate(byte(i % 2))
+		}
+		put(f, 4)
+		f.keyUpdate(1)
+		put(f, 4)
+	}, ends("waits", 8)},
+	{"17 KeyUpdates", func(f *forger) {
+		put(f, 4)
+		for range 17 {
+			f.keyUpdate(1)
+		}
+	}, ends("local 10", 4)},
+	{"17 KeyUpdates, the last of 2", func(f *forger) {
+		for range 16 {
+			f.keyUpdate(1)
+		}
+		f.record(handshakeType, []byte{updateMsg, 0, 0, 1, 2}, 0)
+	}, ends("local 50", 0)},
+	{"a mixture of 17", func(f *forger) {
+		for range 5 {
+			f.keyUpdate(0)
+			put(f, 0)
+			f.plain(changeType, []byte{1})
+		}
+		f.record(alertType, []byte{1, 90}, 0)
+		f.inner(nil)
+	}, ends("local 10", 0)},
+	{"empty handshake record", func(f *forger) { f.record(handshakeType, nil, 0) }, ends("local 10", 0)},
+	{"KeyUpdate of 0 bytes", func(f *forger) { f.record(handshakeType, []byte{updateMsg, 0, 0, 0}, 0) }, ends("local 50", 0)},
+	{"KeyUpdate of 2 bytes", func(f *forger) { f.record(handshakeType, []byte{updateMsg, 0, 0, 2, 0, 0}, 0) }, ends("local 50", 0)},
+	{"a message of 64 KiB and a byte", func(f *forger) { f.record(handshakeType, []byte{updateMsg, 1, 0, 1}, 0) }, ends("local 80", 0)},
+	{"a certificate", func(f *forger) { f.record(handshakeType, []byte{certificateMsg, 4, 0, 1}, 0) }, ends("local 80", 0)},
+	{"Finished", func(f *forger) { f.record(handshakeType, append([]byte{20, 0, 0, 32}, pattern(32)...), 0) }, ends("local 10", 0)},
+	{"unknown message", func(f *forger) { f.record(handshakeType, []byte{77, 0, 0, 0}, 0) }, ends("local 10", 0)},
+}
+
 // TestSameAsTheStandard has each of these streams read by tls.Conn and by Records.
 func TestSameAsTheStandard(t *testing.T) {
-	data := func(f *forger, n int) { f.record(dataType, pattern(n), 0) }
-	tests := []struct {
-		name string
-		make func(f *forger)
-		want func(outcome) error
-	}{
-		{"nothing", func(f *forger) {}, ends("waits", 0)},
-		{"data", func(f *forger) { data(f, 1); data(f, MaxPlaintext); data(f, 77) }, ends("waits", 1+MaxPlaintext+77)},
-		{"data with padding", func(f *forger) { f.record(dataType, pattern(9), 300); data(f, 2) }, ends("waits", 11)},
-		{"as large as can be with padding", func(f *forger) { f.record(dataType, pattern(1000), MaxPlaintext-1000) }, ends("waits", 1000)},
-		{"too much padding", func(f *forger) { f.record(dataType, pattern(1000), MaxPlaintext-999) }, ends("local 22", 0)},
-		{"too much data", func(f *forger) { data(f, 3); data(f, MaxPlaintext+1) }, ends("local 22", 3)},
-		{"a header of too much", func(f *forger) { data(f, 3); f.plain(dataType, make([]byte, maxCiphertext+1)) }, ends("local 22", 3)},
-		{"a header of too much, alone", func(f *forger) { f.put([]byte{dataType, 3, 3, 255, 255}) }, ends("local 22", 0)},
-		{"a header of as much as can be", func(f *forger) { f.plain(dataType, make([]byte, maxCiphertext)) }, ends("local 20", 0)},
-		{"another version", func(f *forger) { data(f, 3); f.typed(dataType, 0x0304, []byte{1, dataType}) }, ends("local 70", 3)},
-		{"HTTP", func(f *forger) { f.put([]byte("GET / HTTP/1.1\r\n\r\n")) }, ends("local 70", 0)},
-		{"padding alone", func(f *forger) { f.inner(make([]byte, 5)) }, ends("local 10", 0)},
-		{"nothing inside", func(f *forger) { f.inner(nil); data(f, 3) }, ends("waits", 3)},
-		{"shorter than a tag", func(f *forger) { f.plain(dataType, make([]byte, 15)) }, ends("local 20", 0)},
-		{"of no length", func(f *forger) { f.plain(dataType, nil) }, ends("local 20", 0)},
-		{"16 empty records", func(f *forger) {
-			for range 16 {
-				data(f, 0)
-			}
-			data(f, 4)
-			for range 16 {
-				data(f, 0)
-			}
-			data(f, 4)
-		}, ends("waits", 8)},
-		{"17 empty records", func(f *forger) {
-			data(f, 4)
-			for range 17 {
-				data(f, 0)
-			}
-		}, ends("local 10", 4)},
-		{"17 change_cipher_spec", func(f *forger) {
-			data(f, 4)
-			for range 17 {
-				f.plain(changeType, []byte{1})
-			}
-		}, ends("local 10", 4)},
-		{"change_cipher_spec of 2", func(f *forger) { f.plain(changeType, []byte{2}) }, ends("local 50", 0)},
-		{"large change_cipher_spec", func(f *forger) { f.plain(changeType, make([]byte, MaxPlaintext+1)) }, ends("local 22", 0)},
-		{"sealed change_cipher_spec", func(f *forger) { f.record(changeType, []byte{1}, 0); data(f, 4) }, ends("waits", 4)},
-		{"17 user_canceled", func(f *forger) {
-			for range 17 {
-				f.record(alertType, []byte{1, 90}, 0)
-			}
-		}, ends("local 10", 0)},
-		{"close_notify", func(f *forger) { data(f, 4); f.record(alertType, []byte{1, 0}, 0); data(f, 9) }, ends("close_notify", 4)},
-		{"fatal alert", func(f *forger) { data(f, 4); f.record(alertType, []byte{2, 42}, 0); data(f, 9) }, ends("remote 42", 4)},
-		{"warning", func(f *forger) { f.record(alertType, []byte{1, 42}, 0) }, ends("remote 42", 0)},
-		{"alert that is not sealed", func(f *forger) { f.plain(alertType, []byte{1, 0}) }, ends("local 20", 0)},
-		{"alert of 3 bytes", func(f *forger) { f.record(alertType, []byte{1, 0, 0}, 0) }, ends("local 10", 0)},
-		{"alert of 0 bytes", func(f *forger) { f.record(alertType, nil, 0) }, ends("local 10", 0)},
-		{"sealed rightly as handshake", func(f *forger) { f.typed(handshakeType, 0x0303, []byte{1, dataType}) }, ends("local 10", 0)},
-		{"unknown type", func(f *forger) { f.record(99, pattern(4), 0) }, ends("local 10", 0)},
-		{"again", func(f *forger) { data(f, 4); f.put(bytes.Clone(f.last())) }, ends("local 20", 4)},
-		{"one left out", func(f *forger) { data(f, 4); f.seq++; data(f, 4) }, ends("local 20", 4)},
-		{"cut", func(f *forger) { data(f, 4); data(f, 4); f.stream = f.stream[:len(f.stream)-1] }, ends("waits", 4)},
-		{"cut in a header", func(f *forger) { data(f, 4); f.put([]byte{dataType, 3}) }, ends("waits", 4)},
-
-		{"KeyUpdate", func(f *forger) { data(f, 4); f.keyUpdate(0); data(f, 5); f.keyUpdate(1); data(f, 6) }, ends("waits", 15)},
-		{"KeyUpdate, and the old key", func(f *forger) {
-			old := f.half
-			f.keyUpdate(0)
-			old.seq++
-			f.half = old
-			data(f, 4)
-		}, ends("local 20", 0)},
-		{"KeyUpdate byte by byte", func(f *forger) {
-			for _, b := range []byte{updateMsg, 0, 0, 1, 1} {
-				f.record(handshakeType, []byte{b}, 0)
-			}
-			f.update()
-			data(f, 4)
-		}, ends("waits", 4)},
-		{"data in a KeyUpdate", func(f *forger) { f.record(handshakeType, []byte{updateMsg, 0, 0, 1}, 0); data(f, 4) }, ends("local 10", 0)},
-		{"close_notify in a KeyUpdate", func(f *forger) {
-			f.record(handshakeType, []byte{updateMsg}, 0)
-			f.record(alertType, []byte{1, 0}, 0)
-		}, ends("local 10", 0)},
-		{"two KeyUpdates in a record", func(f *forger) {
-			f.record(handshakeType, []byte{updateMsg, 0, 0, 1, 1, updateMsg, 0, 0, 1, 0}, 0)
-		}, ends("local 10", 0)},
-		{"KeyUpdate of 2", func(f *forger) { f.record(handshakeType, []byte{updateMsg, 0, 0, 1, 2}, 0) }, ends("local 50", 0)},
-		{"16 KeyUpdates", func(f *forger) {
-			for i := range 16 {
-				f.keyUpdate(byte(i % 2))
-			}
-			data(f, 4)
-			f.keyUpdate(1)
-			data(f, 4)
-		}, ends("waits", 8)},
-		{"17 KeyUpdates", func(f *forger) {
-			data(f, 4)
-			for range 17 {
-				f.keyUpdate(1)
-			}
-		}, ends("local 10", 4)},
-		{"17 KeyUpdates, the last of 2", func(f *forger) {
-			for range 16 {
-				f.keyUpdate(1)
-			}
-			f.record(handshakeType, []byte{updateMsg, 0, 0, 1, 2}, 0)
-		}, ends("local 50", 0)},
-		{"a mixture of 17", func(f *forger) {
-			for range 5 {
-				f.keyUpdate(0)
-				data(f, 0)
-				f.plain(changeType, []byte{1})
-			}
-			f.record(alertType, []byte{1, 90}, 0)
-			f.inner(nil)
-		}, ends("local 10", 0)},
-		{"empty handshake record", func(f *forger) { f.record(handshakeType, nil, 0) }, ends("local 10", 0)},
-
-		{"KeyUpdate of 0 bytes", func(f *forger) { f.record(handshakeType, []byte{updateMsg, 0, 0, 0}, 0) }, ends("local 50", 0)},
-		{"KeyUpdate of 2 bytes", func(f *forger) { f.record(handshakeType, []byte{updateMsg, 0, 0, 2, 0, 0}, 0) }, ends("local 50", 0)},
-		{"a message of 64 KiB and a byte", func(f *forger) { f.record(handshakeType, []byte{updateMsg, 1, 0, 1}, 0) }, ends("local 80", 0)},
-		{"a certificate", func(f *forger) { f.record(handshakeType, []byte{certificateMsg, 4, 0, 1}, 0) }, ends("local 80", 0)},
-		{"Finished", func(f *forger) { f.record(handshakeType, append([]byte{20, 0, 0, 32}, pattern(32)...), 0) }, ends("local 10", 0)},
-		{"unknown message", func(f *forger) { f.record(handshakeType, []byte{77, 0, 0, 0}, 0) }, ends("local 10", 0)},
-	}
-	for i, test := range tests {
+	for i, test := range slices.Concat(records, quiet, messages) {
 		t.Run(test.name, func(t *testing.T) {
 			s := connect(t, serverConfig(), clientConfig())
 			f := &forger{half: s.own.in}
