@@ -92,8 +92,13 @@ func panicOfOwner(r *rig) {
 		return true
 	}
 	a, b := r.dial(v.addr(), nil), r.dial(v.addr(), nil)
-	r.settleThrough()
-	r.until("both are accepted", func() bool { return len(v.conns) == 2 && a.connected && b.connected })
+	told := func() bool {
+		return len(v.conns) == 2 && v.conns[0].told && v.conns[1].told && a.connected && b.connected
+	}
+	for tries := 0; !told() && tries < 1000; tries++ { // a layer takes its time
+		r.settleThrough()
+	}
+	r.until("both are accepted", told)
 	v.conns[0].reset()
 	r.until("it is closed", v.conns[0].over)
 }

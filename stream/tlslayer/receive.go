@@ -46,6 +46,8 @@ func (s *stream) arrived(p []byte) {
 	s.wire.in = p
 	s.deliver()
 	switch {
+	case s.is(released):
+		return
 	case len(s.wire.in) == 0:
 		s.wire.in = nil
 	case !kept:
@@ -83,7 +85,7 @@ func (s *stream) deliver() {
 		}
 	}
 	s.unmark(reading)
-	if s.is(readEnded | closed) {
+	if s.is(readEnded|closed) && !s.is(released) {
 		s.wire.in = nil
 	}
 }
