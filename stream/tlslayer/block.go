@@ -2,6 +2,7 @@ package tlslayer
 
 import (
 	"bytes"
+	"errors"
 	"net"
 	"syscall"
 )
@@ -14,6 +15,8 @@ func (s *stream) Block(below net.Conn) (net.Conn, error) {
 		return nil, net.ErrClosed
 	case s.out != nil:
 		return nil, syscall.EBUSY
+	case s.records.own != nil: // there is no tls.Conn any more, and crypto/tls cannot make one of keys
+		return nil, errors.ErrUnsupported
 	}
 	s.mark(released | closed)
 	s.unmark(started)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -118,7 +119,17 @@ func echo(c *tcp.Conn) {
 	c.OnEOF = func(c *tcp.Conn) { c.CloseWrite() }
 }
 
+// serverOptions are of a server. PIKE_TEST_OWN_RECORDS has all servers of these tests have records of our own. It is
+// asked for here, because go test does not see what is asked for before the tests run, and would show an older result.
 func serverOptions(cfg *tls.Config, o *tlslayer.Options) *tcp.Options {
+	if os.Getenv("PIKE_TEST_OWN_RECORDS") != "" {
+		var with tlslayer.Options
+		if o != nil {
+			with = *o
+		}
+		with.OwnRecords = true
+		o = &with
+	}
 	return &tcp.Options{Layer: tlslayer.Server(cfg, o)}
 }
 
@@ -126,14 +137,12 @@ func clientOptions(cfg *tls.Config, o *tlslayer.Options) *tcp.Options {
 	return &tcp.Options{Layer: tlslayer.Client(cfg, o)}
 }
 
-// eachMode has the handshakes on the loop, and beside it.
+// eachMode has the handshakes on the loop, and beside it, and there with records of our own afterwards.
 func eachMode(t *testing.T, f func(t *testing.T, o *tlslayer.Options)) {
-	for _, onLoop := range []bool{false, true} {
-		name := "beside"
-		if onLoop {
-			name = "on loop"
-		}
-		t.Run(name, func(t *testing.T) { f(t, &tlslayer.Options{OnLoop: onLoop}) })
+	for name, o := range map[string]tlslayer.Options{
+		"beside": {}, "on loop": {OnLoop: true}, "own records": {OwnRecords: true},
+	} {
+		t.Run(name, func(t *testing.T) { f(t, &o) })
 	}
 }
 
