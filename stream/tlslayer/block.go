@@ -13,7 +13,7 @@ func (s *stream) Block(below net.Conn) (net.Conn, error) {
 	switch {
 	case !s.is(ready), s.is(closed | failed | broken), s.is(readEnded) && !s.is(gotNotice):
 		return nil, net.ErrClosed
-	case s.out != nil:
+	case s.out != nil, s.held != nil:
 		return nil, syscall.EBUSY
 	case s.records.own != nil: // there is no tls.Conn any more, and crypto/tls cannot make one of keys
 		return nil, errors.ErrUnsupported

@@ -194,7 +194,7 @@ func (h *handshake) succeeded() {
 	if s.wire.in = append(s.wire.in, h.queue...); len(s.wire.in) == 0 {
 		s.wire.in = nil
 	}
-	if !s.is(started) || len(s.wire.in) > 0 {
+	if !s.wants() || len(s.wire.in) > 0 {
 		s.stopBelow()
 	}
 	s.above.Connected(nil)

@@ -19,7 +19,7 @@ import (
 )
 
 // patience bounds every wait.
-const patience = 30 * time.Second
+const patience = 20 * time.Second
 
 func no(t testing.TB, err error) {
 	t.Helper()
@@ -188,7 +188,7 @@ func run(t testing.TB, lp *loop.Loop, fn func() error) {
 // runUntilIdle runs the loop until it has nothing left, or is stopped.
 func runUntilIdle(t testing.TB, lp *loop.Loop) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*patience) // what waits beside it fails first
 	defer cancel()
 	no(t, lp.RunContext(ctx))
 }

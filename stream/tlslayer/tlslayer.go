@@ -42,7 +42,8 @@ import (
 type Options struct {
 	// OnLoop runs the steps of handshakes on the loop, instead of its Executor. A step
 	// takes from a tenth of a millisecond to several, for which all other connections wait.
-	// It is for programs with few handshakes, and for tests.
+	// It is for programs with few handshakes, and for tests. A panic of a function of the tls.Config ends the
+	// program then: it is not in a callback of the loop, and so not for its OnPanic.
 	OnLoop bool
 
 	// OwnRecords has a server's connections of TLS 1.3 with AES-GCM drop their tls.Conn
@@ -139,6 +140,9 @@ func (d *side) Wrap(below poller.Stream, h poller.StreamHandler, at poller.Place
 		s.depth = under.depth + 1
 	}
 	s.pool = poolOf(at.Env, s.depth)
+	if d.client {
+		s.mark(client)
+	}
 	s.wire.s = s
 	s.hs = &handshake{s: s, side: d, host: at.Host, err: d.check()}
 	s.wire.hs = s.hs
