@@ -222,7 +222,11 @@ func TestKeyUpdateFlood(t *testing.T) {
 		}
 		return done || same == 100
 	})
-	if done || last > 160<<10 {
+	if ownRecords() { // they answer before the next data, once
+		if !done || last > 0 {
+			t.Errorf("%d bytes wait for a peer that does not read; it could write all: %v", last, done)
+		}
+	} else if done || last > 160<<10 {
 		t.Errorf("%d bytes wait for a peer that does not read; it could write all: %v", last, done)
 	}
 	go io.Copy(io.Discard, f.raw) // crypto/tls would end it: so many updates without data

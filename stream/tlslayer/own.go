@@ -43,7 +43,11 @@ func (h *handshake) captured() {
 // below, which may be written to (rule 3 of the contract), or in what was kept.
 func (s *stream) arrivedOwn(p []byte) {
 	s.mark(reading)
-	for s.is(started) && !s.is(readEnded|closed) {
+	if held := s.held; held != nil && s.is(started) {
+		s.held = nil
+		s.data(held)
+	}
+	for s.mayOpen() {
 		rec, err := s.whole(&p)
 		if rec == nil && err == nil {
 			if s.is(wireEnded) {
@@ -56,13 +60,13 @@ func (s *stream) arrivedOwn(p []byte) {
 		if err == nil {
 			data, err = s.records.own.Open(rec)
 		}
-		if len(data) > 0 {
-			s.above.Received(data, nil)
-			if s.told() {
-				break
-			}
+		if err == errUnwanted {
+			break
 		}
-		if err != nil {
+		if len(data) > 0 {
+			s.data(data)
+		}
+		if err != nil && !s.is(closed) {
 			s.violated(err)
 			s.endRead(err)
 		}
@@ -73,28 +77,40 @@ func (s *stream) arrivedOwn(p []byte) {
 		return
 	}
 	s.keepAll(p)
-	switch {
-	case s.is(started):
+	if s.mayOpen() && (len(s.wire.in) < protection.HeaderLen || s.wanted(s.wire.in)) {
 		s.startBelow()
-	default:
-		s.stopBelow()
-		if s.err != nil && s.is(wireEnded) && !s.holdsWhole() {
-			s.forget()
-			s.endRead(s.err) // a loss is told to who is stopped, too, if nothing is before it
-		}
+		return
+	}
+	s.stopBelow()
+	if s.err != nil && s.is(wireEnded) && s.held == nil && !s.is(started) && !s.holdsWhole() {
+		s.forget()
+		s.endRead(s.err) // a loss is told to who is stopped, too, if nothing is before it
 	}
 }
+
+// mayOpen reports whether anybody wants the next record, or those at least that may be an end.
+func (s *stream) mayOpen() bool {
+	return !s.is(readEnded|closed) && (s.is(started) || s.is(watching) && s.held == nil)
+}
+
+// wanted looks at a header: data is left as it is while only the end is watched for. See WatchEnd.
+func (s *stream) wanted(header []byte) bool {
+	return s.is(started) || header[0] != typeData || int(header[3])<<8|int(header[4]) <= watchLen
+}
+
+// errUnwanted is that the next record stays as it is.
+var errUnwanted = errors.New("the next record is data, and is not wanted")
 
 // whole takes the next record, from what was kept and then from p. It is nil where that has not arrived.
 func (s *stream) whole(p *[]byte) ([]byte, error) {
 	for len(s.wire.in) > 0 {
 		in, want := s.wire.in, protection.HeaderLen
 		if len(in) >= protection.HeaderLen {
-			var err error
-			if want, err = protection.Length(in); err != nil {
+			n, err := s.length(in)
+			if err != nil {
 				return nil, err
 			}
-			if len(in) >= want {
+			if want = n; len(in) >= want {
 				s.wire.in = in[want:]
 				return in[:want], nil
 			}
@@ -110,12 +126,20 @@ func (s *stream) whole(p *[]byte) ([]byte, error) {
 	if len(in) < protection.HeaderLen {
 		return nil, nil
 	}
-	want, err := protection.Length(in)
+	want, err := s.length(in)
 	if err != nil || want > len(in) {
 		return nil, err
 	}
 	*p = in[want:]
 	return in[:want], nil
+}
+
+// length is that of the record that begins with header, if it is wanted.
+func (s *stream) length(header []byte) (int, error) {
+	if !s.wanted(header) {
+		return 0, errUnwanted
+	}
+	return protection.Length(header)
 }
 
 // holdsWhole reports whether what was kept begins with something to tell.

@@ -108,10 +108,10 @@ func (c *channel) pump() bool {
 	return true
 }
 
-// client is the channel as its client has it.
-type client struct{ *channel }
+// otherEnd is the channel as its client has it.
+type otherEnd struct{ *channel }
 
-func (c client) Read(p []byte) (int, error) {
+func (c otherEnd) Read(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for len(c.down) == 0 {
@@ -125,25 +125,25 @@ func (c client) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func (c client) Write(p []byte) (int, error) {
+func (c otherEnd) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.up = append(c.up, p...)
 	return len(p), nil
 }
 
-func (c client) Close() error {
+func (c otherEnd) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.upEnd = true
 	return nil
 }
 
-func (c client) LocalAddr() net.Addr              { return &net.TCPAddr{} }
-func (c client) RemoteAddr() net.Addr             { return &net.TCPAddr{} }
-func (c client) SetDeadline(time.Time) error      { return nil }
-func (c client) SetReadDeadline(time.Time) error  { return nil }
-func (c client) SetWriteDeadline(time.Time) error { return nil }
+func (c otherEnd) LocalAddr() net.Addr              { return &net.TCPAddr{} }
+func (c otherEnd) RemoteAddr() net.Addr             { return &net.TCPAddr{} }
+func (c otherEnd) SetDeadline(time.Time) error      { return nil }
+func (c otherEnd) SetReadDeadline(time.Time) error  { return nil }
+func (c otherEnd) SetWriteDeadline(time.Time) error { return nil }
 
 // surroundings are the Env of a channel's layer.
 type surroundings struct {
@@ -248,7 +248,7 @@ func linked(t testing.TB, o Options, env *surroundings, change func(server, clie
 	l := &link{channel: newChannel(), env: env}
 	above, below := Server(server, &o).Wrap(l.channel, l, poller.Place{Env: env})
 	l.server, l.owner = above.(*stream), below
-	l.client = tls.Client(client{l.channel}, dialing)
+	l.client = tls.Client(otherEnd{l.channel}, dialing)
 	shaken := make(chan error, 1)
 	go func() { shaken <- l.client.Handshake() }()
 	l.until(t, "the handshake", func() bool { return l.connected })

@@ -219,7 +219,7 @@ func TestOwnEnds(t *testing.T) {
 					l.client.Write([]byte("none"))
 					l.up = l.up[:n+left]
 				}
-				client{l.channel}.Close()
+				otherEnd{l.channel}.Close()
 				l.settled()
 				if stopped {
 					if len(l.got) > 0 {

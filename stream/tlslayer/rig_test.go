@@ -119,10 +119,12 @@ func echo(c *tcp.Conn) {
 	c.OnEOF = func(c *tcp.Conn) { c.CloseWrite() }
 }
 
-// serverOptions are of a server. PIKE_TEST_OWN_RECORDS has all servers of these tests have records of our own. It is
-// asked for here, because go test does not see what is asked for before the tests run, and would show an older result.
+// ownRecords says that all servers of these tests have records of our own. It is asked for when a test runs, because
+// go test does not see what is asked for before, and would show an older result.
+func ownRecords() bool { return os.Getenv("PIKE_TEST_OWN_RECORDS") != "" }
+
 func serverOptions(cfg *tls.Config, o *tlslayer.Options) *tcp.Options {
-	if os.Getenv("PIKE_TEST_OWN_RECORDS") != "" {
+	if ownRecords() {
 		var with tlslayer.Options
 		if o != nil {
 			with = *o
