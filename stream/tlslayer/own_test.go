@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"runtime"
 	"testing"
 
@@ -244,6 +245,60 @@ func TestOwnEnds(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestOwnWatchEnd has the owner stopped, and told the end alone: data before it waits, a short one opened and a long
+// one as it came.
+func TestOwnWatchEnd(t *testing.T) {
+	inBothWays(t, func(t *testing.T, o Options) {
+		for _, before := range [][]int{nil, {3}, {3, 3}, {40}, {maxPlaintext}, {3, 40}} {
+			for _, most := range []int{1, 7, 1 << 20} { // bytes at a time
+				l := linked(t, o, nil, nil)
+				l.server.Stop()
+				l.server.WatchEnd()
+				var want []byte
+				for _, n := range before {
+					p := noise(n)
+					want = append(want, p...)
+					l.client.Write(p)
+				}
+				l.client.CloseWrite()
+				wire := l.up
+				feed := func() {
+					for l.settled(); len(wire) > 0 && l.started; l.settled() {
+						n := min(most, len(wire))
+						l.up, wire = wire[:n:n], wire[n:]
+					}
+				}
+				if l.up = nil; most == 1 && len(wire) > 1000 {
+					most = 100
+				}
+				feed()
+				if (l.err == io.EOF) != (len(before) == 0) || len(l.got) > 0 {
+					t.Fatalf("before the end are %v: %d bytes, and %v", before, len(l.got), l.err)
+				}
+				if len(before) > 0 {
+					l.server.Start()
+					feed()
+				}
+				if l.err != io.EOF || !bytes.Equal(l.got, want) {
+					t.Fatalf("of %v are %d bytes there, and then %v", before, len(l.got), l.err)
+				}
+			}
+		}
+	})
+}
+
+// TestOwnSecretsAreWiped has Closed end what can be opened.
+func TestOwnSecretsAreWiped(t *testing.T) {
+	l := linked(t, Options{OwnRecords: true}, nil, nil)
+	l.client.Write([]byte("late"))
+	rec := l.up
+	l.server.Close()
+	l.owner.Closed()
+	if _, err := l.server.records.own.Open(rec); err != net.ErrClosed {
+		t.Fatalf("after Closed a record is opened: %v", err)
+	}
 }
 
 // echoing is a link that gives back what it gets, and the records of a client to feed it with.
