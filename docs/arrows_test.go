@@ -52,6 +52,7 @@ var layers = []layer{
 	{"internal/netop", []string{"poller"}},
 	{"stream", []string{"internal/netop", "loop", "poller", "stream/layer"}},
 	{"stream/layer", []string{"poller"}},
+	{"stream/tlslayer", []string{"poller"}},
 	{"stream/layer/layertest", []string{"poller", "poller/pollertest", "poller/sim", "poller/system", "stream/layer"}},
 	{"tcp", []string{"internal/netop", "loop", "poller", "stream"}},
 	{"unix", []string{"internal/netop", "loop", "poller", "stream"}},
