@@ -13,7 +13,10 @@ type Layer interface {
 	// below has no Send in flight and is stopped. It is connected, or at.Dialing says that
 	// its Connected is still to come. The stream opens stopped, too. h.Connected comes once,
 	// later, unless the stream is closed before: with nil when the stream can be used, or
-	// with why it never will be. Closing the stream closes below.
+	// with why it never will be, and then it is only to be closed.
+	//
+	// Closing the stream closes below, as soon as what the layer says last is with it:
+	// Unsent is how much is left of that. Reset after Close gives it up.
 	Wrap(below Stream, h StreamHandler, at Place) (Stream, StreamHandler)
 }
 
@@ -22,8 +25,9 @@ type Place struct {
 	// Env is what surrounds it.
 	Env Env
 
-	// Dialing says that below is still being dialed: its Connected is still to come. If
-	// that tells of an error, this is the error of the stream as well.
+	// Dialing says that below's Connected is still to come: it is being dialed, or just
+	// accepted, or a layer itself. If that tells of an error, this is the error of the stream
+	// as well.
 	Dialing bool
 
 	// Client says that this end is the one that has dialed.

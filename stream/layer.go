@@ -2,22 +2,14 @@ package stream
 
 import (
 	"context"
-	"errors"
-	"io"
 	"net"
 	"os"
-	"syscall"
 	"time"
 
 	"example.com/pike/internal/netop"
 	"example.com/pike/loop"
 	"example.com/pike/poller"
 )
-
-// ErrEarly is why StartLayer refuses to begin: the peer's bytes have come together with the last plain
-// ones, or before the layer was there. Nobody has protected them on their way, so that somebody on
-// it may have put them there (CVE-2011-0411).
-var ErrEarly = errors.New("bytes arrived before the layer")
 
 // defaultLayerTimeout is that of package net/http's servers, as most configure them.
 const defaultLayerTimeout = 10 * time.Second
@@ -69,17 +61,20 @@ type layering struct {
 	ready bool // or failed
 }
 
-// put has l over the stream of c, whose owner c stays. The answer is the handler that the stream
-// below is to have.
-func (c *Conn) put(l poller.Layer, y *layering, timeout time.Duration, at poller.Place) poller.StreamHandler {
-	at.Env = env{c.Loop()}
+// beginLayering is the beginning of waiting for a layer.
+func (c *Conn) beginLayering(y *layering, timeout time.Duration) {
 	c.rare().layering = y
 	y.due.Init(y)
 	if timeout > 0 {
 		c.lp().SetTimeout(&y.due, c.now().Add(timeout))
 	}
 	c.state |= unready
-	var in poller.StreamHandler
+}
+
+// put has l over the stream of c, whose owner c stays. The answer is the handler that the stream
+// below is to have.
+func (c *Conn) put(l poller.Layer, at poller.Place) (in poller.StreamHandler) {
+	at.Env = env{c.Loop()}
 	c.s, in = l.Wrap(c.s, (*upcalls)(c), at)
 	return in
 }
@@ -198,116 +193,6 @@ func (c *Conn) Layer() poller.Stream {
 		return l
 	}
 	return nil
-}
-
-// LayerOptions say more of StartLayer. Nil is all defaults.
-type LayerOptions struct {
-	// Timeout is how long the layer may take to get ready; 0 is 10 s, negative is no bound.
-	Timeout time.Duration
-
-	// Server says that this end is the one that was called, whoever has dialed. Without it that is
-	// so for connections that a listener has accepted, and for no other.
-	Server bool
-
-	// Host is the name of the peer, for layers that want to be sure of it, as TLS clients do.
-	Host string
-
-	// Rest is what OnRead was given behind the last plain byte. Whoever keeps such bytes has
-	// to say so here, and must not take them for what came through the layer. It is copied.
-	Rest []byte
-
-	// Early has the layer get Rest, and what has arrived and was not read, as the first that it
-	// receives. It is for protocols whose peers do not wait for an answer before the layer begins.
-	// Without it StartLayer is ErrEarly if there is any.
-	Early bool
-}
-
-// StartLayer puts a layer on the connection, as STARTTLS does: what is written from here
-// on goes through it, and so does what arrives. fn is called once, from the loop, when
-// the layer is ready, or with why it never will be, and then the connection closes for that
-// reason. Until then what is written is queued, nothing is read, and timeouts but the read
-// deadline rest. Close gives up: fn is then called with net.ErrClosed.
-//
-// What was written before must be with the system, or it is syscall.EBUSY: a little that was
-// written in the same callback, "220 go ahead" say, is sent first. What the peer has sent behind its last
-// plain byte is [ErrEarly]; see LayerOptions. Other errors are net.ErrClosed and
-// syscall.EPIPE, as those of Write, io.EOF after the peer's end, and os.ErrInvalid where something is nil, for
-// a connection that is joined or still being dialed, or that waits for a layer already. fn is not called then,
-// and the connection is as it was.
-func (c *Conn) StartLayer(l poller.Layer, fn func(c *Conn, err error), o ...*LayerOptions) error {
-	if err := c.lp().Check("stream.Conn.StartLayer"); err != nil {
-		return err
-	}
-	if err := c.writable(); err != nil {
-		return c.fail("layer", err)
-	}
-	var with LayerOptions
-	if len(o) == 1 && o[0] != nil {
-		with = *o[0]
-	}
-	switch {
-	case l == nil || fn == nil || len(o) > 1, c.is(connecting | piped), c.unready():
-		return c.fail("layer", errInvalid)
-	case c.is(readEnded):
-		return c.fail("layer", io.EOF)
-	}
-	early, err := c.early(&with)
-	if err == nil && !c.sentAll() {
-		err = syscall.EBUSY
-	}
-	if err != nil {
-		c.startRead()
-		return c.fail("layer", err)
-	}
-	if len(early) > 0 {
-		l = first{l, early}
-	}
-	if c.keeps() {
-		c.more.unread = nil
-	}
-	below := c.s
-	c.lp().Hold() // until fn is called, referenced or not
-	at := poller.Place{Client: c.share.ln == nil && !with.Server, Host: with.Host}
-	below.SetHandler(c.put(l, &layering{c: c, fn: fn}, layerTimeout(with.Timeout), at))
-	return nil
-}
-
-// early is what the layer is to have before all that arrives: what was read already. It is an
-// error if that may not be. Reading has stopped then.
-func (c *Conn) early(o *LayerOptions) ([]byte, error) {
-	if c.keeps() && c.more.end != nil {
-		return nil, c.more.end
-	}
-	c.s.Start() // of a stream that is stopped nothing is untold
-	n, _ := untold(c.s)
-	c.s.Stop()
-	if !o.Early {
-		if len(o.Rest) > 0 || c.keeps() || n > 0 {
-			return nil, ErrEarly
-		}
-		return nil, nil
-	}
-	early := append([]byte(nil), o.Rest...)
-	if c.keeps() {
-		early = append(early, c.more.unread...)
-	}
-	return early, nil
-}
-
-// sentAll reports whether the system has all that was written. What is little, and nobody
-// waits for, it is given first.
-func (c *Conn) sentAll() bool {
-	o := c.out
-	if o == nil {
-		return true
-	}
-	if o.flight > 0 || len(o.bufs) > 0 || !c.sendNow() {
-		return false
-	}
-	c.out = nil
-	c.share.put(o)
-	c.schedule() // OnWrite is due
-	return true
 }
 
 // handshaken is the error of a dial whose layer has not got ready.

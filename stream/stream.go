@@ -70,6 +70,7 @@
 //	the peer reset it, found out by sending            syscall.ECONNRESET, or EPIPE
 //	a peer that is gone without a word                 syscall.ETIMEDOUT
 //	a dial that failed                                 what Dial's function was told
+//	a layer that did not get ready                     what StartLayer's function was told
 //	Close or CloseNow of a dial, output queued         net.ErrClosed
 //	the same, nothing queued                           nil
 //
@@ -85,6 +86,16 @@
 // refused. Pause and Resume are the same by hand, and [Listener.Metrics] counts. A
 // process that is out of descriptors closes nobody: the listener tries again, and
 // connections wait.
+//
+// # Layers
+//
+// A layer goes between a connection and its socket: encryption, say, or a header before the
+// first byte. Options.Layer puts one on what a listener accepts, or on what is dialed: OnAccept, and
+// the function given to Dial, then come when it is ready. A connection whose layer does not get ready is
+// for [Listener.OnError], and is counted by Metrics. [Conn.StartLayer] puts one on a connection that is
+// open, as STARTTLS does. All else is as without layers: limits, timeouts, Join, Shutdown. What is counted
+// is what the program writes and reads; only what is not acknowledged is counted below the layer.
+// What a layer says last has a second to go out after Close. Package stream/layer is for writing layers.
 //
 // # Shutting down
 //

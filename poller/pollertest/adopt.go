@@ -70,9 +70,6 @@ func (c *conn) adopted(p poller.Adopter, fd uintptr) *conn {
 	var err error
 	c.call("AdoptStream", func() { d.s, err = p.AdoptStream(fd, d) })
 	c.noError("AdoptStream", err)
-	if d.layered() { // it tells when the layer is ready
-		d.connected, d.told = false, false
-	}
 	c.sockets = append(c.sockets, d)
 	return d
 }

@@ -39,6 +39,9 @@ func TestContractOverIdentity(t *testing.T) {
 
 // TestContractOverTLS has TLS in TLS, as a client has that asks a proxy by https for an https server.
 func TestContractOverTLS(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes a minute")
+	}
 	server, client := contractConfigs(t)
 	o := &tlslayer.Options{OnLoop: true}
 	layertest.RunExcept(t,

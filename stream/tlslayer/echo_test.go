@@ -34,7 +34,8 @@ func TestEcho(t *testing.T) {
 				server.MinVersion, server.MaxVersion = v, v
 				server.NextProtos, client.NextProtos = []string{"x", "echo"}, []string{"echo"}
 				s := serve(t, serverOptions(server, o), func(c *tcp.Conn) {
-					if st, ok := tlslayer.State(c); !ok || st.Version != v || st.NegotiatedProtocol != "echo" || st.ServerName != "localhost" {
+					st, ok := tlslayer.State(c)
+					if !ok || st.Version != v || st.NegotiatedProtocol != "echo" || st.ServerName != "localhost" {
 						t.Errorf("State says %v, %x, %q, %q", ok, st.Version, st.NegotiatedProtocol, st.ServerName)
 					}
 					echo(c)

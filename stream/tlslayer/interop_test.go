@@ -108,7 +108,8 @@ func TestOpenSSLClient(t *testing.T) {
 		t.Run(version, func(t *testing.T) {
 			eachMode(t, func(t *testing.T, o *tlslayer.Options) {
 				s := serve(t, serverOptions(server, o), echo)
-				p := start(t, bin, "s_client", "-connect", s.addr, "-CAfile", ca, "-verify_return_error", "-servername", "localhost", "-alpn", "echo", version)
+				p := start(t, bin, "s_client", "-connect", s.addr, "-CAfile", ca, "-verify_return_error",
+					"-servername", "localhost", "-alpn", "echo", version)
 				p.says("ALPN protocol: echo", 1)
 				p.says("Verify return code: 0 (ok)", 1)
 				p.tell("hello-0")
@@ -186,8 +187,8 @@ func TestOpenSSLServer(t *testing.T) {
 			no(t, err)
 			addr := free.Addr().String()
 			no(t, free.Close())
-			p := start(t, bin, "s_server", "-accept", addr, "-cert", cert, "-key", key, "-CAfile", ca, "-Verify", "1", "-verify_return_error",
-				"-alpn", "lines", version)
+			p := start(t, bin, "s_server", "-accept", addr, "-cert", cert, "-key", key, "-CAfile", ca, "-Verify", "1",
+				"-verify_return_error", "-alpn", "lines", version)
 			p.says("ACCEPT", 1)
 			lp := newLoop(t)
 			var got bytes.Buffer
@@ -270,7 +271,8 @@ func TestCurl(t *testing.T) {
 		})
 		_, port, _ := net.SplitHostPort(s.addr)
 		url := "https://localhost:" + port + "/"
-		out, err := exec.Command(bin, append([]string{"-sS", "--ipv4", "--cacert", ca, "--max-time", "60", url, url}, version...)...).Output()
+		args := append([]string{"-sS", "--ipv4", "--cacert", ca, "--max-time", "60", url, url}, version...)
+		out, err := exec.Command(bin, args...).Output()
 		no(t, err)
 		if len(out) != 2*len(body) || !bytes.Equal(out[:len(body)], body) || !bytes.Equal(out[len(body):], body) {
 			t.Errorf("curl has %d bytes of %d, or others", len(out), 2*len(body))

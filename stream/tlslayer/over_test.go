@@ -82,7 +82,8 @@ func TestNetConn(t *testing.T) {
 								if err != nil {
 									t.Error(err)
 								}
-								fmt.Fprintf(nc, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s%s", len(body)+18, "HTTP/1.1 localhost", body)
+								body = append([]byte("HTTP/1.1 localhost"), body...)
+								fmt.Fprintf(nc, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 							}
 						}()
 					}
