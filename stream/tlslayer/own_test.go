@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"runtime"
+	"syscall"
 	"testing"
 
 	"example.com/pike/poller"
@@ -153,6 +154,8 @@ func TestOwnSends(t *testing.T) {
 			l.full = rnd.IntN(3) == 0
 			if l.full && len(want) > 0 && l.server.Send(bufs) {
 				t.Fatal("a full system has taken it")
+			} else if n := l.server.Unsent(); l.full && n != len(want) {
+				t.Fatalf("%d of %d bytes are said to be unsent", n, len(want))
 			} else if !l.full {
 				l.server.Send(bufs)
 			}
@@ -287,6 +290,60 @@ func TestOwnWatchEnd(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestOwnLossBehindData has the connection lost while the owner is stopped: what came before is told first.
+func TestOwnLossBehindData(t *testing.T) {
+	inBothWays(t, func(t *testing.T, o Options) {
+		for _, n := range []int{0, 3, 40} {
+			l := linked(t, o, nil, nil)
+			l.server.Stop()
+			l.server.WatchEnd()
+			want := noise(n)
+			l.client.Write(want)
+			l.settled()
+			l.owner.Received(nil, syscall.ECONNRESET)
+			l.settled()
+			if (l.err != nil) != (n == 0) || len(l.got) > 0 {
+				t.Fatalf("behind %d bytes: %d were told, and %v", n, len(l.got), l.err)
+			}
+			l.server.Start()
+			l.settled()
+			if !errors.Is(l.err, syscall.ECONNRESET) || !bytes.Equal(l.got, want) {
+				t.Fatalf("of %d bytes %d were told, and then %v", n, len(l.got), l.err)
+			}
+		}
+	})
+}
+
+// TestOwnKeptAllocatesNothing has the owner stop with records behind, the last of them cut.
+func TestOwnKeptAllocatesNothing(t *testing.T) {
+	const runs = 30
+	l, records := echoing(t, Options{OwnRecords: true}, nil, maxPlaintext, 6*(runs+2))
+	send, stop := l.each, false
+	l.each = func(p []byte) {
+		if send(p); stop {
+			l.server.Stop()
+		}
+	}
+	for i := range runs + 2 {
+		records[i] = bytes.Join(records[6*i:6*i+6], nil)
+	}
+	i := 0
+	if got := testing.AllocsPerRun(runs, func() {
+		all := records[i]
+		i++
+		cut := len(all) - 15400 // what is kept then leaves no room for the rest in its buffer
+		stop = true
+		l.owner.Received(all[:cut], nil)
+		stop = false
+		l.server.Start()
+		l.settled()
+		l.owner.Received(all[cut:], nil)
+		l.settled()
+	}); got != 0 || l.err != nil || len(l.down) < 6*runs*maxPlaintext {
+		t.Errorf("%v allocations, %d bytes sent, %v", got, len(l.down), l.err)
+	}
 }
 
 // TestOwnSecretsAreWiped has Closed end what can be opened.

@@ -117,6 +117,7 @@ var messages = []stream{
 	{"two KeyUpdates in a record", func(f *forger) {
 		f.record(handshakeType, []byte{updateMsg, 0, 0, 1, 1, updateMsg, 0, 0, 1, 0}, 0)
 	}, ends("local 10", 0)},
+	{"KeyUpdate and a byte", func(f *forger) { f.record(handshakeType, []byte{updateMsg, 0, 0, 1, 0, 0}, 0) }, ends("local 10", 0)},
 	{"KeyUpdate of 2", func(f *forger) { f.record(handshakeType, []byte{updateMsg, 0, 0, 1, 2}, 0) }, ends("local 50", 0)},
 	{"16 KeyUpdates", func(f *forger) {
 		for i := range 16 {

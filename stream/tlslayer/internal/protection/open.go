@@ -120,10 +120,9 @@ func (r *Records) handshake(data []byte) error {
 	if len(data) == 0 {
 		return violation(unexpectedMessage)
 	}
-	had := r.have
-	n := copy(r.message[had:], data)
+	n := copy(r.message[r.have:], data)
 	r.have += uint8(n)
-	if had < messageHeader && r.have >= messageHeader {
+	if r.have >= messageHeader {
 		if err := r.expected(); err != nil {
 			return err
 		}

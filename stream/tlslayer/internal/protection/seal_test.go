@@ -84,8 +84,8 @@ func TestKeyUpdateIsAnswered(t *testing.T) {
 	s := connect(t, serverConfig(), clientConfig())
 	f := &forger{half: s.own.in}
 	before := s.own.out.secret
-	for range 3 {
-		f.keyUpdate(1)
+	for _, asks := range []byte{1, 1, 1, 0} {
+		f.keyUpdate(asks)
 		if _, err := s.own.Open(f.last()); err != nil {
 			t.Fatal(err)
 		}
