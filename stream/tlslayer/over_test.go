@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/pike/loop"
 	"example.com/pike/stream"
 	"example.com/pike/stream/tlslayer"
 	"example.com/pike/tcp"
@@ -223,7 +224,8 @@ func TestDialTimeout(t *testing.T) {
 	no(t, err)
 	defer ln.Close()
 	leaveNothing(t, func() {
-		lp := newLoop(t)
+		lp, err := loop.New(loop.Options{})
+		no(t, err)
 		with := clientOptions(client, nil)
 		with.Timeout = 50 * time.Millisecond
 		var failure error
