@@ -63,12 +63,12 @@ type layering struct {
 
 // beginLayering is the beginning of waiting for a layer.
 func (c *Conn) beginLayering(y *layering, timeout time.Duration) {
-	c.rare().layering = y
+	c.makeRare().layering = y
 	y.due.Init(y)
 	if timeout > 0 {
 		c.lp().SetTimeout(&y.due, c.now().Add(timeout))
 	}
-	c.state |= unready
+	c.life = shaking
 }
 
 // put has l over the stream of c, whose owner c stays. The answer is the handler that the stream
@@ -78,9 +78,6 @@ func (c *Conn) put(l poller.Layer, at poller.Place) (in poller.StreamHandler) {
 	c.s, in = l.Wrap(c.s, (*upcalls)(c), at)
 	return in
 }
-
-// unready reports whether a layer of c is not ready yet, that of a dial apart.
-func (c *Conn) unready() bool { return c.is(unready) }
 
 // lateMost is how long a layer that is late is waited for because of what waits to be read: the
 // loop may have been late itself, and not the peer.
@@ -112,45 +109,41 @@ func (c *Conn) layered(err error) {
 	tell := func(c *Conn) { y.fn(c, err) }
 	if err != nil {
 		err = c.fail("handshake", err)
-		c.rare().err = c.losing(err)
+		c.makeRare().err = c.losing(err)
 		c.lp().BeginClose(c)
-		c.leave() // not by a reset: the layer may have told the peer why
+		c.closeStream() // not by a reset: the layer may have told the peer why
 		if y.fn != nil {
 			c.call(tell)
 		} else {
-			c.share.ln.layerFailed(err)
+			c.conf.ln.layerFailed(err)
 		}
 		return
 	}
-	if !c.is(timed) && !c.keeps() {
+	c.life = open
+	if m := c.rare; m.clock == nil && m.closing == nil && !c.keeps() {
 		c.trim()
 	}
 	if y.fn == nil {
 		c.accept()
 		return
 	}
-	c.enter()
-	c.call(tell)
-	c.exit()
-	if c.is(timed) && !c.Closing() {
-		c.keepTime() // the times have rested
-	}
-	c.startRead()
+	c.debts |= oweFlush // of what was asked for meanwhile
+	c.during(tell)
+	c.begin() // the times have rested
 }
 
 // endLayering is the end of waiting for a layer, if there was one.
 func (c *Conn) endLayering() *layering {
-	if c.more == nil || c.more.layering == nil {
+	if c.rare == nil || c.rare.layering == nil {
 		return nil
 	}
-	y := c.more.layering
-	c.more.layering, y.ready = nil, true
-	c.state &^= unready
+	y := c.rare.layering
+	c.rare.layering, y.ready = nil, true
 	c.lp().StopTimeout(&y.due)
 	if y.fn != nil {
 		c.lp().Release()
 	} else {
-		c.share.ln.unlist(y)
+		c.conf.ln.unlist(y)
 	}
 	return y
 }
@@ -158,7 +151,7 @@ func (c *Conn) endLayering() *layering {
 // stopLayering is when a connection has ended before its layer was ready.
 func (c *Conn) stopLayering() {
 	if y := c.endLayering(); y != nil && y.fn != nil {
-		err := c.more.err
+		err := c.rare.err
 		if err == nil {
 			err = c.fail("handshake", net.ErrClosed)
 		}
@@ -178,8 +171,8 @@ func untold(s poller.Stream) (n int, ev poller.Events) {
 // need not take it.
 func (c *Conn) bound() {
 	if l, ok := c.s.(poller.Layered); ok && l.Unsent() > 0 {
-		m := c.rare()
-		c.lp().SetTimeout(&m.linger, c.now().Add(silence))
+		w := c.watchClosing()
+		c.lp().SetTimeout(&w.look, c.now().Add(silence))
 	}
 }
 
@@ -212,7 +205,7 @@ func (d *dialing) shake(a *attempt) {
 		}
 	}
 	d.attempts, d.addrs = append(d.attempts[:0], a), nil
-	d.shaking, d.polled = true, 0
+	d.shaking, d.passed = true, 0
 	below := a.s
 	s, in := d.layer.Wrap(below, a, poller.Place{Env: env{c.Loop()}, Dialing: true, Client: true, Host: d.to.Host})
 	a.s, c.s = s, s

@@ -61,7 +61,7 @@ func (c *Conn) StartLayer(l poller.Layer, fn func(c *Conn, err error), o ...*Lay
 		with = *o[0]
 	}
 	switch {
-	case l == nil || fn == nil || len(o) > 1, c.is(connecting | piped), c.unready():
+	case l == nil || fn == nil || len(o) > 1, c.life < open, c.is(joined):
 		return c.fail("layer", errInvalid)
 	case c.is(readEnded):
 		return c.fail("layer", io.EOF)
@@ -79,11 +79,11 @@ func (c *Conn) StartLayer(l poller.Layer, fn func(c *Conn, err error), o ...*Lay
 		l = layer.Stack{early{first}, l}
 	}
 	if c.keeps() {
-		c.more.unread = nil
+		c.rare.unread = nil
 	}
 	c.lp().Hold() // until fn is called, referenced or not
 	c.beginLayering(&layering{c: c, fn: fn}, layerTimeout(with.Timeout))
-	p := &plain{c, l, poller.Place{Client: c.share.ln == nil && !with.Server, Host: with.Host}}
+	p := &plain{c, l, poller.Place{Client: c.conf.ln == nil && !with.Server, Host: with.Host}}
 	if len(rest) == 0 || c.s.Send([][]byte{rest}) {
 		p.over()
 	} else {
@@ -95,8 +95,8 @@ func (c *Conn) StartLayer(l poller.Layer, fn func(c *Conn, err error), o ...*Lay
 // early is what the layer is to have before all that arrives: what was read already. It is an
 // error if that may not be. Reading has stopped then.
 func (c *Conn) early(o *LayerOptions) ([]byte, error) {
-	if c.keeps() && c.more.end != nil {
-		return nil, c.more.end
+	if c.keeps() && c.rare.end != nil {
+		return nil, c.rare.end
 	}
 	c.s.Start() // of a stream that is stopped nothing is untold
 	n, _ := untold(c.s)
@@ -109,7 +109,7 @@ func (c *Conn) early(o *LayerOptions) ([]byte, error) {
 	}
 	early := append([]byte(nil), o.Rest...)
 	if c.keeps() {
-		early = append(early, c.more.unread...)
+		early = append(early, c.rare.unread...)
 	}
 	return early, nil
 }
@@ -131,8 +131,8 @@ func (c *Conn) sendPlain() (rest []byte, err error) {
 		o.only, o.queued = 0, 0
 	}
 	c.out = nil
-	c.share.put(o)
-	c.schedule() // OnWrite is due
+	c.conf.put(o)
+	c.debts |= oweWrite // it is told when the layer is ready
 	return rest, nil
 }
 

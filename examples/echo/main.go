@@ -59,7 +59,7 @@ func run(o options, out io.Writer) error {
 		defer lp.Close()
 		servers[i] = &server{lp: lp, frame: o.frame}
 	}
-	// First, so that whoever reads that it listens may end it.
+	// This comes first, so that a signal ends the program as soon as it has said that it listens.
 	first := servers[0]
 	if _, err := signal.Notify(first.lp, func(os.Signal) { stop() }, os.Interrupt, syscall.SIGTERM); err != nil {
 		return err
@@ -133,8 +133,8 @@ type server struct {
 	read   func(*tcp.Conn, []byte) // one value for all connections
 }
 
-// listen opens the sockets of one of several loops. The addresses in o become those of the first, for the others to
-// share the port that the system chose.
+// listen opens the sockets of one of several loops. The first loop puts its addresses into o, so that the others share
+// the port that the system chose.
 func (s *server) listen(o *options) (err error) {
 	s.read = s.echo
 	if o.tcp != "" {

@@ -156,8 +156,8 @@ func (p *packet) adopted(by poller.Adopter, fd uintptr) *packet {
 	return t
 }
 
-// adoptTwice holds that the descriptor stays the caller's: closing what was made
-// of it leaves it usable, and the connection with it.
+// adoptTwice holds that the descriptor stays the caller's: when what was made of it is
+// closed, the descriptor and its connection can still be used.
 func adoptTwice(r *rig) {
 	p := r.adopter()
 	a, b := r.pair(nil)
@@ -174,8 +174,8 @@ func adoptTwice(r *rig) {
 	r.until("the end is received", a.ended)
 }
 
-// adoptBlocking has another owner of a listener make it blocking, again and again: Poll
-// sleeps in no accept.
+// adoptBlocking has another owner of a listener make it blocking, again and again. Poll must
+// not sleep in an accept.
 func adoptBlocking(r *rig) {
 	p := r.adopter()
 	v := r.listen(nil)
@@ -189,8 +189,7 @@ func adoptBlocking(r *rig) {
 	r.madeBlocking(w, fd)
 }
 
-// lentBlocking is the same of a listener of the poller's own, whose descriptor it has
-// handed out.
+// lentBlocking is the same for a listener of the poller's own whose descriptor was handed out.
 func lentBlocking(r *rig) {
 	v := r.listen(nil)
 	d, ok := v.s.(poller.Descriptor)

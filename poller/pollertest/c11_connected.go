@@ -40,8 +40,8 @@ func acceptedConnected(r *rig) {
 	})
 }
 
-// closedByAcceptor closes what it accepts, by itself or by taking nothing: nobody is told
-// Connected, which the recorder holds.
+// closedByAcceptor closes what comes in: it calls Close, or it returns no handler. Nobody is told
+// Connected. The recorder holds that.
 func closedByAcceptor(r *rig) {
 	v := r.listen(nil)
 	n := 0
@@ -79,8 +79,8 @@ func closedWhenConnected(r *rig) {
 	r.until("it is closed", func() bool { return len(v.conns) == 1 && v.last().closed })
 }
 
-// panicOfOwner has the owner of an accepted stream panic out of Poll. The stream has an
-// owner all the same, who is told Closed, and others are accepted.
+// panicOfOwner has the owner of an accepted stream panic out of Poll. The stream still has its
+// owner, who is told Closed, and other connections are accepted.
 func panicOfOwner(r *rig) {
 	v := r.listen(nil)
 	panicked := false

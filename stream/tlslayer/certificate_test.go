@@ -127,12 +127,13 @@ func TestBadConfig(t *testing.T) {
 // go on meanwhile.
 func TestCertificateThatChanges(t *testing.T) {
 	one, two := pairs["p256"](), pairs["ed25519"]()
-	current := one
+	var current atomic.Pointer[tls.Certificate]
+	current.Store(&one.cert)
 	enter, leave := make(chan struct{}), make(chan struct{})
 	s := serve(t, serverOptions(&tls.Config{GetCertificate: func(h *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		enter <- struct{}{}
 		<-leave
-		return &current.cert, nil
+		return current.Load(), nil
 	}}, nil), echo)
 	_, trustsOne := configsOf(one)
 	_, trustsTwo := configsOf(two)
@@ -142,7 +143,7 @@ func TestCertificateThatChanges(t *testing.T) {
 	}
 	go allow()
 	first := dial(t, s.addr, trustsOne)
-	current = two
+	current.Store(&two.cert)
 	second := make(chan error)
 	go func() {
 		c := tls.Client(dialPlain(t, s.addr), trustsTwo)

@@ -317,16 +317,15 @@ func TestPeerThatDoesNotWait(t *testing.T) {
 // TestClose has each way to end a connection say close_notify, the end of the loop included.
 func TestClose(t *testing.T) {
 	cfg, client := configs(t)
-	for how, end := range map[string]func(s *server, c *tcp.Conn){
-		"Close":      func(_ *server, c *tcp.Conn) { c.Close() },
-		"CloseNow":   func(_ *server, c *tcp.Conn) { c.CloseNow() },
-		"CloseWrite": func(_ *server, c *tcp.Conn) { c.CloseWrite() },
-		"Loop.Close": func(s *server, _ *tcp.Conn) { s.lp.Stop() },
+	for how, end := range map[string]func(c *tcp.Conn){
+		"Close":      func(c *tcp.Conn) { c.Close() },
+		"CloseNow":   func(c *tcp.Conn) { c.CloseNow() },
+		"CloseWrite": func(c *tcp.Conn) { c.CloseWrite() },
+		"Loop.Close": func(c *tcp.Conn) { c.Loop().Stop() },
 	} {
 		t.Run(how, func(t *testing.T) {
-			var s *server
-			s = serve(t, serverOptions(cfg, nil), func(c *tcp.Conn) {
-				c.OnRead = func(c *tcp.Conn, p []byte) { end(s, c) }
+			s := serve(t, serverOptions(cfg, nil), func(c *tcp.Conn) {
+				c.OnRead = func(c *tcp.Conn, p []byte) { end(c) }
 			})
 			nc := dial(t, s.addr, client)
 			_, err := nc.Write([]byte("x"))

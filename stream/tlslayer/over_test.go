@@ -15,7 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"example.com/pike/loop"
 	"example.com/pike/stream"
+	"example.com/pike/stream/layer"
 	"example.com/pike/stream/tlslayer"
 	"example.com/pike/tcp"
 )
@@ -219,6 +221,59 @@ func TestStartTLS(t *testing.T) {
 	})
 }
 
+// TestTLSInTLS has an echo through two layers, as behind a proxy that is asked by https. State is that of the upper
+// one. It cannot be handed over, as plain layers above TLS can.
+func TestTLSInTLS(t *testing.T) {
+	outer, trustsOuter := configs(t)
+	inner, trustsInner := configsOf(pairs["ed25519"]())
+	inner.NextProtos, trustsInner.NextProtos = []string{"inner"}, []string{"inner"}
+	o := &tcp.Options{Layer: layer.Stack{tlslayer.Server(outer, nil), tlslayer.Server(inner, nil)}}
+	s := serve(t, o, func(c *tcp.Conn) {
+		if st, ok := tlslayer.State(c); !ok || st.NegotiatedProtocol != "inner" {
+			t.Errorf("State says %v, %q", ok, st.NegotiatedProtocol)
+		}
+		if _, err := c.NetConn(); !errors.Is(err, errors.ErrUnsupported) {
+			t.Errorf("NetConn: %v", err)
+		}
+		echo(c)
+	})
+	nc := tls.Client(dial(t, s.addr, trustsOuter), trustsInner)
+	for n := 1; n < 1<<20; n *= 7 {
+		no(t, exchange(nc, make([]byte, n)))
+	}
+	nc.Close()
+	if err := s.end(t); err != nil && err != io.EOF {
+		t.Error(err)
+	}
+	if runtime.GOOS == "windows" {
+		return
+	}
+	o = &tcp.Options{Layer: layer.Stack{layer.Identity{}, tlslayer.Server(outer, nil), layer.Identity{}}}
+	conns := make(chan net.Conn, 1)
+	s = serve(t, o, func(c *tcp.Conn) {
+		c.WriteString("written ")
+		c.Loop().Post(func() { // written is sent
+			nc, err := c.NetConn()
+			if err != nil {
+				t.Error(err)
+			}
+			conns <- nc
+		})
+	})
+	client := dial(t, s.addr, trustsOuter)
+	blocking := (<-conns).(*tls.Conn)
+	defer blocking.Close()
+	_, err := blocking.Write([]byte("before and after"))
+	no(t, err)
+	no(t, blocking.Close())
+	got, err := io.ReadAll(client)
+	no(t, err)
+	if string(got) != "written before and after" {
+		t.Errorf("the client read %q", got)
+	}
+	no(t, s.end(t))
+}
+
 // TestDialTimeout has a server that never answers the handshake.
 func TestDialTimeout(t *testing.T) {
 	_, client := configs(t)
@@ -226,7 +281,8 @@ func TestDialTimeout(t *testing.T) {
 	no(t, err)
 	defer ln.Close()
 	leaveNothing(t, func() {
-		lp := newLoop(t)
+		lp, err := loop.New(loop.Options{})
+		no(t, err)
 		with := clientOptions(client, nil)
 		with.Timeout = 50 * time.Millisecond
 		var failure error

@@ -20,7 +20,7 @@ func echoPike(size int) error {
 	}
 	message := work.Pattern(size)
 	for range conns {
-		_, err := tcp.Dial(lp, ln.Addr().String(), nil, func(c *tcp.Conn, err error) {
+		_, err := tcp.Dial(lp, ln.LocalAddr().String(), nil, func(c *tcp.Conn, err error) {
 			if err != nil {
 				work.Fail(err)
 			}

@@ -20,7 +20,7 @@ func serve(accept func(*tcp.Conn)) func(*loop.Loop, []string) error {
 			return err
 		}
 		ln.OnAccept = accept
-		work.Announce("tcp", ln.Addr())
+		work.Announce("tcp", ln.LocalAddr())
 		return nil
 	}
 }
@@ -37,7 +37,7 @@ func sink(c *tcp.Conn) {
 
 var piece = work.Pattern(work.Piece)
 
-// pump writes without end, the next piece when the system has the last.
+// pump writes without end. It writes a piece when the system has taken the last one.
 func pump(c *tcp.Conn) {
 	c.OnWrite = func(c *tcp.Conn) { c.Write(piece) }
 	c.Write(piece)

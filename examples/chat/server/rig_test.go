@@ -225,3 +225,13 @@ func (h *hall) meet(names ...string) []*peer {
 	}
 	return all
 }
+
+func countPrefix(lines []string, prefix string) int {
+	n := 0
+	for _, l := range lines {
+		if strings.HasPrefix(l, prefix) {
+			n++
+		}
+	}
+	return n
+}

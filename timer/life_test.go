@@ -1,130 +1,15 @@
 package timer_test
 
 import (
-	"math"
 	"net"
 	"os"
 	"runtime"
-	"strconv"
 	"testing"
 	"time"
 	"weak"
 
-	"example.com/pike/loop"
-	"example.com/pike/poller"
 	"example.com/pike/timer"
 )
-
-func TestAfterIsDueToTheNanosecond(t *testing.T) {
-	lp, c := newLoop(t)
-	var fired []poller.Time
-	for _, d := range []time.Duration{time.Second, 1, time.Hour, 999_999} {
-		_, err := timer.After(lp, d, func() { fired = append(fired, c.now) })
-		no(t, err)
-	}
-	no(t, lp.Run())
-	want := [4]poller.Time{start + 1, start + 999_999, start.Add(time.Second), start.Add(time.Hour)}
-	equal(t, "times of firing", [4]poller.Time(fired), want)
-}
-
-// A poller may return early; a timer may not.
-func TestNeverEarly(t *testing.T) {
-	lp, c := newLoop(t)
-	c.oversleep = -time.Millisecond
-	due := start.Add(10 * time.Millisecond)
-	fired := 0
-	_, err := timer.After(lp, 10*time.Millisecond, func() {
-		fired++
-		if c.now < due {
-			t.Errorf("fired %v early", due.Sub(c.now))
-		}
-		equal(t, "the loop's time", lp.Now(), c.now)
-	})
-	no(t, err)
-	no(t, lp.Run())
-	equal(t, "fired", fired, 1)
-}
-
-func TestNeverEarlyOnTheSystem(t *testing.T) {
-	lp := open(t, loop.Options{})
-	fired := 0
-	for i := range 50 {
-		d := time.Duration(i) * 137 * time.Microsecond
-		due := lp.Maker().Poller().Now().Add(d)
-		_, err := timer.After(lp, d, func() {
-			fired++
-			if now := lp.Maker().Poller().Now(); now < due || lp.Now() < due {
-				t.Errorf("the timer of %v fired %v early", d, due.Sub(now))
-			}
-		})
-		no(t, err)
-	}
-	no(t, lp.Run())
-	equal(t, "fired", fired, 50)
-}
-
-func TestOrder(t *testing.T) {
-	lp, c := newLoop(t)
-	order := ""
-	note := func(name string) *timer.Timer {
-		tm, err := timer.New(lp, func() { order += name })
-		no(t, err)
-		return tm
-	}
-	a, b, d, e := note("a"), note("b"), note("d"), note("e")
-	no(t, a.Start(2*time.Second, 0))
-	no(t, b.Start(time.Second, 0))
-	no(t, d.Start(time.Second, 0))
-	no(t, e.Start(time.Second, 0))
-	no(t, b.Start(time.Second, 0)) // armed again: behind d and e, which are due at the same time
-	c.pass(time.Minute)
-	turn(t, lp)
-	equal(t, "order", order, "deba")
-}
-
-func TestAtOnceIsTheNextTurn(t *testing.T) {
-	for _, d := range []time.Duration{0, -1, math.MinInt64} {
-		lp, _ := newLoop(t)
-		fired, later := 0, 0
-		_, err := timer.After(lp, d, func() {
-			fired++
-			_, err := timer.After(lp, d, func() { later++ })
-			no(t, err)
-		})
-		no(t, err)
-		turn(t, lp)
-		equal(t, "fired", fired, 1)
-		equal(t, "fired in the same turn", later, 0)
-		turn(t, lp)
-		equal(t, "fired in the next turn", later, 1)
-	}
-}
-
-func TestOrderOfWhatIsDueAtOnce(t *testing.T) {
-	lp, _ := newLoop(t)
-	order := ""
-	for name, d := range []time.Duration{0, -time.Hour, math.MinInt64, 0} {
-		_, err := timer.After(lp, d, func() { order += strconv.Itoa(name) })
-		no(t, err)
-	}
-	turn(t, lp)
-	equal(t, "order", order, "0123")
-}
-
-// The time counts from the call: a callback that has run long arms timers from
-// its end, and not from the begin of its turn.
-func TestTimeCountsFromTheCall(t *testing.T) {
-	lp, c := newLoop(t)
-	var due poller.Time
-	no(t, lp.Post(func() {
-		c.pass(time.Minute)
-		due = c.now.Add(time.Second)
-		_, err := timer.After(lp, time.Second, func() { equal(t, "fired at", c.now, due) })
-		no(t, err)
-	}))
-	no(t, lp.Run())
-	equal(t, "the end", c.now, due)
-}
 
 func TestStates(t *testing.T) {
 	lp, c := newLoop(t)
@@ -253,40 +138,6 @@ func TestUnref(t *testing.T) {
 	no(t, lp.Run())
 }
 
-// Of a batch of timers that are due, each of the first can take the later ones
-// out; they do not fire, and are what was asked of them.
-func TestChangesWithinABatch(t *testing.T) {
-	lp, c := newLoop(t)
-	fired, closes := 0, 0
-	var stopped, closed, moved, again *timer.Timer
-	_, err := timer.After(lp, time.Second, func() {
-		equal(t, "armed", stopped.Stop(), true)
-		no(t, closed.Close())
-		no(t, moved.Reset(time.Minute))
-		again.Stop()
-		no(t, again.Start(0, 0)) // armed now: its turn is the next
-	})
-	no(t, err)
-	never := func() { t.Error("fired") }
-	stopped, err = timer.After(lp, time.Second, never)
-	no(t, err)
-	closed, err = timer.After(lp, 2*time.Second, never)
-	no(t, err)
-	closed.OnClose = func() { closes++ }
-	moved, err = timer.After(lp, 2*time.Second, never)
-	no(t, err)
-	again, err = timer.After(lp, 2*time.Second, func() { fired++ })
-	no(t, err)
-	c.pass(time.Minute)
-	turn(t, lp)
-	equal(t, "fired", fired, 0)
-	equal(t, "close callbacks", closes, 1)
-	equal(t, "active, stopped", stopped.Active(), false)
-	equal(t, "due, moved", moved.DueIn(), time.Minute)
-	turn(t, lp)
-	equal(t, "fired in the next turn", fired, 1)
-}
-
 // While a timer is not armed the loop does not refer to it.
 func TestForgottenTimersAreCollected(t *testing.T) {
 	lp, _ := newLoop(t)
@@ -310,17 +161,4 @@ func TestForgottenTimersAreCollected(t *testing.T) {
 		}
 	}
 	runtime.KeepAlive(lp)
-}
-
-func TestLongestDuration(t *testing.T) {
-	lp, c := newLoop(t)
-	tm, err := timer.After(lp, math.MaxInt64, func() { t.Error("fired") })
-	no(t, err)
-	every, err := timer.Every(lp, math.MaxInt64, func() { t.Error("fired") })
-	no(t, err)
-	c.pass(100 * 365 * 24 * time.Hour)
-	turn(t, lp)
-	if tm.DueIn() < 100*365*24*time.Hour || every.DueIn() != tm.DueIn() {
-		t.Errorf("due in %v and %v", tm.DueIn(), every.DueIn())
-	}
 }

@@ -9,59 +9,9 @@ import (
 
 	"example.com/pike/loop"
 	"example.com/pike/poller/sim"
-	"example.com/pike/stream"
 	"example.com/pike/tcp"
 	"example.com/pike/timer"
 )
-
-// A reader that goes on reading is not cut off, be it so slow that the system takes
-// nothing more for longer than DrainTimeout: what it acknowledges counts.
-func TestDrainTimeoutOfASlowReader(t *testing.T) {
-	for seed := range uint64(10) {
-		w := sim.New(seed, sim.Config{SendBuffer: 4 << 20, RecvBuffer: 32 << 10, Limit: 24 * time.Hour})
-		r := newRig(t, loop.Options{Poller: w.Host("host")})
-		client, server := r.pairOf(&tcp.Options{DrainTimeout: second}, nil)
-		const total = 6 * mebibyte
-		got := 0
-		client.OnRead = func(c *tcp.Conn, p []byte) { // 200 KB/s
-			got += len(p)
-			r.no(c.PauseRead())
-			r.after(time.Duration(len(p))*20*ms/4096, func() { c.ResumeRead() })
-		}
-		ended := r.watch(server)
-		server.Write(make([]byte, total))
-		r.no(server.Close())
-		r.forever(func() bool { return ended.ended })
-		r.no(ended.reason)
-		r.equal(fmt.Sprintf("seed %d: bytes", seed), got, total)
-	}
-}
-
-// One that stops is, a DrainTimeout and a quarter after it has.
-func TestDrainTimeoutOfAReaderThatStops(t *testing.T) {
-	w := sim.New(1, sim.Config{SendBuffer: 4 << 20, RecvBuffer: 32 << 10})
-	r := newRig(t, loop.Options{Poller: w.Host("host")})
-	client, server := r.pairOf(&tcp.Options{DrainTimeout: 10 * second}, nil)
-	got := 0
-	stopped := r.lp.Now()
-	client.OnRead = func(c *tcp.Conn, p []byte) {
-		got += len(p)
-		r.no(c.PauseRead())
-		stopped = r.lp.UpdateNow()
-		if got < 2*mebibyte {
-			r.after(second/4, func() { c.ResumeRead() })
-		}
-	}
-	ended := r.watch(server)
-	server.Write(make([]byte, 6*mebibyte))
-	r.no(server.Close())
-	r.forever(func() bool { return ended.ended })
-	between(t, "it ended", r.lp.UpdateNow().Sub(stopped), 10*second-ms, 13*second)
-	var loss *stream.LossError
-	if r.is(ended.reason, os.ErrDeadlineExceeded); !errors.As(ended.reason, &loss) || loss.Unacked == 0 || loss.Unsent == 0 {
-		t.Errorf("%v does not say what was lost", ended.reason)
-	}
-}
 
 // A peer that vanishes is found out by IdleTimeout and by WriteTimeout, though the
 // system takes all that a server of heartbeats goes on to write; one that is there is not.

@@ -4,11 +4,10 @@ import (
 	"errors"
 	"io"
 	"net"
-	"os"
-	"syscall"
 	"testing"
 	"time"
 
+	"example.com/pike/stream"
 	"example.com/pike/tcp"
 )
 
@@ -224,32 +223,19 @@ func TestCloseReadsWhileItDrains(t *testing.T) {
 	r.equal("bytes the client read", read, total)
 }
 
-func TestDrainTimeout(t *testing.T) {
-	for name, o := range map[string]*tcp.Options{"option": {DrainTimeout: 30 * time.Millisecond}, "set": nil} {
-		t.Run(name, func(t *testing.T) {
-			r := newRig(t)
-			client, server := r.pairOf(o, nil)
-			if o == nil {
-				r.no(server.SetDrainTimeout(30 * time.Millisecond))
-			}
-			r.no(client.PauseRead())
-			var reason, lost error
-			server.OnClose = func(_ *tcp.Conn, err error) { reason = err }
-			r.no(server.WriteBuffers([][]byte{make([]byte, 64*mebibyte)}, func(err error) { lost = err }))
-			began := time.Now()
-			r.no(server.Close())
-			r.until("the server gives up", func() bool { return reason != nil })
-			r.is(reason, os.ErrDeadlineExceeded)
-			r.is(lost, os.ErrDeadlineExceeded)
-			if took := time.Since(began); took < 30*time.Millisecond {
-				t.Errorf("gave up after %v", took)
-			}
-			// What the peer sees is a reset, not an end: the output was cut short.
-			if !forgetsResets() {
-				client.OnClose = func(_ *tcp.Conn, err error) { r.is(err, syscall.ECONNRESET) }
-			}
-			r.no(client.ResumeRead())
-			r.run()
-		})
-	}
+func TestCloseNow(t *testing.T) {
+	r := newRig(t)
+	peer, c := r.pair()
+	var reason error
+	c.OnClose = func(_ *tcp.Conn, err error) { reason = err }
+	r.no(peer.PauseRead())
+	c.Write(make([]byte, 64*mebibyte))
+	r.no(c.Close())
+	r.turns(2)
+	r.no(c.CloseNow())
+	r.is(c.CloseNow(), net.ErrClosed)
+	r.until("it is closed", func() bool { return reason != nil })
+	r.is(reason, stream.ErrAborted)
+	peer.Close()
+	r.run()
 }
