@@ -53,6 +53,7 @@ var layers = []layer{
 	{"stream", []string{"internal/netop", "loop", "poller", "stream/layer"}},
 	{"stream/layer", []string{"poller"}},
 	{"stream/proxyproto", []string{"poller", "stream/layer"}},
+	{"stream/tlslayer", []string{"poller"}},
 	{"stream/layer/layertest", []string{"poller", "poller/pollertest", "poller/sim", "poller/system", "stream/layer"}},
 	{"stream/netconn", []string{"loop", "poller", "stream"}},
 	{"tcp", []string{"internal/netop", "loop", "poller", "stream"}},

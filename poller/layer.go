@@ -1,5 +1,7 @@
 package poller
 
+import "net"
+
 // A Layer makes streams over streams: what an owner sends and receives goes through it.
 // Encryption is a layer, and so is a header that goes before the first byte. Layers stack,
 // because what a layer makes is a stream like any other.
@@ -67,6 +69,17 @@ type Layered interface {
 
 	// Below is the stream below it, which belongs to the layer.
 	Below() Stream
+}
+
+// A Blocker is a stream of a layer that changes the bytes, and can go on doing so in code that blocks.
+type Blocker interface {
+	Layered
+
+	// Block takes the stream from the poller. From now on it is the [net.Conn] that is returned, which
+	// begins with what has arrived already, and goes through below: that is the stream below it as
+	// such code has it. Whoever calls Block takes the descriptor from the poller, too; Closed
+	// follows. An error leaves everything as it was. With something to send it is EBUSY.
+	Block(below net.Conn) (net.Conn, error)
 }
 
 // Bottom is the stream below all layers of s: what the Poller knows.

@@ -213,7 +213,7 @@ func (c *Conn) NetConn() (net.Conn, error) {
 	if c.Closing() || c.life == connecting {
 		return nil, c.fail("release", net.ErrClosed)
 	}
-	r, ok := poller.As[releaser](c.s)
+	r, blocker, ok := releasable(c.s)
 	if !ok {
 		return nil, c.fail("release", errors.ErrUnsupported)
 	}
@@ -224,6 +224,13 @@ func (c *Conn) NetConn() (net.Conn, error) {
 	if err != nil {
 		return nil, c.fail("release", err)
 	}
+	through := nc
+	if blocker != nil {
+		if through, err = blocker.Block(nc); err != nil {
+			nc.Close()
+			return nil, c.fail("release", err)
+		}
+	}
 	fd, err := r.Release()
 	if err != nil {
 		nc.Close()
@@ -232,7 +239,32 @@ func (c *Conn) NetConn() (net.Conn, error) {
 	os.NewFile(fd, "stream").Close() // nc has its own
 	c.life = finished
 	c.lp().BeginClose(c)
-	return nc, nil
+	return through, nil
+}
+
+// releasable is what gives the descriptor of s back, and the layer through which blocking code is to go on
+// then: nil, if the bytes are as they are below. Of two such layers one could be handed over, and then the
+// other fail.
+func releasable(s poller.Stream) (r releaser, blocker poller.Blocker, ok bool) {
+	for s != nil {
+		if r, ok = poller.As[releaser](s); ok {
+			return r, blocker, true
+		}
+		l, layered := s.(poller.Layered)
+		if !layered {
+			return nil, nil, false
+		}
+		b, blocks := s.(poller.Blocker)
+		switch _, passes := s.(releaser); {
+		case passes:
+		case !blocks, blocker != nil:
+			return nil, nil, false
+		default:
+			blocker = b
+		}
+		s = l.Below()
+	}
+	return nil, nil, false
 }
 
 // A releaser is a stream that can be handed over.

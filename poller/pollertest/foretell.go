@@ -71,7 +71,9 @@ func foretold(r *rig) {
 	r.settle()
 	b.foretells("all is told", 0, 0)
 	a.shutdown()
-	r.late("an end", b, func(n int, ev poller.Events) bool { return n == 0 && ev == poller.Readable })
+	r.late("an end", b, func(n int, ev poller.Events) bool { // a layer's may have bytes of its own
+		return (n == 0 || b.layered()) && ev == poller.Readable
+	})
 	r.until("the end is told", b.ended)
 	b.foretells("the end is told", 0, 0)
 	a.close()

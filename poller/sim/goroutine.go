@@ -67,6 +67,7 @@ func (js *jobs) look(of []*job) sight {
 		}
 		seen.busy = seen.busy || j.id == 0
 	}
+	seen.busy = seen.busy || js.carriesOn(routines)
 	alive := map[uint64]bool{}
 	for i := range routines {
 		alive[routines[i].id] = true
@@ -77,6 +78,29 @@ func (js *jobs) look(of []*job) sight {
 		}
 	}
 	return seen
+}
+
+// carriesOn reports whether a goroutine that any job has started, also one that has ended, does something: a
+// job may wait for what an earlier one has begun, as the steps of a TLS handshake do. Those that sleep, or
+// wait for the network, may do that for ever.
+func (js *jobs) carriesOn(routines []routine) (busy bool) {
+	js.mu.Lock()
+	defer js.mu.Unlock()
+	for more := true; more; {
+		more = false
+		for i := range routines {
+			r := &routines[i]
+			if js.lines[r.parent] && !js.lines[r.id] {
+				js.lines[r.id], more = true, true
+			}
+		}
+	}
+	for i := range routines {
+		if r := &routines[i]; js.lines[r.id] && !r.waits() && r.state != "sleep" && r.state != "IO wait" && r.state != "syscall" {
+			return true
+		}
+	}
+	return false
 }
 
 // stirs reports whether r may be about to do something. A goroutine that sleeps, or waits

@@ -81,6 +81,7 @@ type jobs struct {
 	dump    []byte
 
 	mu     sync.Mutex
+	lines  map[uint64]bool // goroutines of jobs, and what those have started
 	byID   map[uint64]*job
 	closed chan struct{} // by the end of the world
 }
@@ -92,7 +93,7 @@ func (j *job) happen(kind, int64) {
 	js := &j.h.w.jobs
 	js.init()
 	j.over, j.pass = make(chan struct{}), make(chan struct{}, 1)
-	go j.main(js.changed)
+	go j.main(js)
 	for i := 0; i < yields && !j.ended(); i++ {
 		runtime.Gosched() // most jobs are short: if they run here no other thread has to be woken
 	}
@@ -116,13 +117,17 @@ var looseIDs sync.Map
 func (js *jobs) init() {
 	if js.changed == nil {
 		js.changed, js.closed = make(chan struct{}, 1), make(chan struct{})
-		js.byID = map[uint64]*job{}
+		js.byID, js.lines = map[uint64]*job{}, map[uint64]bool{}
 		js.timer = realTimer(time.Hour)
 	}
 }
 
 // main is the job's goroutine.
-func (j *job) main(changed chan struct{}) {
+func (j *job) main(js *jobs) {
+	changed := js.changed
+	js.mu.Lock()
+	js.lines[goroutineID()] = true
+	js.mu.Unlock()
 	defer func() {
 		if v := recover(); v != nil {
 			j.fell = &panicked{j.h.name, v, debug.Stack()}
