@@ -11,8 +11,8 @@ import (
 // earlier is the peer that -before adds: pike as it is in another checkout.
 const earlier = "before"
 
-// compareWith has each workload run pike beside the pike of another checkout, which ratios are then to: what a change
-// costs is the difference, and both run in turn. Workloads that pike has no part in are dropped.
+// compareWith has each workload run pike beside the pike of another checkout, and both run in turn. The ratios are to the
+// other checkout, so they show what a change costs. Workloads without pike are dropped.
 func compareWith(checkout string, all []Workload) (kept []Workload, err error) {
 	if _, err := os.Stat(filepath.Join(checkout, "bench", "peers", "pike")); err != nil {
 		return nil, fmt.Errorf("-before: %w", err)
@@ -32,7 +32,7 @@ func compareWith(checkout string, all []Workload) (kept []Workload, err error) {
 	return kept, nil
 }
 
-// beforeAndAfter is each peer that is a program of pike, behind its like from the other checkout.
+// beforeAndAfter returns the peers that are programs of pike. Each comes behind the same program of the other checkout.
 func beforeAndAfter(checkout string, peers []Peer, built map[*Program]*Program) (pairs []Peer) {
 	for _, p := range peers {
 		if p.Program == nil || !strings.HasPrefix(p.Program.name, subject+"-") {
@@ -48,7 +48,7 @@ func beforeAndAfter(checkout string, peers []Peer, built map[*Program]*Program) 
 	return pairs
 }
 
-// from is p built in another checkout, where its folder lies as it does here: this one is in bench.
+// from is p built in another checkout. Its folder lies there as it does here, and p names it as seen from bench.
 func (p *Program) from(checkout string) *Program {
 	q := *p
 	q.name = earlier + "-" + p.name

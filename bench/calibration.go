@@ -2,8 +2,8 @@ package main
 
 import "fmt"
 
-// calibration measures the measuring: floors that waste a known time on each message. What a peer costs more
-// than the floor is to be believed as far as these rows show what was wasted.
+// calibration measures the bench itself, with floors that waste a known time on each message. A figure can be believed as
+// far as these rows show the time that was wasted.
 func calibration() []Workload {
 	peers := tcpEchoPeers(64)[:1]
 	for _, ns := range []int{100, 200, 400, 800} {

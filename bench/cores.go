@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Cores are where the two sides run, and at what priority. A Go server on one core sees a machine of one core.
+// Cores are the cores on which the two sides run, and their priority. A Go server on one core sees a machine of one core.
 type Cores struct {
 	Server, Load int
 	Second       int // another for the server, where there is one, or else Server again
@@ -37,7 +37,8 @@ func pickCores() (Cores, error) {
 	return c, nil
 }
 
-// startOn starts a child on some cores and at one priority, by being there itself while forking.
+// startOn starts a child on some cores and at one priority. The thread takes them itself while it forks, and the child
+// inherits them.
 func startOn(cores []int, nice int, start func() error) error {
 	var own, some unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &own); err != nil {
@@ -67,8 +68,8 @@ func reprioritize(nice int) error {
 	return nil
 }
 
-// raiseSession gives a priority to a child's whole session: between sessions it is this one that counts, where
-// the kernel groups by session (CONFIG_SCHED_AUTOGROUP). Where it does not, the file is missing, and no loss.
+// raiseSession gives a priority to a child's whole session. Between sessions only this priority counts, if the kernel
+// groups by session (CONFIG_SCHED_AUTOGROUP). If it does not, the file is missing, and nothing need be done.
 func raiseSession(pid, nice int) {
 	if nice != 0 {
 		os.WriteFile(fmt.Sprintf("/proc/%d/autogroup", pid), []byte(strconv.Itoa(nice)), 0)

@@ -9,8 +9,8 @@ import (
 
 var gcStopProgram = buildGo("gcstop", ".", "./peers/gcstop")
 
-// gcWindow gives ten to thirty thousand stops. Of the few thousand of five seconds four decided about p99.9, which was
-// 1.2 to 4.0 times the other by the run.
+// gcWindow gives ten to thirty thousand stops. Five seconds gave a few thousand, of which four decided about p99.9. The
+// ratio was then between 1.2 and 4.0, from run to run.
 const gcWindow = 20 * time.Second
 
 func measureStops(ctx context.Context, b *Bench, p Peer) (Sample, error) {
@@ -21,7 +21,7 @@ func measureStops(ctx context.Context, b *Bench, p Peer) (Sample, error) {
 	return selfMeasured(true, (*Bench).bothCores)(ctx, &longer, p)
 }
 
-// gcStops asks what raw system calls do to the collector: how long it waits for a saturated loop to stop.
+// gcStops measures what raw system calls do to the collector: how long it waits for a saturated loop to stop.
 func gcStops() []Workload {
 	var all []Workload
 	for _, size := range []int{64, 64 << 10} {

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// A Goal is what pike's figure may be at most, or for a Rate must be at least, in multiples of a peer's; without a peer
-// it is a limit of the figure itself.
+// A Goal is the most that pike's figure may be, or for a Rate the least, as a multiple of a peer's figure. Without a peer
+// it is a limit for the figure itself.
 type Goal struct {
 	Metric string
 	Peer   string

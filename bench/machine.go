@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Machine is what the figures were taken on; without it they say little.
+// A Machine is what the figures were measured on. Without it they say little.
 type Machine struct {
 	CPU       string
 	CoreCount int

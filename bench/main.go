@@ -18,9 +18,9 @@ import (
 	"example.com/pike/bench/load"
 )
 
-// The main goroutine keeps the main thread. Children are started from it, because a child inherits the affinity
-// of the thread that forks it, and because the death signal that ends a child with the bench is sent when that
-// very thread ends. The load wants one thread anyway.
+// The main goroutine keeps the main thread, and all children are started from it. A child inherits the affinity of the
+// thread that forks it. The death signal that ends a child with the bench is sent when that thread ends. And the load
+// wants one thread anyway.
 func init() { runtime.LockOSThread() }
 
 func main() {
@@ -103,7 +103,7 @@ func run(ctx context.Context, args []string) error {
 	return errors.Join(report.write(s.json), report.publish(s))
 }
 
-// choose keeps what -only and -peers name; the first peer of a workload always stays, as ratios are to it.
+// choose keeps what -only and -peers name. The first peer of a workload always stays, because the ratios are to it.
 func choose(all []Workload, s settings) (chosen []Workload, err error) {
 	only, peers := names(s.only), names(s.peers)
 	for _, w := range all {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// A Markdown file keeps what people wrote; what lies between these two lines is the bench's.
+// A Markdown file keeps what people wrote. The bench writes only between these two lines.
 const (
 	markdownBegin = "<!-- bench: from here on by machine -->"
 	markdownEnd   = "<!-- bench: end -->"

@@ -2,7 +2,7 @@ package main
 
 var uvPostProgram = compileC("uvpost", "peers/uvpost.c", "-luv")
 
-// posting is between threads, so its programs have both cores, and place themselves as they would anywhere.
+// posting is work between threads. So its programs have both cores, and the system places them as it would anywhere.
 func posting() []Workload {
 	return []Workload{
 		{

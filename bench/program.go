@@ -35,7 +35,7 @@ func buildGo(name, dir, pkg string) *Program {
 	return &Program{name: name, dir: dir, command: []string{"go", "build", "-o"}, after: []string{pkg}}
 }
 
-// build returns the path of the built file, or why there is none: a peer that cannot be built here is left out.
+// build returns the path of the built file, or the reason that there is none. A peer that cannot be built is left out.
 func (p *Program) build(ctx context.Context, out string) (string, error) {
 	target, err := filepath.Abs(filepath.Join(out, p.name))
 	if err != nil || p.built {
@@ -62,7 +62,7 @@ func (p *Program) make(ctx context.Context, target string) error {
 	return fmt.Errorf("%s %s: %s", p.command[0], strings.Join(p.after, " "), complaint(output, err))
 }
 
-// complaint is the line of a compiler's output that says most: the first that is an error, or else the last.
+// complaint is the line of a compiler's output that says most: the first error, or else the last line.
 func complaint(output []byte, err error) string {
 	said := err.Error()
 	for line := range bytes.Lines(output) {

@@ -96,7 +96,7 @@ func quantile(values []float64, q float64) float64 {
 // plotsAt is where the documents have their plots, from the bench's own folder.
 const plotsAt = "../docs/" + plotsFolder
 
-// publish draws and writes what the settings ask for: plots first, as the text links those that there are.
+// publish draws and writes what the settings ask for. The plots come first, because the text links those that exist.
 func (r *Report) publish(s settings) error {
 	if s.plots {
 		if err := r.writePlots(plotsAt); err != nil {
@@ -109,8 +109,8 @@ func (r *Report) publish(s settings) error {
 	return nil
 }
 
-// retell does with earlier runs what a run would do. Of a workload that several have, the last counts; the machine is
-// that of the first.
+// retell does with earlier runs what a run would do. If several runs have a workload, the last one counts. The machine is
+// that of the first run.
 func retell(s settings, chosen []Workload) error {
 	var report Report
 	found := map[string]Outcome{}
@@ -145,7 +145,8 @@ func retell(s settings, chosen []Workload) error {
 	return errors.Join(report.write(s.json), report.publish(s))
 }
 
-// write does nothing without a file, so that an interrupted run keeps what it has just as a whole one does.
+// write writes the report to a file, if there is one. It is called for an interrupted run too, so that what was measured
+// is kept.
 func (r *Report) write(file string) error {
 	if file == "" {
 		return nil

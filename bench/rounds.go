@@ -19,15 +19,15 @@ type Bench struct {
 }
 
 const (
-	// disturbedLimit is the percentage taken by others from which a sample is taken again, as long as there
-	// are retries left: some for a workload, so that a busy machine gives bad figures, which say so, and not none.
+	// A sample is taken again if others took at least disturbedLimit percent of the time, as long as retries are
+	// left. A workload has only some, so that a busy machine gives figures at all. Bad ones are marked.
 	disturbedLimit = 8
 	retriesMax     = 10
 	steadyRounds   = 3
 )
 
-// run takes one short sample of each peer in every round, and many rounds: a machine's speed drifts by tens of
-// percent within seconds, and what one peer loses by it, the others of the round lose too.
+// run takes one short sample of each peer in every round, and many rounds. A machine's speed drifts by tens of percent
+// within seconds, and so all peers of a round lose alike.
 func (b *Bench) run(ctx context.Context, w Workload) (Outcome, error) {
 	o := Outcome{Name: w.Name, About: w.About, Metrics: w.Metrics, doubt: w.Doubt, goals: w.Goals}
 	for _, p := range w.Peers {
@@ -46,7 +46,7 @@ func (b *Bench) run(ctx context.Context, w Workload) (Outcome, error) {
 	}
 	for round := range rounds {
 		for k := range w.Peers {
-			i := (round + k) % len(w.Peers) // nobody is always first
+			i := (round + k) % len(w.Peers) // no peer is always the first
 			if o.Results[i].LeftOut != "" {
 				continue
 			}
@@ -66,8 +66,8 @@ func (b *Bench) run(ctx context.Context, w Workload) (Outcome, error) {
 	return o, nil
 }
 
-// sample measures again what others disturbed, and keeps the least disturbed: what it chooses by is not what
-// is judged.
+// sample measures again what others disturbed, and keeps the sample that was disturbed least. It does not choose by the
+// figures that are judged.
 func (b *Bench) sample(ctx context.Context, w Workload, p Peer, retries *int) (best Sample, err error) {
 	best, err = w.Measure(ctx, b, p)
 	for err == nil && best[disturbed] >= disturbedLimit && *retries > 0 {

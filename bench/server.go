@@ -17,11 +17,11 @@ import (
 )
 
 const (
-	// startTimeout bounds the wait for a server's address, stopTimeout that for a killed one's pipes.
+	// startTimeout bounds the wait for a server's address. stopTimeout bounds the wait for the pipes of a killed server.
 	startTimeout = 10 * time.Second
 	stopTimeout  = 2 * time.Second
-	// loadSlack is what a load may take beside its usual warm-up and window: connecting, more of both where there
-	// are many connections, and giving up on a stall.
+	// loadSlack is how long a load may take besides its usual warm-up and window. It connects, has longer ones if there
+	// are many connections, and may have to give up on a stall.
 	loadSlack = 45 * time.Second
 )
 
@@ -68,7 +68,7 @@ func (b *Bench) startServer(ctx context.Context, path string, p Peer, cores []in
 	return s, nil
 }
 
-// Stop kills the server. No peer owes the bench a clean end, and the next is not to run beside the last.
+// Stop kills the server. A peer need not end cleanly, and the next must not run beside it.
 func (s *Server) Stop() {
 	s.cmd.Process.Kill()
 	s.cmd.Wait()
@@ -99,8 +99,8 @@ func announced(output *bufio.Reader) string {
 	}
 }
 
-// startChild ties a child's life to the bench's, even where the bench is killed. A session of its own is a
-// scheduling group of its own, so that the child need not share its core with all that the user's shell runs.
+// startChild starts a child that ends with the bench, even if the bench is killed. The child has a session of its own.
+// That is a scheduling group of its own, so the child need not share its core with all that the user's shell runs.
 func (b *Bench) startChild(cmd *exec.Cmd, cores []int) error {
 	cmd.WaitDelay = stopTimeout
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setsid: true}
@@ -141,7 +141,8 @@ func (b *Bench) loadServerOn(ctx context.Context, cores []int, p Peer, report an
 	return said, err
 }
 
-// runLoad runs this very program as the load: a process of its own, whose runtime does nothing by itself.
+// runLoad runs this program once more, as the load. The load is a process of its own, whose runtime does nothing by
+// itself.
 func (b *Bench) runLoad(ctx context.Context, s *Server, report any, kind string, args []string) error {
 	self, err := os.Executable()
 	if err != nil {

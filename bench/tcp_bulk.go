@@ -28,7 +28,7 @@ func windowMetrics(what, unit string) []Metric {
 
 const perCPU = "per CPU second"
 
-// bulkMetrics are judged by what the server gets done in a second of its CPU: as a receiver it is faster than the load
+// bulkMetrics are judged by what the server does in a second of its CPU, because as a receiver it is faster than the load
 // is as a sender.
 func bulkMetrics() []Metric {
 	m := windowMetrics("MiB", "µs")
@@ -83,7 +83,7 @@ func tcpBulk() []Workload {
 				{Metric: perCPU, Peer: "uv", Limit: 1}, {Metric: "rate", Peer: "uv", Limit: 1},
 				{Metric: perCPU, Peer: "uv", Limit: 1, Own: "pike-buffers"}, {Metric: "rate", Peer: "uv", Limit: 1, Own: "pike-buffers"},
 			},
-			Peers: append(streamPeers("pump"), // which copies; WriteBuffers leaves the bytes with the caller, as uv_write does
+			Peers: append(streamPeers("pump"), // pump copies; WriteBuffers leaves the bytes with the caller, as uv_write does
 				Peer{Name: "pike-buffers", Program: pikeWorkProgram, Args: []string{"pump-buffers"}}),
 			Measure: windowOf(1<<20, 1e6, "tcp-drain", "-conns", n, "-period", strconv.Itoa(pieceBytes)),
 		}, Workload{

@@ -15,7 +15,7 @@ const (
 	anyPort     = "0"
 	anyLocal    = "127.0.0.1:0"
 
-	// A window in which a connection has only a message or two says nothing about the slowest in a thousand.
+	// If a connection has only a message or two in a window, the window says nothing about the slowest in a thousand.
 	warmPerConn   = 30 * time.Microsecond
 	windowPerConn = 100 * time.Microsecond
 )
@@ -57,7 +57,7 @@ func tcpEchoPeers(size int) []Peer {
 	}
 }
 
-// floorThread is what the floor costs in a process that, as every Go program, has threads.
+// floorThread is the floor in a process that has threads, as every Go program has.
 func floorThread() Peer {
 	return Peer{Name: "floor-thread", Program: threadProgram, Args: []string{"echo", anyPort}}
 }
@@ -143,8 +143,8 @@ func echoSample(r load.EchoReport) Sample {
 
 func micros(d time.Duration) float64 { return d.Seconds() * 1e6 }
 
-// loadBound says so when the server had time to spare and the load had none. A disturbed core looks the same,
-// so what was taken counts as used.
+// loadBound says so if the server had time to spare and the load had none. A disturbed core looks the same, so the time
+// that others took counts as used.
 func loadBound(s Sample) string {
 	if s["load idle"] < 2 && s["busy"]+s[disturbed] < 95 {
 		return "the load was the limit: the rate and the latencies are the load's"

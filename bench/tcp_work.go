@@ -45,7 +45,7 @@ func tcpFrames() []Workload {
 	}}
 }
 
-// tcpPingPong is judged by its latency: neither side has anything to do but to answer.
+// tcpPingPong is judged by its latency, because neither side has anything to do but to answer.
 func tcpPingPong() []Workload {
 	metrics := []Metric{
 		{Name: "p50", Unit: "µs", Ratio: true},
@@ -83,7 +83,7 @@ func tcpBroadcast() []Workload {
 	}}
 }
 
-// tcpChurn is judged by CPU, as the load's part of a connection costs more than the server's.
+// tcpChurn is judged by CPU, because the load's part of a connection costs more than the server's.
 func tcpChurn() []Workload {
 	return []Workload{{
 		Name:    "tcp-churn",
@@ -95,8 +95,7 @@ func tcpChurn() []Workload {
 	}}
 }
 
-// tcpLoops compares pike with itself. Where there is no third core, the two loops share one, as the load needs the
-// other.
+// tcpLoops compares pike with itself. Without a third core the two loops share one, because the load needs the other.
 func tcpLoops() []Workload {
 	peer := func(name string, loops int) Peer {
 		args := []string{"-listen", anyLocal, "-loops", strconv.Itoa(loops)}
@@ -122,8 +121,8 @@ func tcpLoops() []Workload {
 	}}
 }
 
-// uneven reads what examples/echo says of its loops when it ends, and returns how far the one farthest from its share
-// of the connections is, in percent of that.
+// uneven reads what examples/echo says of its loops when it ends. It returns by how many percent a loop differs from its
+// share of the connections, for the loop that differs most.
 func uneven(said string) (float64, error) {
 	var counts []float64
 	var total, worst float64

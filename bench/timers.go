@@ -5,7 +5,7 @@ var (
 	goRuntimeProgram = buildGo("goruntime", ".", "./peers/goruntime")
 )
 
-// timers have no load: a program arms a million, and measures what it costs it.
+// timers have no load. A program arms a million of them, and measures what they cost.
 func timers() []Workload {
 	return []Workload{{
 		Name: "timers",

@@ -14,8 +14,8 @@ var (
 	uvPummelProgram = compileC("uvpummel", "peers/uvpummel.c", "-luv")
 )
 
-// udpOnePeer is datagrams of 1 KiB to one peer and from one. The load asks for many at a time, and has room for them, so
-// that none are lost; it needs root for that.
+// udpOnePeer is datagrams of 1 KiB to one peer and from one. The load asks for many at a time, and has room for all, so
+// that none are lost. It needs root for that.
 func udpOnePeer() []Workload {
 	metrics := []Metric{
 		{Name: perCPU, Unit: "datagrams", Ratio: true, Rate: true},
@@ -59,7 +59,7 @@ func udpOnePeer() []Workload {
 	}
 }
 
-// udpPummel is libuv's benchmark-udp-pummel.c; senders and receivers are one process, which measures itself.
+// udpPummel is libuv's benchmark-udp-pummel.c. Senders and receivers are one process, which measures itself.
 func udpPummel() []Workload {
 	metrics := []Metric{
 		{Name: "rate", Unit: "datagrams/s", Ratio: true, Rate: true}, // received

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// A Workload is one line of work that several peers do. A new one is a file that returns some, and its line in
+// A Workload is one kind of work that several peers do. To add one, write a file that returns it, and give it a line in
 // workloads.
 type Workload struct {
 	Name    string
@@ -26,8 +26,8 @@ func workloads() []Workload {
 		udpOnePeer(), udpPummel(), timers(), posting(), idleMemory(), tlsEcho(), tlsStorm(), tlsIdle(), layers(), gcStops(), calibration())
 }
 
-// A Metric is one figure of a sample. Without Ratio it explains the others and is compared to nothing. Less is better,
-// but for a Rate.
+// A Metric is one figure of a sample. Less is better, except for a Rate. Without Ratio it explains the others, and is
+// compared to nothing.
 type Metric struct {
 	Name  string
 	Unit  string

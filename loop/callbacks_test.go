@@ -18,6 +18,7 @@ import (
 	"example.com/pike/poller/sim"
 	"example.com/pike/signal"
 	"example.com/pike/stream"
+	"example.com/pike/stream/layer"
 	"example.com/pike/tcp"
 	"example.com/pike/timer"
 	"example.com/pike/udp"
@@ -114,6 +115,11 @@ func ignore(*tcp.Conn) {}
 
 // socketCallbacks are those of tcp and udp.
 var socketCallbacks = map[string]func(t *testing.T, lp *loop.Loop, boom boom){
+	"stream.Conn.StartLayer": func(t *testing.T, lp *loop.Loop, boom boom) {
+		pair(t, lp, ignore, func(c *tcp.Conn) {
+			no(t, c.StartLayer(layer.Identity{}, func(c *tcp.Conn, err error) { boom(c) }))
+		})
+	},
 	"stream.Listener.OnAccept": func(t *testing.T, lp *loop.Loop, boom boom) {
 		pair(t, lp, func(c *tcp.Conn) { boom(c) }, ignore)
 	},

@@ -2,18 +2,14 @@
 
 package loop
 
-// owner is empty outside race and debug builds: who runs the loop is not known, only
-// whether it waits.
+// owner is empty outside race and debug builds. There the loop knows whether it waits, but
+// not which goroutine runs it.
 type owner struct{}
 
 func (*owner) enter() {}
 func (*owner) leave() {}
 
-// Check returns ErrOffLoop, with the name of the method that was called, if the loop
-// waits for events, as the caller's goroutine is not the loop's then. In race builds
-// and under the build tag pikedebug it panics, whatever the loop does, if that runs on
-// another goroutine. It is for packages that make handles, at the beginning of every
-// method: one that is told so does nothing, and returns the error if it returns any.
+// checkCaller is Maker.Check.
 func (l *Loop) checkCaller(method string) error {
 	if l == nil || !l.waits() { // nil is for the method to answer
 		return nil

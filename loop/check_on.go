@@ -16,11 +16,7 @@ type owner struct{ id atomic.Uint64 }
 func (o *owner) enter() { o.id.Store(goroutineID()) }
 func (o *owner) leave() { o.id.Store(0) }
 
-// Check returns ErrOffLoop, with the name of the method that was called, if the loop
-// waits for events, as the caller's goroutine is not the loop's then. In race builds
-// and under the build tag pikedebug it panics, whatever the loop does, if that runs on
-// another goroutine. It is for packages that make handles, at the beginning of every
-// method: one that is told so does nothing, and returns the error if it returns any.
+// checkCaller is Maker.Check.
 func (l *Loop) checkCaller(method string) error {
 	if l == nil { // which the method answers
 		return nil

@@ -39,8 +39,8 @@ const (
 	isActive baseFlags = 1 << iota
 	unrefd
 	closing
-	ended   // the close callback is queued or made
-	awaited // by a Shutdown
+	finishing // the close callback is queued or made
+	awaited   // by a Shutdown
 )
 
 func (b *Base) base() *Base { return b }
@@ -198,9 +198,9 @@ func (m *Maker) EndClose(h Handle, fn Finisher) {
 		return
 	}
 	b := h.base()
-	if b.flags&ended == 0 {
-		b.flags |= ended
-		l.ended.add(closer{h, fn})
+	if b.flags&finishing == 0 {
+		b.flags |= finishing
+		l.finishes.add(closer{h, fn})
 	}
 }
 
@@ -291,7 +291,7 @@ func (m *Maker) Recover(h Handle) {
 		return
 	}
 	l.onPanic(h, v, debug.Stack())
-	if h == nil || h.base().flags&ended != 0 {
+	if h == nil || h.base().flags&finishing != 0 {
 		return
 	}
 	if a, ok := h.(interface{ Abort() error }); ok {

@@ -6,16 +6,16 @@ package loop
 // (internal/runtime/gc/sizeclasses.go).
 const handlesPerPage = 255
 
-// handles is what is on a loop, in no order that lasts. It grows by pages: a
-// slice would be copied as it grows, and what it leaves behind would stay
-// resident, more than the table itself is.
+// handles is what is on a loop, in no order that lasts. It grows by pages. A slice would
+// be copied as it grows, and the copies that it leaves behind would stay resident: together
+// they are larger than the table.
 //
-// A handle that leaves leaves a gap, for the next to come. To move the last one
-// into it would be to write into a handle that nobody has looked at for long:
-// with a million timers firing, to wait for memory once more for each.
+// A handle that goes leaves a gap, which the next handle fills. The last handle is not moved
+// into the gap: nobody has looked at it for long, so that writing into it means waiting for
+// memory. Where a million timers fire, that would be a million waits.
 type handles struct {
 	pages []*[handlesPerPage]Handle
-	gaps  []uint32 // every one that there is, and some that are none any more; see trim
+	gaps  []uint32 // all free places below used, and some that are none any more; see trim
 	used  uint32   // places that were ever taken
 	n     uint32
 }
@@ -71,9 +71,9 @@ func (s *handles) large() bool {
 	return s.used > keptMost && s.n < s.used/4 || cap(s.gaps) > keptMost && int(s.used-s.n) < cap(s.gaps)/4
 }
 
-// trim moves what is at the end into the gaps, and gives back the rest; more says that it
-// has not done with it. Places that it gives up stay among the gaps until those are made
-// anew, or found to be none.
+// trim moves what is at the end into the gaps, and gives back the pages that are empty then.
+// It reports whether there is more to move. The places that it has emptied at the end stay in
+// gaps until gap finds that they are none, or trim lists the gaps anew.
 func (s *handles) trim() (more bool) {
 	for moves := 0; s.used > keptMost && s.n < s.used/4 && !more; moves++ {
 		last := s.at(s.used - 1)

@@ -48,8 +48,8 @@ func (l *Loop) newHook(list *hooks, fn func(), op string) (*Hook, error) {
 	return h, nil
 }
 
-// Start has the hook called back from the next time its phase comes. It returns
-// net.ErrClosed after Close; if it is started already nothing changes.
+// Start has the hook called back, from the next time that its phase comes. If the hook is
+// started already, nothing changes. Start returns net.ErrClosed after Close.
 func (h *Hook) Start() error {
 	if err := h.lp.checkCaller("loop.Hook.Start"); err != nil {
 		return err
@@ -64,7 +64,7 @@ func (h *Hook) Start() error {
 	return nil
 }
 
-// Stop ends that; Start may follow.
+// Stop ends the callbacks. Start may follow.
 func (h *Hook) Stop() error {
 	if err := h.lp.checkCaller("loop.Hook.Stop"); err != nil {
 		return err

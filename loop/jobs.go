@@ -9,15 +9,16 @@ import (
 	"time"
 )
 
-// survived is how long after a panic went on to an Executor the program is taken to have
-// survived that. A program that a panic ends needs a small part of it.
+// survived is how long a loop waits after a panic that went on to an Executor. A program
+// that goes on so long has survived the panic: one that a panic ends needs a small part of
+// this time.
 const survived = 100 * time.Millisecond
 
-// panicked says what becomes of a panic on the job's goroutine. A loop that handles
-// panics gets it as it gets results, and one that is closed may still have a log.
-// Otherwise it goes on, up through the Executor, and mostly ends the program. A pool may
-// recover it all the same, as ants does. Nothing tells that from here but that the
-// program goes on: done is told then, or the loop would wait for it for ever.
+// panicked decides what becomes of a panic on the job's goroutine. A loop that handles
+// panics gets it in the way of a result, and one that is closed may still have a log.
+// Otherwise the panic goes on, up through the Executor, and mostly ends the program. But a
+// pool may recover it, as ants does. All that shows this is that the program goes on. Then
+// done is told, or the loop would wait for it for ever.
 func (j *Job) panicked(v any) {
 	l, p := j.lp, &PanicError{v, debug.Stack()}
 	outcome := func() { l.hear(p) } // of a job that was abandoned
@@ -45,7 +46,7 @@ func (j *Job) panicked(v any) {
 	panic(v)
 }
 
-// A survivor waits whether the program goes on.
+// A survivor waits to see whether the program goes on.
 type survivor struct {
 	timeout Timeout
 	then    func()
@@ -53,8 +54,8 @@ type survivor struct {
 
 func (s *survivor) Expired(*Timeout) { s.then() }
 
-// putPanic is put for the outcome of a job that has panicked. Until it is heard it is
-// kept apart: what is posted is dropped when the loop closes, and a panic is not.
+// putPanic is put for the outcome of a job that has panicked. The panic is kept apart until
+// somebody has heard it: what is posted is dropped when the loop closes, and a panic is not.
 func (m *mailbox) putPanic(p *PanicError, fn func()) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -76,7 +77,8 @@ func (l *Loop) hear(p *PanicError) {
 	l.onPanic(nil, p.Value, p.Stack)
 }
 
-// tellPanics tells those that nobody has heard when the loop closes, and will not.
+// tellPanics is for when the loop closes: it tells the panics that nobody has heard, as
+// nobody will.
 func (l *Loop) tellPanics() {
 	l.mail.mu.Lock()
 	unheard := l.mail.panics
@@ -87,8 +89,8 @@ func (l *Loop) tellPanics() {
 	}
 }
 
-// A waiter is an Executor whose Submit can wait: an *ants.Pool that is full, and was not
-// made to refuse then. Waiting is how many callers wait in it.
+// A waiter is an Executor whose Submit can wait, as that of an *ants.Pool does when the pool
+// is full and was not made to refuse. Waiting is how many callers wait in it.
 type waiter interface {
 	Executor
 	Waiting() int

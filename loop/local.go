@@ -1,8 +1,8 @@
 package loop
 
-// Local returns what make made for key on this loop, and makes it the first
-// time: a place for what a package shares among its handles on one loop, its
-// free lists say. Keys are compared with ==; use an unexported type.
+// Local returns what make has made for key on this loop. The first call makes it. It is a
+// place for what a package shares among its handles on one loop, its free lists for example.
+// Keys are compared with ==; use an unexported type.
 func (m *Maker) Local(key any, make func() any) any {
 	l := m.l()
 	if l.checkCaller("loop.Maker.Local") != nil {

@@ -115,7 +115,7 @@ type Options struct {
 	// else net.DefaultResolver.
 	Resolver Resolver
 
-	// Logger receives what no callback can; nil is nobody.
+	// Logger is told what no callback can be told. By default nobody is.
 	Logger *slog.Logger
 
 	// OnPanic is called on the loop with what a callback panicked with and the
@@ -124,9 +124,8 @@ type Options struct {
 	// function say. By default a panic takes the program down, its stack intact.
 	OnPanic func(h Handle, value any, stack []byte)
 
-	// MeasureIdle makes Metrics report the time spent waiting, at the cost of two
-	// readings of the clock and one more system call for a turn that waits: a look whether
-	// it has to.
+	// MeasureIdle makes Metrics report the time spent waiting. A turn that waits then reads
+	// the clock twice more, and makes one more system call, to see whether it has to wait.
 	MeasureIdle bool
 }
 
@@ -135,10 +134,10 @@ type Options struct {
 // without one it runs once, whatever the jobs before it have done. Package loop/workers has
 // one that keeps this.
 //
-// An *ants.Pool does not, and works all the same: its Submit waits while all goroutines are
-// busy, and is called on a goroutine of its own; it recovers what jobs panic with, which
-// is done's result then, some time after. Any Executor that has a method Waiting() int is
-// taken to wait, any but the default to recover.
+// An *ants.Pool does not keep this, and works all the same. Its Submit waits while all
+// goroutines are busy, so the loop calls it on a goroutine of its own. It recovers what jobs
+// panic with; done gets that as its result, some time later. An Executor with a method
+// Waiting() int is taken to wait, and any Executor but the default to recover.
 type Executor = poller.Executor
 
 // A Resolver answers host names. *net.Resolver is one.
@@ -157,18 +156,15 @@ type Loop struct {
 	onPanic  func(Handle, any, []byte)
 
 	now      poller.Time
-	stale    bool        // now is of before the poll, or of within it
-	yielded  poller.Time // when it did last
-	crowded  poller.Time // until then it does not
-	slow     bool        // the last yield took long
-	owed     int8        // yields, as other goroutines may wait for what this turn has done
+	stale    bool // now was read before the poll, or in it
+	yields   yielder
 	timers   timeouts
 	eachTurn []Flusher
 	trim     trimmer
 	mail     mailbox
-	deferred backlog[Flusher]
-	fetched  byte // keeps the compiler from dropping loads
-	ended    backlog[closer]
+	deferred rounds[Flusher]
+	fetched  byte           // keeps the compiler from dropping loads
+	finishes rounds[closer] // close callbacks that are due
 	prepare  hooks
 	check    hooks
 	idle     hooks
@@ -256,9 +252,10 @@ func (systemResolver) LookupNetIP(ctx context.Context, network, host string) ([]
 	return net.DefaultResolver.LookupNetIP(ctx, network, host)
 }
 
-// Now is the time of the present phase of the turn: when the turn began; in what the
-// poll calls back, when one of those first asked for it; after the poll, when it is first
-// asked for. UpdateNow reads the clock afresh. It does not follow the wall clock.
+// Now is the time of the present phase of the turn. Before the poll it is when the turn
+// began. In the callbacks of the poll it is when the first of them asked for it, and after
+// the poll likewise. UpdateNow reads the clock afresh. The clock is the poller's, and does
+// not follow the wall clock.
 func (l *Loop) Now() poller.Time {
 	if l.checkCaller("loop.Loop.Now") != nil {
 		return 0
@@ -318,10 +315,10 @@ func (l *Loop) Metrics() Metrics {
 	return m
 }
 
-// Close ends the loop and everything on it: handles are closed and their close
-// callbacks made, output that the system takes at once is sent and the rest is
-// dropped, and the poller is closed. Functions still posted are dropped, and so
-// are the results of jobs. It must not be called while the loop runs
+// Close ends the loop and everything on it. Handles are closed, and their close
+// callbacks are made. Output that the system takes at once is sent, and the rest is
+// dropped. Functions still posted are dropped, and so are the results of jobs. Then the
+// poller is closed. It must not be called while the loop runs
 // (ErrRunning); again, it returns net.ErrClosed.
 func (l *Loop) Close() error {
 	if err := l.checkCaller("loop.Loop.Close"); err != nil {
@@ -353,12 +350,12 @@ const (
 	closeWait    = time.Millisecond // for each turn
 )
 
-// shutHandles closes first as a user would, so that what the system takes at
-// once is still sent, and then by force.
+// shutHandles first closes all as a user would, so that the system still sends what it
+// takes at once. Then it closes the rest by force.
 func (l *Loop) shutHandles() {
 	l.Walk(func(h Handle) { h.Close() })
 	for i := range closeTurns {
-		if i > 0 && !l.ended.any() && !l.deferred.any() && l.poller.Poll(l.poller.Now().Add(closeWait)) != nil {
+		if i > 0 && !l.finishes.any() && !l.deferred.any() && l.poller.Poll(l.poller.Now().Add(closeWait)) != nil {
 			return
 		}
 		if l.poll(atOnce) != nil || l.handles.n == 0 && l.closing == 0 {
@@ -372,9 +369,9 @@ func (l *Loop) shutHandles() {
 	}
 }
 
-// endNow closes a handle that may be closing already, but waits for its peer.
+// endNow closes a handle by force. It may be closing already and wait for its peer.
 func endNow(h Handle) {
-	if h.base().flags&ended != 0 {
+	if h.base().flags&finishing != 0 {
 		return
 	}
 	switch h := h.(type) {

@@ -11,10 +11,10 @@ func (l *Loop) Maker() *Maker { return (*Maker)(l) }
 func (m *Maker) l() *Loop { return (*Loop)(m) }
 
 // Check returns ErrOffLoop, with the name of the method that was called, if the loop
-// waits for events, as the caller's goroutine is not the loop's then. In race builds
-// and under the build tag pikedebug it panics, whatever the loop does, if that runs on
-// another goroutine. It comes at the beginning of every method of a handle: one that is
-// told so does nothing, and returns the error if it returns any.
+// waits for events: the caller is then another goroutine than the loop's. In race builds
+// and under the build tag pikedebug it panics if the caller is another goroutine, whatever
+// the loop does. Every method of a handle begins with it. On an error the method does
+// nothing else, and returns the error if it has one to return.
 func (m *Maker) Check(method string) error { return m.l().checkCaller(method) }
 
 // Call runs a callback of h, or of no handle if that is nil. Where the loop has

@@ -104,8 +104,8 @@ func (m *mailbox) take() func() {
 	return fn
 }
 
-// wake wakes p unless the mailbox is closed, which comes before p is: what p was
-// woken by may then be somebody else's descriptor.
+// wake wakes p unless the mailbox is closed. Close closes the mailbox before p: the
+// descriptor that wakes p may be somebody else's afterwards.
 func (m *mailbox) wake(p poller.Poller) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -3,7 +3,6 @@ package loop
 import (
 	"context"
 	"net"
-	"runtime"
 	"time"
 
 	"example.com/pike/poller"
@@ -15,25 +14,6 @@ const (
 	postsPerTurn   = 1024
 	flushesPerTurn = 4  // rounds of deferred work that deferred work caused
 	ahead          = 16 // flushes that are looked at together before they are made
-
-	// yieldEvery is less than the 10 ms after which Go's monitor has enough of a
-	// goroutine (forcePreemptNS in runtime/proc.go). To one that was not scheduled afresh
-	// since, and to come back from a system call does not count, it denies its processor
-	// at every look that finds it in one; and while it finds such it looks every 20 µs.
-	// A loop that sleeps between any two messages paid a quarter of its CPU for that, and the
-	// p99 of its answers was half as much again.
-	yieldEvery = 4 * time.Millisecond
-
-	// yieldMost is what a yield may take. Two in a row that take longer say that others keep
-	// all processors busy: the loop, which would get a slice of 10 ms after each of theirs,
-	// then keeps its own for crowdedFor, which is long beside what two more such yields take.
-	yieldMost  = time.Millisecond
-	crowdedFor = 640 * time.Millisecond
-
-	// owedYields are what those are owed whom a turn has answered, by a loop that does not
-	// sleep. One is for nothing every 61st time that the scheduler chooses: it looks first then
-	// for those who have waited long, and finds the loop (findRunnable in runtime/proc.go).
-	owedYields = 2
 )
 
 // Run runs the loop until nothing is left that could call back, or until Stop;
@@ -85,7 +65,7 @@ func (l *Loop) RunOnce() (alive bool, err error) {
 		if l.runTimers() {
 			limit = atOnce // something has happened
 		}
-		if err := l.rest(limit); err != nil {
+		if err := l.afterTimers(limit); err != nil {
 			return l.alive(), err
 		}
 		l.runTimers()
@@ -184,8 +164,8 @@ func (l *Loop) enter() error {
 }
 
 // leave also counts as falling asleep: whoever embeds the loop waits on its
-// descriptor now, and a Post must make that readable. So must what is left over
-// from this turn, a Post that came too late for it say.
+// descriptor now, and a Post must make that readable. What is left over from this turn must
+// make it readable as well, for example a Post that came too late for the turn.
 func (l *Loop) leave() {
 	if !l.closed {
 		l.lookAround()
@@ -202,8 +182,8 @@ func (l *Loop) leave() {
 // atOnce is a deadline that is always past.
 const atOnce poller.Time = 0
 
-// deadline is until when the next poll may wait. What runs before the poll in
-// the same turn may bring it forward; turn looks again.
+// deadline is until when the next poll may wait. What runs in the turn before the poll may
+// bring it forward, so that afterTimers asks again.
 func (l *Loop) deadline() poller.Time {
 	if !l.alive() || l.busy() {
 		return atOnce
@@ -213,13 +193,13 @@ func (l *Loop) deadline() poller.Time {
 
 // busy reports whether a poll must not wait.
 func (l *Loop) busy() bool {
-	return l.stop.Load() || l.idle.any() || l.deferred.any() || l.ended.any() || l.mail.any() ||
+	return l.stop.Load() || l.idle.any() || l.deferred.any() || l.finishes.any() || l.mail.any() ||
 		l.shutdown != nil && l.shutdown.ready()
 }
 
-// pending reports whether the poller will not wait either. Poll knows that by
-// itself, so that a turn does not ask: a queue that puts changes off would have to
-// tell the system for it. Whoever embeds the loop and waits on its descriptor asks.
+// pending reports whether the poller will not wait either. A turn does not ask, as Poll
+// knows it by itself, and as the question has a price: a queue that puts changes off has to
+// tell the system first. It is for whoever embeds the loop and waits on its descriptor.
 func (l *Loop) pending() bool {
 	p, ok := l.poller.(poller.Pender)
 	return ok && p.Pending()
@@ -228,11 +208,11 @@ func (l *Loop) pending() bool {
 // turn runs the phases; limit is atOnce for a turn that must not wait.
 func (l *Loop) turn(limit poller.Time) error {
 	l.runTimers()
-	return l.rest(limit)
+	return l.afterTimers(limit)
 }
 
-// rest is a turn without its timers.
-func (l *Loop) rest(limit poller.Time) error {
+// afterTimers is a turn without its timers.
+func (l *Loop) afterTimers(limit poller.Time) error {
 	l.runPosts()
 	l.idle.run(l)
 	l.prepare.run(l)
@@ -262,11 +242,11 @@ func (l *Loop) poll(deadline poller.Time) error {
 
 func (l *Loop) wait(deadline poller.Time) error {
 	l.stale = true
-	l.yield()
+	l.yields.yield(l.now, l.poller)
 	if deadline == atOnce {
 		return l.poller.Poll(atOnce)
 	}
-	l.owed = 0 // whoever has not run yet does while we sleep
+	l.yields.asleep()
 	deadline = min(deadline, l.trimBy())
 	l.sleep.Store(asleep)
 	// What was posted, stopped or cancelled before we said so woke nobody.
@@ -283,26 +263,6 @@ func (l *Loop) wait(deadline poller.Time) error {
 		l.waited += l.poller.Now().Sub(began)
 	}
 	return err
-}
-
-// yield lets other goroutines run before the loop's own polls. Those that this turn has
-// answered or given work are often runnable where they wait for just this thread: to run
-// them now is a tenth of the time that another thread takes to wake and fetch them. A turn
-// that is not to wait owes them that as well: with an idle hook there is no other. And from
-// time to time it yields in any case, see yieldEvery.
-func (l *Loop) yield() {
-	if l.now < l.crowded || l.owed == 0 && l.now.Sub(l.yielded) < yieldEvery {
-		return
-	}
-	l.owed, l.yielded = max(0, l.owed-1), l.now
-	began := l.poller.Now()
-	runtime.Gosched()
-	ended := l.poller.Now()
-	slow := ended.Sub(began) > yieldMost
-	if slow && l.slow {
-		l.crowded = ended.Add(crowdedFor)
-	}
-	l.slow = slow && !l.slow
 }
 
 // runTimers reports whether any was due.
@@ -331,7 +291,7 @@ func (l *Loop) runPosts() {
 			return
 		}
 		l.callbacks++
-		l.owed = owedYields
+		l.yields.owe()
 		l.Maker().Call(nil, fn)
 	}
 }
@@ -355,8 +315,8 @@ func (l *Loop) flush() {
 	}
 }
 
-// prefetch loads what the next to be flushed begin with: one that writes to many
-// connections has each of them twice, and the first time has left the cache.
+// prefetch loads the beginnings of what is flushed next. A callback that has written to many
+// connections has touched each, but the first ones have left the cache since.
 func (l *Loop) prefetch() {
 	next := l.deferred.rest()
 	if len(next) < 2 {
@@ -371,7 +331,7 @@ func (l *Loop) prefetch() {
 	l.fetched = sum
 }
 
-// lookAround flushes what is to be in every turn.
+// lookAround flushes what EachTurn was given.
 func (l *Loop) lookAround() {
 	for i := len(l.eachTurn) - 1; i >= 0; i-- { // one may take itself out
 		l.eachTurn[i].Flush()
@@ -379,11 +339,11 @@ func (l *Loop) lookAround() {
 }
 
 func (l *Loop) runCloses() {
-	if !l.ended.begin() {
+	if !l.finishes.begin() {
 		return
 	}
 	for {
-		c, ok := l.ended.take()
+		c, ok := l.finishes.take()
 		if !ok {
 			return
 		}

@@ -30,12 +30,12 @@ type Drainer interface {
 	Drain() (wait bool)
 }
 
-// A ShutdownReport is how a Shutdown went.
+// A ShutdownReport says how a Shutdown went.
 type ShutdownReport struct {
 	Finished int           // connections, and other Drainers, that ended by themselves in time
 	Cut      int           // those that had not, and were closed when the time was over
 	Closed   int           // what else was closed: listeners, timers, sockets of UDP, watchers
-	Jobs     int           // operations that were not waited for any longer: jobs of Work
+	Jobs     int           // jobs of Work, and other operations, that were still under way in the end
 	Took     time.Duration // by the loop's clock
 	Err      error         // nil if all ended in time, else os.ErrDeadlineExceeded or the cause of the context
 }
@@ -112,7 +112,7 @@ type shutdown struct {
 	bound  Timeout
 	left   int // handles that are waited for
 	turns  int // since what is left was cut off
-	looks  int // that were made after the grace
+	looks  int // turns after the grace, for what had arrived within it
 	report ShutdownReport
 	done   []func(ShutdownReport)
 	forget []func() bool // the contexts
@@ -124,8 +124,46 @@ const (
 	shutdownAsked  shutdownPhase = iota
 	shutdownWaits                // for Drainers and jobs
 	shutdownCloses               // what served them
-	shutdownCuts                 // off what is left
+	shutdownCuts                 // off what is left, when the time is over; see hurry
+	shutdownOver
 )
+
+// shutdownPhases is what each phase does: enter when it begins, again at the end of each
+// turn in which it is not ready, and next when it is. A phase without ready waits for a call.
+var shutdownPhases = [...]struct {
+	enter, again func(*shutdown)
+	ready        func(*shutdown) bool
+	next         shutdownPhase
+}{
+	shutdownAsked:  {next: shutdownWaits},
+	shutdownWaits:  {enter: (*shutdown).drain, ready: (*shutdown).drained, next: shutdownCloses},
+	shutdownCloses: {enter: (*shutdown).closeRest, again: (*shutdown).closeRest, ready: (*shutdown).empty, next: shutdownOver},
+	shutdownCuts:   {enter: (*shutdown).cut, again: (*shutdown).cutAgain, ready: (*shutdown).empty, next: shutdownOver},
+	shutdownOver:   {enter: (*shutdown).over},
+}
+
+func (s *shutdown) enter(phase shutdownPhase) {
+	s.phase = phase
+	shutdownPhases[phase].enter(s)
+}
+
+// ready reports whether step would go on to the next phase: no poll should wait then.
+func (s *shutdown) ready() bool {
+	ready := shutdownPhases[s.phase].ready
+	return ready != nil && ready(s)
+}
+
+// step is the end of a turn.
+func (s *shutdown) step() {
+	for s.ready() || s.turns == closeTurns {
+		if s.enter(shutdownPhases[s.phase].next); s.phase == shutdownOver {
+			return
+		}
+	}
+	if again := shutdownPhases[s.phase].again; again != nil {
+		again(s)
+	}
+}
 
 // limit adds a bound.
 func (s *shutdown) limit(ctx context.Context, grace time.Duration) {
@@ -151,7 +189,13 @@ func (s *shutdown) Flush() {
 	if s.phase != shutdownAsked || s.l.shutdown != s {
 		return
 	}
-	s.phase = shutdownWaits
+	if s.enter(shutdownWaits); s.report.Err != nil { // the time was over before it began
+		s.hurry()
+	}
+}
+
+// drain asks all to end in order.
+func (s *shutdown) drain() {
 	s.l.Walk(func(h Handle) {
 		d, ok := h.(Drainer)
 		switch {
@@ -162,10 +206,13 @@ func (s *shutdown) Flush() {
 			s.report.Closed++
 		}
 	})
-	if s.report.Err != nil {
-		s.cut()
-	}
 }
+
+// drained reports whether all that is waited for has ended. One request is Shutdown's own.
+func (s *shutdown) drained() bool { return s.left == 0 && s.l.requests == 1 }
+
+// empty reports whether nothing is on the loop any more.
+func (s *shutdown) empty() bool { return s.l.handles.n == 0 && s.l.closing == 0 }
 
 // await counts a handle as one to wait for.
 func (s *shutdown) await(b *Base) {
@@ -188,8 +235,7 @@ func (s *shutdown) detached(b *Base) {
 	if b.flags&awaited == 0 {
 		return
 	}
-	b.flags &^= awaited
-	s.left--
+	s.settle(b)
 	if s.phase == shutdownCuts {
 		s.report.Cut++
 	} else {
@@ -197,8 +243,15 @@ func (s *shutdown) detached(b *Base) {
 	}
 }
 
-// Expired is the end of the grace, and afterwards the time to look again. A loop that
-// was late looks first at what has arrived meanwhile, by which some may end in time.
+// settle has a handle waited for no more.
+func (s *shutdown) settle(b *Base) {
+	b.flags &^= awaited
+	s.left--
+}
+
+// Expired is the end of the grace, and afterwards the time to look again. What has arrived
+// within the grace may end some handles in time. A loop that was late has yet to look at it,
+// so it polls a few times first.
 func (s *shutdown) Expired(*Timeout) {
 	l := s.l
 	if s.phase == shutdownWaits && s.bound.Due() > s.began && s.looks <= int(l.handles.n)/pollBrings+1 {
@@ -221,19 +274,29 @@ func (s *shutdown) expire(err error) {
 	if s.report.Err == nil {
 		s.report.Err = err
 	}
-	if s.phase != shutdownAsked {
-		s.cut()
+	if s.phase != shutdownAsked { // or else Flush looks at Err
+		s.hurry()
 	}
 }
 
+func (s *shutdown) hurry() {
+	s.enter(shutdownCloses)
+	s.enter(shutdownCuts)
+}
+
+// cut cuts off what has not ended in time. A handle whose close callback is queued has.
 func (s *shutdown) cut() {
-	s.closeRest()
-	s.l.Walk(func(h Handle) { // whose close callback is queued has ended in time
-		if b := h.base(); b.flags&ended != 0 {
-			s.detached(b)
+	s.l.Walk(func(h Handle) {
+		if b := h.base(); b.flags&(finishing|awaited) == finishing|awaited {
+			s.settle(b)
+			s.report.Finished++
 		}
 	})
-	s.phase = shutdownCuts
+	s.endRest()
+}
+
+func (s *shutdown) cutAgain() {
+	s.turns++
 	s.endRest()
 }
 
@@ -247,44 +310,12 @@ func (s *shutdown) endRest() {
 
 // closeRest closes what serves the connections.
 func (s *shutdown) closeRest() {
-	s.phase = shutdownCloses
 	s.l.Walk(func(h Handle) {
 		if h.base().flags&awaited == 0 && !h.Closing() {
 			s.report.Closed++
 			h.Close()
 		}
 	})
-}
-
-// ready reports whether step would do something: no poll should wait then.
-func (s *shutdown) ready() bool {
-	switch s.phase {
-	case shutdownWaits:
-		return s.left == 0 && s.l.requests == 1 // which is our own
-	case shutdownCloses, shutdownCuts:
-		return s.l.handles.n == 0 && s.l.closing == 0
-	}
-	return false
-}
-
-// step is the end of a turn.
-func (s *shutdown) step() {
-	if s.phase == shutdownWaits && s.ready() {
-		s.closeRest()
-	}
-	switch {
-	case s.phase < shutdownCloses:
-		return
-	case s.ready(), s.phase == shutdownCuts && s.turns == closeTurns:
-		s.over()
-		return
-	}
-	if s.phase == shutdownCuts {
-		s.turns++
-		s.endRest()
-	} else {
-		s.closeRest()
-	}
 }
 
 // over is the end.

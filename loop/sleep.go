@@ -2,15 +2,15 @@ package loop
 
 import "example.com/pike/poller"
 
-// The states of Loop.sleep. Whoever finds the loop not awake and sets it so has to wake
-// the poller; else the loop looks at mail and stop before it waits.
+// The states of Loop.sleep. Whoever changes it to awake has to wake the poller. Whoever finds
+// it awake need not: the loop looks at mail and stop before it waits.
 const (
 	awake  = poller.Awake
 	asleep = poller.Polling // in a Poll, or not running
 )
 
-// interrupt wakes the loop if it sleeps. It takes any state but awake for that: between a
-// look and a comparison with what was seen the poller may lie down, and nobody would wake it.
+// interrupt wakes the loop if it sleeps. It swaps, and does not compare with the state that it
+// has seen: the poller may lie down between the two, and then nobody would wake it.
 func (l *Loop) interrupt() {
 	if l.sleep.Load() != awake && l.sleep.Swap(awake) != awake {
 		l.mail.wake(l.poller)

@@ -30,9 +30,8 @@ func (t *Timeout) Init(owner Expirer) { t.owner = owner }
 // Armed reports whether t has yet to expire.
 func (t *Timeout) Armed() bool { return t.place != nowhere }
 
-// Due is the time t is armed for or, if it is not armed, was armed for last. A
-// time that was past already reads as that of the loop's last pass over its
-// timers.
+// Due is the time that t is armed for or, if it is not armed, was armed for last. If that
+// time was past already, Due is the time of the loop's last pass over its timers.
 func (t *Timeout) Due() poller.Time { return t.due }
 
 // timeoutPlace says where a Timeout is linked: nowhere, in the heap, or, from
@@ -68,9 +67,9 @@ func (q *timeouts) init(now poller.Time) {
 func (q *timeouts) len() int { return q.armed }
 
 // set arms t, or moves it if it is armed, and gives it the next sequence
-// number. A due before the time of the last pop becomes that time: else what a
-// callback arms in the past would sort before what is still to run in the
-// same pass, and stand in its way.
+// number. A due before the time of the last pop becomes that time. Otherwise a Timeout that
+// a callback arms in the past would come before those that are still to run in this pass,
+// and stand in their way.
 func (q *timeouts) set(t *Timeout, due poller.Time) {
 	due = max(due, q.now)
 	q.seq++
@@ -81,9 +80,9 @@ func (q *timeouts) set(t *Timeout, due poller.Time) {
 		q.change(t, due, seq, to)
 		return
 	}
-	// A move from slot to slot is what most calls are, and here in one piece: among
-	// a million Timeouts it is the wait for t.place, and the fewer instructions, the
-	// more moves wait at the same time.
+	// Most calls move a Timeout from slot to slot, and that is here in one piece. Among a
+	// million Timeouts such a move mostly waits for the memory of t.place. The fewer
+	// instructions it has, the more moves a processor has waiting at the same time.
 	if w.slot(from).cut(t) {
 		w.behead(t)
 	}
@@ -154,9 +153,9 @@ func (q *timeouts) pop(now poller.Time, before uint64) *Timeout {
 }
 
 // behind finds what pop may return although the head of the heap is not for
-// this pass. Whatever was armed in a pass is due at its now or later, and what
-// comes behind later still: there is something to find only if now moves
-// within a pass, which is rare enough for looking at everything that is due.
+// this pass. Whatever was armed in a pass is due at its now or later, and so is all that
+// comes behind it in the heap. So there is something to find only if now moves within a
+// pass. That is rare enough to look at everything that is due.
 func (q *timeouts) behind(now poller.Time, before uint64) *Timeout {
 	if q.heap[0].due >= now {
 		return nil
@@ -173,9 +172,9 @@ func (q *timeouts) behind(now poller.Time, before uint64) *Timeout {
 }
 
 // next is the time of the first Timeout, or poller.Never. It is never late. It
-// is early only where the first Timeout of a slot with more than scanMax
-// others was stopped or moved away and nothing else is due before it was; to
-// wake then costs a pass that finds nothing and spreads the slot out.
+// is early only where the first Timeout of a slot was stopped or moved away, the slot has
+// more than scanMax others, and nothing else is due before. Waking then costs a pass that
+// finds nothing, and that spreads the slot out.
 func (q *timeouts) next() poller.Time {
 	switch {
 	case q.armed == 0:
@@ -207,10 +206,10 @@ func (q *timeouts) turn() (moved bool) {
 	return moved
 }
 
-// refile empties a slot, a Timeout of each lane in turn. It must not range
-// over the array itself: that copies it in every round, and the copy, which
-// cannot be had before the last round's writes are through, makes the lanes
-// wait for each other (310 ns a firing instead of 130).
+// refile empties a slot, a Timeout of each lane in turn. It must not range over the array
+// itself, as that copies the array in every round. The copy has to wait for the writes of
+// the round before, and so the lanes would wait for each other (310 ns a firing instead of
+// 130).
 func (q *timeouts) refile(p timeoutPlace) {
 	lanes := q.wheel.slot(p).lanes
 	q.wheel.empty(p)
@@ -279,7 +278,7 @@ func (h *dueHeap) remove(i int) {
 	}
 }
 
-// fix puts e in the stead of the entry at i.
+// fix puts e in the place of the entry at i.
 func (h dueHeap) fix(i int, e dueEntry) {
 	if i > 0 && e.less(&h[(i-1)/heapArity]) {
 		h.up(i, e)

@@ -64,7 +64,7 @@ func burst(t *testing.T, l *Loop) (keep *aside) {
 // kept is the largest of what the loop keeps, in entries.
 func kept(l *Loop) int {
 	return max(cap(l.mail.in), cap(l.mail.out), cap(l.deferred.next), cap(l.deferred.round),
-		cap(l.ended.next), cap(l.ended.round), cap(l.timers.heap), int(l.handles.used), cap(l.handles.gaps))
+		cap(l.finishes.next), cap(l.finishes.round), cap(l.timers.heap), int(l.handles.used), cap(l.handles.gaps))
 }
 
 func TestBurstsAreForgotten(t *testing.T) {

@@ -20,23 +20,23 @@ const (
 
 // wheel keeps the Timeouts of ticks after cur. A level is a ring of slots that
 // reaches as far as 64 slots ahead of the one cur is in, and a Timeout goes to
-// the lowest level that reaches it. Levels overlap: a slot is never wider than
-// an eighth of the time that its Timeouts had to go when they were armed, so
-// that of a million with one and the same timeout no more than an eighth has
-// to be filed anew at once. With levels that grow by 64 it can be all.
+// the lowest level that reaches it. Levels overlap. So a slot is never wider than an eighth
+// of the time that its Timeouts had to go when they were armed. Of a million Timeouts with
+// the same duration no more than an eighth has to be filed anew at once. If levels grew by
+// 64 and did not overlap, it could be all of them.
 type wheel struct {
 	cur      uint64
 	occupied [wheelLevels]uint64
 	slots    [wheelSlots]wheelSlot
 }
 
-// wheelSlot links its Timeouts in several lanes. To follow a list through a
-// million of Timeouts is to wait for memory at every step; to follow the lanes
-// in turn is to wait for all of them at once.
+// wheelSlot links its Timeouts in several lanes. Whoever follows one list through a million
+// Timeouts waits for memory at every step. Whoever follows several lanes in turn waits for
+// all of them at once.
 type wheelSlot struct {
 	lanes [wheelLanes]*Timeout
 	min   poller.Time // nothing in the slot is due earlier; Never if it is empty
-	stale bool        // what min was of has left
+	stale bool        // the Timeout that min is of has left
 }
 
 func tickOf(t poller.Time) uint64 { return uint64(t) >> tickBits }
@@ -165,8 +165,8 @@ func (w *wheel) empty(p timeoutPlace) {
 	*w.slot(p) = wheelSlot{min: poller.Never}
 }
 
-// add puts t first in a lane, and reports whether it is alone there; the sequence
-// number, as good as any, picks it.
+// add puts t first in a lane, and reports whether it is alone there. The sequence number
+// picks the lane, as it spreads Timeouts evenly.
 func (s *wheelSlot) add(t *Timeout) (alone bool) {
 	if t.due <= s.min {
 		s.min, s.stale = t.due, false

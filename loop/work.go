@@ -76,7 +76,7 @@ func Work[T any](ctx context.Context, lp *Loop, job func(context.Context) (T, er
 		}
 		return nil, &misuse{op, err}
 	}
-	lp.owed = owedYields
+	lp.yields.owe()
 	if ctx.Done() != nil {
 		w.forget = poller.AfterFunc(lp.poller, ctx, func() { w.drop(context.Cause(ctx)) })
 	}
@@ -104,7 +104,7 @@ const (
 
 // Cancel drops a job that no executor has begun: it will not run, and done gets
 // context.Canceled, not from inside Cancel. It reports false for a job that has
-// begun or ended, whose result done gets, or got. It belongs to the loop's goroutine.
+// begun or ended: done gets its result, or has got it. It belongs to the loop's goroutine.
 func (j *Job) Cancel() bool {
 	if j.lp.checkCaller("loop.Job.Cancel") != nil {
 		return false

@@ -1,5 +1,7 @@
 package poller
 
+import "net"
+
 // A Layer makes streams over streams: what an owner sends and receives goes through it.
 // Encryption is a layer, and so is a header that goes before the first byte. Layers stack,
 // because what a layer makes is a stream like any other.
@@ -11,7 +13,10 @@ type Layer interface {
 	// below has no Send in flight and is stopped. It is connected, or at.Dialing says that
 	// its Connected is still to come. The stream opens stopped, too. h.Connected comes once,
 	// later, unless the stream is closed before: with nil when the stream can be used, or
-	// with why it never will be. Closing the stream closes below.
+	// with why it never will be, and then it is only to be closed.
+	//
+	// Closing the stream closes below, as soon as what the layer says last is with it:
+	// Unsent is how much is left of that. Reset after Close gives it up.
 	Wrap(below Stream, h StreamHandler, at Place) (Stream, StreamHandler)
 }
 
@@ -20,8 +25,9 @@ type Place struct {
 	// Env is what surrounds it.
 	Env Env
 
-	// Dialing says that below is still being dialed: its Connected is still to come. If
-	// that tells of an error, this is the error of the stream as well.
+	// Dialing says that below's Connected is still to come: it is being dialed, or just
+	// accepted, or a layer itself. If that tells of an error, this is the error of the stream
+	// as well.
 	Dialing bool
 
 	// Client says that this end is the one that has dialed.
@@ -63,6 +69,17 @@ type Layered interface {
 
 	// Below is the stream below it, which belongs to the layer.
 	Below() Stream
+}
+
+// A Blocker is a stream of a layer that changes the bytes, and can go on doing so in code that blocks.
+type Blocker interface {
+	Layered
+
+	// Block takes the stream from the poller. From now on it is the [net.Conn] that is returned, which
+	// begins with what has arrived already, and goes through below: that is the stream below it as
+	// such code has it. Whoever calls Block takes the descriptor from the poller, too; Closed
+	// follows. An error leaves everything as it was. With something to send it is EBUSY.
+	Block(below net.Conn) (net.Conn, error)
 }
 
 // Bottom is the stream below all layers of s: what the Poller knows.

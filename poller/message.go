@@ -25,11 +25,11 @@ type Message struct {
 // zero field is left to the socket, whose own settings then decide.
 type Control struct {
 	// Local is the address that a received datagram was sent to, or the address
-	// to send from, which must be one of this machine. From a group or a broadcast
-	// address nobody can send: if one was received, it leaves the source to the
-	// system, so that what came by Interface is answered from there. A received
-	// Local has no zone: Interface says which link a link-local address is on. The
-	// zone of one to send from must be that Interface, or is it if that is 0.
+	// to send from, which must be one of this machine. Nobody can send from a group or a
+	// broadcast address. If Local is one, as in a Control that was received, the system
+	// chooses the source: what came by Interface is answered from there. A received
+	// Local has no zone: Interface says which link a link-local address is on. A Local to
+	// send from may have a zone. It must name Interface, or stands for it if that is 0.
 	Local netip.Addr
 
 	// Interface is the index of the interface that a datagram came by, or is to
@@ -40,8 +40,8 @@ type Control struct {
 	// ECN (RFC 3168). A class of 0 cannot be sent where the socket has another.
 	TrafficClass uint8
 
-	// many is Local, if that is a broadcast address of IPv4, as only the system
-	// could tell of what it received.
+	// many is Local if that is a broadcast address of IPv4. Only the system knows that of an
+	// address, and tells it with what was received.
 	many [4]byte
 }
 

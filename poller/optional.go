@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// What only some backends or some users need is an interface that the packages
-// above assert for, as http.Flusher is.
+// What only some backends have, or some users need, is an interface of its own. The packages
+// above ask for it by a type assertion, as programs do for http.Flusher.
 
 // An Adopter makes sockets of descriptors that were opened elsewhere. It works
 // on a duplicate, so that the caller's stays the caller's, to close; both name
@@ -55,9 +55,9 @@ type Executor interface {
 
 // A Gate is a Poller of a world that does one thing at a time, as the simulator's.
 type Gate interface {
-	// Enter is called by whoever hands something to a loop of the Poller (Post, Stop), on
-	// any goroutine, before it does so: it waits until it is the turn of that goroutine,
-	// where the world knows it for one that has to wait.
+	// Enter comes before anything is handed to a loop of the Poller (Post, Stop), on any
+	// goroutine. If the world knows that goroutine for one that has to wait, Enter waits
+	// until it is its turn.
 	Enter()
 
 	// AfterFunc is context.AfterFunc, but f is called between two turns of programs, not
@@ -80,7 +80,7 @@ type Signaler interface {
 	Signals(notify func(os.Signal), sigs ...os.Signal) (stop func())
 }
 
-// A Sleeper says when it waits: a loop tells by that who calls it from elsewhere
+// A Sleeper says when it waits. A loop recognizes by that who calls it from another goroutine
 // meanwhile.
 type Sleeper interface {
 	// MarkWaits has each Poll turn state from Polling to Waiting before it blocks, and
@@ -104,8 +104,8 @@ type Waiter interface {
 
 // An Acker is a stream that knows what its peer has acknowledged.
 type Acker interface {
-	// Unacked is how many of the bytes that the system has taken the peer's
-	// system has not acknowledged, an end that was sent (Shutdown) included.
+	// Unacked is how many bytes the system has taken that the peer's system has not
+	// acknowledged. An end that was sent (Shutdown) counts as one.
 	Unacked() int
 }
 
@@ -140,7 +140,7 @@ type Duplicator interface {
 	Duplicate() (fd uintptr, err error)
 }
 
-// A Prefetcher can load what it begins its work with, so that the memory of several
-// that are due is waited for once: a handler its upcalls, a stream its Send. It returns
-// anything of what it has loaded and changes nothing; it may be called, or not.
+// A Prefetcher can load what it begins its work with: a handler what its upcalls begin with, a
+// stream what its Send does. So the memory of several that are due is waited for once.
+// Prefetch changes nothing, and returns any byte of what it has loaded. It may be called or not.
 type Prefetcher interface{ Prefetch() byte }

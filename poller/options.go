@@ -33,9 +33,9 @@ type Options struct {
 	// Delay leaves Nagle's algorithm on; it is off by default (TCP_NODELAY).
 	Delay bool
 
-	// KeepAlive is how long a connection is idle before the system probes the
-	// peer, and between probes. 0 is 15 s, a negative value is no probing, and 32,767 s
-	// the most that systems take.
+	// KeepAlive is how long a connection is idle before the system probes the peer, and
+	// also the time between probes. 0 is 15 s, and a negative value is no probing. Systems
+	// take 32,767 s at most.
 	KeepAlive time.Duration
 
 	// KeepAliveConfig, if it is enabled, takes the place of KeepAlive, with the meaning

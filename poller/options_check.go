@@ -22,8 +22,8 @@ const (
 	defaultProbes    = 9
 )
 
-// An OptionError says which of Options has a value that cannot be, which one, and what
-// could. It is syscall.EINVAL and os.ErrInvalid.
+// An OptionError says which field of Options has an impossible value, the value, and which
+// values are possible. It is syscall.EINVAL and os.ErrInvalid.
 type OptionError struct {
 	Name   string // of the field
 	Value  string

@@ -2,12 +2,14 @@
 //
 //	signal.Notify(lp, func(s os.Signal) { lp.Stop() }, os.Interrupt, syscall.SIGTERM)
 //
-// It stands on os/signal and Loop.Post, not on signalfd(2), which reads only
-// what every thread of the process has blocked, while the Go runtime owns the
-// signal masks; nor on EVFILT_SIGNAL, which does not stop the default action.
-// So the meaning of each signal is that of os/signal, also next to other users
-// of it: a signal goes to every Watcher, on every loop, that asks for it. Signals that arrive while
-// one of the same kind is pending may be merged by the system (signal(7)).
+// The package uses os/signal and Loop.Post. So each signal means what os/signal says,
+// also beside other users of os/signal: it goes to every Watcher, on every loop, that asks
+// for it. The system may merge signals that arrive while one of the same kind is
+// pending (signal(7)).
+//
+// signalfd(2) would not do. It reads only signals that every thread of the process has
+// blocked, and the Go runtime owns the signal masks. EVFILT_SIGNAL would not do either,
+// because it does not stop the default action.
 package signal
 
 import (
@@ -16,6 +18,7 @@ import (
 	ossignal "os/signal"
 	"syscall"
 
+	"example.com/pike/internal/netop"
 	"example.com/pike/loop"
 	"example.com/pike/poller"
 )
@@ -33,13 +36,13 @@ type Watcher struct {
 	OnClose func()
 }
 
-// queued is how many signals may wait for the loop; os/signal drops more.
+// queued is how many signals of a Watcher may wait for its goroutine. os/signal drops more.
 const queued = 64
 
-// Notify calls fn for each of the signals given, or for all that os/signal
-// relays if none is given (on unix SIGURG too, by which the Go runtime preempts
-// itself), until Stop or Close. A nil fn or loop, or a signal that does not exist, is
-// os.ErrInvalid.
+// Notify calls fn from the loop for each of the signals given, until Stop or Close.
+// If none is given it calls fn for all that os/signal relays. On unix that includes
+// SIGURG, by which the Go runtime preempts itself. A nil fn or loop, or a signal that does
+// not exist, is os.ErrInvalid.
 func Notify(lp *loop.Loop, fn func(os.Signal), sigs ...os.Signal) (*Watcher, error) {
 	if err := lp.Maker().Check("signal.Notify"); err != nil {
 		return nil, err
@@ -47,9 +50,10 @@ func Notify(lp *loop.Loop, fn func(os.Signal), sigs ...os.Signal) (*Watcher, err
 	return notify(lp, fn, false, sigs)
 }
 
-// Once is Notify for one signal: the Watcher is stopped before fn is called, and if no other
-// user of os/signal wants the signal it has its default action again as soon as it has
-// come, though the loop be busy: a second Ctrl-C ends a program that does not get to the first.
+// Once is Notify for one signal: the Watcher is stopped before fn is called. As soon as the
+// signal has come it has its default action again, unless another user of os/signal
+// wants it. That does not wait for the loop, so a second Ctrl-C ends a program that is too busy
+// to handle the first.
 func Once(lp *loop.Loop, fn func(os.Signal), sigs ...os.Signal) (*Watcher, error) {
 	if err := lp.Maker().Check("signal.Once"); err != nil {
 		return nil, err
@@ -81,7 +85,7 @@ func valid(sigs []os.Signal) bool {
 	return true
 }
 
-// Start has the watcher call back again after Stop. net.ErrClosed after Close.
+// Start has the watcher call back again after Stop. After Close it is net.ErrClosed.
 func (w *Watcher) Start() error {
 	lp := w.lp()
 	if err := lp.Check("signal.Watcher.Start"); err != nil {
@@ -105,12 +109,12 @@ func (w *Watcher) Start() error {
 	return nil
 }
 
-// relay starts the goroutine that takes signals from os/signal to the loop, and
-// returns what ends it.
+// relay starts the goroutine that takes signals from os/signal to the loop. It returns
+// the function that ends it.
 func (w *Watcher) relay() (stop func()) {
 	ch := make(chan os.Signal, queued)
 	done := make(chan struct{})
-	live := true // the loop's own: what was posted before stop is not delivered after it
+	live := true // only the loop uses it: what was posted before stop is not delivered after it
 	lp := w.Loop()
 	ossignal.Notify(ch, w.sigs...)
 	go func() {
@@ -147,8 +151,9 @@ func (w *Watcher) deliver(s os.Signal) {
 	w.lp().Call(w, func() { w.fn(s) })
 }
 
-// Stop ends the callbacks; a signal already on its way is not delivered. If no
-// other user of os/signal wants it, the signal has its default action again. Start may follow.
+// Stop ends the callbacks. A signal that is already on its way is not delivered. The
+// signals have their default action again, unless another user of os/signal wants them.
+// Start may follow.
 func (w *Watcher) Stop() error {
 	lp := w.lp()
 	if err := lp.Check("signal.Watcher.Stop"); err != nil {
@@ -199,13 +204,4 @@ func (u *upcalls) Finished() {
 	u.Loop().Maker().Call((*Watcher)(u), u.OnClose)
 }
 
-// opError names the call that failed.
-type opError struct {
-	op  string
-	err error
-}
-
-func (e *opError) Error() string { return "signal: " + e.op + ": " + e.err.Error() }
-func (e *opError) Unwrap() error { return e.err }
-
-func fail(op string, err error) error { return &opError{op, err} }
+func fail(op string, err error) error { return netop.HandleError("signal", op, err) }

@@ -15,10 +15,10 @@ import (
 type AcceptPolicy uint8
 
 const (
-	// LeaveInBacklog stops accepting until there is room again. Peers are connected, by
-	// their system's account, and wait; when the backlog is full too, their
-	// system goes on trying to connect. Nothing is lost by a short rush, and the
-	// limit is one of descriptors too. It is the default.
+	// LeaveInBacklog stops accepting until there is room again. It is the default. Peers wait,
+	// and are connected as far as their system knows. When the backlog is full too, their
+	// system goes on trying to connect. So a short rush loses nothing, and the limit bounds
+	// descriptors too.
 	LeaveInBacklog AcceptPolicy = iota
 
 	// Refuse accepts and resets at once, so that a peer learns that it has to go
@@ -62,9 +62,8 @@ func (ln *Listener) SetMaxConns(n int) error {
 	return nil
 }
 
-// SetAcceptRate sets Options.AcceptRate and AcceptBurst, as if nothing had been
-// accepted before; a rate of 0 is no limit, and a burst of 0 that of Options.
-// Negative values, and a rate that is no number, are os.ErrInvalid.
+// SetAcceptRate sets Options.AcceptRate and AcceptBurst, and forgets what was accepted before.
+// 0 means what it means there. Negative values, and a rate that is no number, are os.ErrInvalid.
 func (ln *Listener) SetAcceptRate(perSecond float64, burst int) error {
 	if err := ln.lp().Check("stream.Listener.SetAcceptRate"); err != nil {
 		return err
@@ -100,9 +99,9 @@ func (ln *Listener) SetAcceptPolicy(p AcceptPolicy) error {
 	return nil
 }
 
-// limits are what a listener accepts at most. The rate is a token bucket in the
-// form of the generic cell rate algorithm (ITU-T I.371): one time to remember, and
-// nothing to do while nothing is accepted.
+// limits are what a listener accepts at most. The rate is a token bucket in the form of the generic
+// cell rate algorithm (ITU-T I.371). That remembers one time, and has nothing to do while nothing is
+// accepted.
 type limits struct {
 	conns    int
 	policy   AcceptPolicy
@@ -174,9 +173,8 @@ func (ln *Listener) crowd() {
 	}
 }
 
-// admit reports whether a connection that the system has given out is one too
-// many. Under LeaveInBacklog it never is, because the listener stops after the
-// last one that may come.
+// admit reports whether a connection that the system has given out may come in. Under
+// LeaveInBacklog it always may, because the listener stops after the last one that may.
 func (ln *Listener) admit() bool {
 	l := &ln.limits
 	if l.policy == Refuse && l.conns > 0 && ln.stats.Open >= l.conns {
@@ -199,7 +197,7 @@ func (ln *Listener) admitted() {
 	}
 }
 
-// left is told of each connection that was accepted and has ended.
+// left is called for each connection that was accepted, when it has ended.
 func (ln *Listener) left() {
 	ln.stats.Open--
 	if ln.stops&full != 0 && !ln.Closing() {
@@ -214,7 +212,7 @@ func (ln *Listener) refuse(s poller.Stream) poller.StreamHandler {
 	return refused{}
 }
 
-// refused is who owns a connection that was refused.
+// refused is the handler of a connection that was refused.
 type refused struct{}
 
 func (refused) Connected(error)        {}
@@ -227,23 +225,23 @@ type refills Listener
 
 func (r *refills) Expired(*loop.Timeout) { (*Listener)(r).allow(throttled) }
 
-// The pauses between tries to accept, as net/http's server makes them, and how
-// often a listener that keeps failing says so in the log.
+// The pauses between attempts to accept are those of net/http's server. A listener that keeps
+// failing says so in the log once in a logPause.
 const (
 	firstPause = 5 * time.Millisecond
 	lastPause  = time.Second
 	logPause   = time.Minute
 )
 
-// failures is how a listener has fared that the system gives no connections.
+// failures are what a listener knows of the system's refusals to give it connections.
 type failures struct {
 	pause    time.Duration // after the last one; 0 if the last try was none
 	unlogged uint64
 	logged   poller.Time // when the log last told, or Never
 }
 
-// Failed pauses, so as not to spin while the process is out of descriptors, and
-// longer each time.
+// Failed pauses, longer each time, because a process that is out of descriptors would else try
+// without end.
 func (a *acceptor) Failed(err error) {
 	ln := (*Listener)(a)
 	f, lp := &ln.failures, ln.Loop()
@@ -287,7 +285,7 @@ func MayListen(lp *loop.Loop) error {
 
 // fail is the error of an operation on ln.
 func (ln *Listener) fail(op string, err error) error {
-	return netop.Error(op, ln.share.network, poller.Addr{}, ln.addr, err)
+	return netop.Error(op, ln.conf.network, poller.Addr{}, ln.addr, err)
 }
 
 func (ln *Listener) closed(op string) error {

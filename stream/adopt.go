@@ -15,14 +15,14 @@ import (
 
 // AdoptConn takes a connection over from package net and closes nc; after an error nc
 // is as it was. As in OnAccept the caller should set the callbacks at once; reading
-// begins when ResumeRead is called. What nc has read into buffers of its own (crypto/tls,
-// bufio) is not seen.
+// begins when ResumeRead is called. What has been read from nc already, into a buffer of crypto/tls
+// or bufio say, is not seen.
 //
 // At most one Options may be given; a nil one is none. Without it the socket keeps what nc
 // has set (package net turns Nagle's algorithm off, and keep-alive on); with it NoDelay and
 // keep-alive become as it says, buffers if it has sizes, and timeouts, limits and watermarks are
-// those of a connection that was dialed with it. What is of binding and dialing is
-// past, and not looked at.
+// those of a connection that was dialed with it. What it says of binding and dialing is not looked
+// at, because that is past.
 func AdoptConn(lp *loop.Loop, nc net.Conn, o ...*Options) (*Conn, error) {
 	if err := lp.Maker().Check("stream.AdoptConn"); err != nil {
 		return nil, err
@@ -39,8 +39,8 @@ func AdoptConn(lp *loop.Loop, nc net.Conn, o ...*Options) (*Conn, error) {
 		return nil, &net.OpError{Op: "adopt", Net: network, Addr: nc.RemoteAddr(), Err: err}
 	}
 	s := sharedOf(lp)
-	c := newConn(s.origin(origin{shared: s, policy: p, network: network}), own.drainTimeout(), nil)
-	c.state |= paused
+	c := newConn(s.conf(conf{shared: s, policy: p, network: network}), own.drainTimeout(), nil)
+	c.stops |= stopByUser
 	if err = lp.Maker().Attach(c); err == nil {
 		err = adopt(lp, nc, func(a poller.Adopter, fd uintptr) (err error) {
 			c.s, err = a.AdoptStream(fd, (*upcalls)(c))
@@ -52,11 +52,11 @@ func AdoptConn(lp *loop.Loop, nc net.Conn, o ...*Options) (*Conn, error) {
 		return nil, &net.OpError{Op: "adopt", Net: network, Addr: nc.RemoteAddr(), Err: err}
 	}
 	if own != nil {
-		own.applyTo(c.s) // a connection that takes no options is gone, and tells so
+		own.applyTo(c.s) // if the connection takes no options it is gone, and will tell so
 	}
 	lp.Maker().SetActive(c, true)
-	if c.share.timeouts() {
-		c.keepTime()
+	if c.conf.timeouts() {
+		c.startClock()
 	}
 	nc.Close()
 	return c, nil
@@ -131,8 +131,8 @@ func given(o []*Options) *Options {
 	return o[0]
 }
 
-// applyTo sets what o asks of a socket that somebody else has opened. What a kind of socket does
-// not have, TCP's of a unix-domain one say, is left out.
+// applyTo sets what o asks of a socket that somebody else has opened. Options that this kind of
+// socket does not have are left out: a unix-domain one has none of TCP's.
 func (o *Options) applyTo(s poller.Socket) error {
 	p := o.socket()
 	keep := p.Probing()
@@ -157,11 +157,10 @@ func (o *Options) applyTo(s poller.Socket) error {
 	return nil
 }
 
-// seconds is d in the system's, rounded up.
+// seconds is d in whole seconds, as the system takes them, rounded up.
 func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
 
-// renounce ends a listener that has come to nothing, and leaves the socket to whoever has
-// it besides.
+// renounce ends a listener that has come to nothing. Others who have the socket too keep it.
 func (ln *Listener) renounce(s poller.Socket) {
 	ln.s = s
 	ln.retry.Init((*acceptor)(ln))
@@ -169,8 +168,8 @@ func (ln *Listener) renounce(s poller.Socket) {
 	ln.Close()
 }
 
-// isNil reports whether there is nothing in an interface, or a nil pointer, on
-// which not even an address can be asked for.
+// isNil reports whether v is nil or holds a nil pointer, which cannot even be asked for its
+// address.
 func isNil(v any) bool {
 	if v == nil {
 		return true
@@ -200,29 +199,37 @@ func adopt(lp *loop.Loop, from any, take func(poller.Adopter, uintptr) error) er
 	return taken
 }
 
-// NetConn hands the connection over to package net, for code that blocks; this
-// connection closes without a word to the peer, and OnClose follows. What was written, and
-// an end after it, is sent first as far as the system takes it at once: what it does not is
-// syscall.EBUSY, and so is what was read when there was no OnRead, or a layer that is not ready. Through
-// a layer that is no poller.Releaser nothing can be handed over: errors.ErrUnsupported. A NetConn that
-// fails, for want of descriptors say, leaves the connection as it was.
+// NetConn hands the connection over to package net, for code that blocks. This Conn closes
+// without a word to the peer, and OnClose follows.
+//
+// What was written, and an end after it, is sent first. If the system does not take all of it at
+// once, the error is syscall.EBUSY; it is too if something is kept that was read when there was no
+// OnRead, or if a layer is not ready. Through a layer that is no poller.Releaser nothing can be
+// handed over: errors.ErrUnsupported. A NetConn that fails, for want of descriptors say, leaves the connection as it was.
 func (c *Conn) NetConn() (net.Conn, error) {
 	if err := c.lp().Check("stream.Conn.NetConn"); err != nil {
 		return nil, err
 	}
-	if c.Closing() || c.is(connecting) {
+	if c.Closing() || c.life == connecting {
 		return nil, c.fail("release", net.ErrClosed)
 	}
-	r, ok := poller.As[releaser](c.s)
+	r, blocker, ok := releasable(c.s)
 	if !ok {
 		return nil, c.fail("release", errors.ErrUnsupported)
 	}
-	if c.unready() || c.keeps() || !c.sendNow() {
+	if c.life == shaking || c.keeps() || !c.sendNow() {
 		return nil, c.fail("release", syscall.EBUSY)
 	}
 	nc, err := duplicate(r)
 	if err != nil {
 		return nil, c.fail("release", err)
+	}
+	through := nc
+	if blocker != nil {
+		if through, err = blocker.Block(nc); err != nil {
+			nc.Close()
+			return nil, c.fail("release", err)
+		}
 	}
 	fd, err := r.Release()
 	if err != nil {
@@ -230,9 +237,34 @@ func (c *Conn) NetConn() (net.Conn, error) {
 		return nil, c.fail("release", err)
 	}
 	os.NewFile(fd, "stream").Close() // nc has its own
-	c.state |= finished
+	c.life = finished
 	c.lp().BeginClose(c)
-	return nc, nil
+	return through, nil
+}
+
+// releasable is what gives the descriptor of s back, and the layer through which blocking code is to go on
+// then: nil, if the bytes are as they are below. Of two such layers one could be handed over, and then the
+// other fail.
+func releasable(s poller.Stream) (r releaser, blocker poller.Blocker, ok bool) {
+	for s != nil {
+		if r, ok = poller.As[releaser](s); ok {
+			return r, blocker, true
+		}
+		l, layered := s.(poller.Layered)
+		if !layered {
+			return nil, nil, false
+		}
+		b, blocks := s.(poller.Blocker)
+		switch _, passes := s.(releaser); {
+		case passes:
+		case !blocks, blocker != nil:
+			return nil, nil, false
+		default:
+			blocker = b
+		}
+		s = l.Below()
+	}
+	return nil, nil, false
 }
 
 // A releaser is a stream that can be handed over.
@@ -241,8 +273,8 @@ type releaser interface {
 	poller.Duplicator
 }
 
-// duplicate is what package net makes of the socket, whose descriptor stays where it is: to
-// make it may fail.
+// duplicate is a net.Conn of the same socket. It is made before the descriptor is released, because
+// making it may fail.
 func duplicate(r releaser) (net.Conn, error) {
 	fd, err := r.Duplicate()
 	if err != nil {
@@ -251,55 +283,4 @@ func duplicate(r releaser) (net.Conn, error) {
 	f := os.NewFile(fd, "stream")
 	defer f.Close() // FileConn has its own duplicate
 	return net.FileConn(f)
-}
-
-// sendNow gives the system what it takes at once of what is queued, and an end that was to
-// follow, and reports whether that is all. Nobody is called back for it yet.
-func (c *Conn) sendNow() bool {
-	if o := c.out; o != nil {
-		if o.flight > 0 || !o.sendNow(c) {
-			return false
-		}
-		if o.empty() { // it stays until flush: this may be called back from landed
-			c.state |= wrote
-		}
-	}
-	if c.is(writeEnded) && !c.is(finSent) {
-		c.state |= finSent
-		c.s.Shutdown()
-	}
-	return true
-}
-
-// sendNow sends what is queued as far as the system takes it. What is sent stays in the
-// queue without bytes, for those who are to be told.
-func (o *output) sendNow(c *Conn) bool {
-	if o.only > 0 {
-		n := c.s.TrySend(o.small[:o.only])
-		o.only = int32(copy(o.small[:], o.small[n:o.only]))
-		o.took(c, n)
-		return o.only == 0
-	}
-	for i := o.head; i < len(o.bufs); i++ {
-		b := o.bufs[i]
-		if len(b) == 0 {
-			continue
-		}
-		n := c.s.TrySend(b)
-		o.bufs[i] = b[n:]
-		if o.took(c, n); n < len(b) {
-			return false
-		}
-	}
-	o.taken = len(o.bufs) - o.head // what dropped says of them
-	return true
-}
-
-// took notes that the system has n bytes that were queued.
-func (o *output) took(c *Conn, n int) {
-	o.queued -= n
-	c.uncount(o, n)
-	if n > 0 {
-		c.progressed()
-	}
 }

@@ -7,33 +7,32 @@ import (
 	"example.com/pike/loop"
 )
 
-// What the connections of a loop keep for what they will queue next. In quiet times a
-// loop keeps as much as the first two say, with what buffers the outputs have about
-// half a MiB.
+// What a loop keeps for what its connections will queue next. In quiet times it keeps as much as
+// the first two say. With the lists of buffers of the outputs that is about half a MiB.
 const (
 	spareRest  = 32        // outputs
 	chunksRest = 256 << 10 // bytes of chunks
-	spareMost  = 1024      // outputs, while they are used: a message to so many at once allocates nothing
+	spareMost  = 1024      // outputs, while they are used, so that a message to so many at once allocates nothing
 	chunksMost = 2 << 20   // bytes of chunks, while they are used
 
-	// quiet is how long what is kept may be of no use before all but that goes back to
-	// the heap.
+	// quiet is how long what is kept may stay unused. What is more than the first two goes
+	// back to the heap then.
 	quiet = time.Second
 
-	slotsKept = 128 // buffers that an output which is spare has room for
+	slotsKept = 128 // buffers that a spare output has room for at most
 )
 
-// A chunk has a part of what a connection has queued, in one or several of its buffers:
-// between those are the caller's own.
+// A chunk is memory for one or several buffers of a queue. Between those in the queue there may
+// be the caller's own.
 type chunk struct {
-	buf   []byte // all of it, unless it is unpooled
+	buf   []byte // all of it; nil if it is unpooled
 	used  int
 	users int  // buffers of the queue that lie here
 	class int8 // of its size, or unpooled
 }
 
-// The sizes of chunks are powers of two, so that none is more than twice as large
-// as what it was taken for.
+// The sizes of chunks are powers of two, so that none is more than twice as large as what it is
+// taken for.
 const (
 	leastShift = 10
 	mostShift  = 16
@@ -82,7 +81,7 @@ func (s *chunks) put(k *chunk) {
 	s.bytes += len(k.buf)
 }
 
-// shrink drops what was not used since the last time, but for what stays in any case.
+// shrink drops what was not used since the last time. chunksRest stays in any case.
 func (s *chunks) shrink() {
 	for class := classes - 1; class >= 0; class-- {
 		free, size := s.free[class], leastChunk<<class
@@ -103,8 +102,8 @@ func fit[T any](list []T) []T {
 	return append(make([]T, 0, 2*len(list)), list...)
 }
 
-// keepLess has shrink called when there has been quiet, if there is more than stays.
-// It keeps no loop alive, and a loop that is idle is woken two or three times.
+// keepLess has memory given back after a quiet time, if there is more than stays in any case. It
+// keeps no loop alive, and wakes an idle loop two or three times.
 func (s *shared) keepLess() {
 	if (len(s.spare) > spareRest || s.chunks.bytes > chunksRest || cap(s.busy) > max(spareMost, 4*len(s.busy))) && !s.look.Armed() {
 		s.look.Init(s)
@@ -119,6 +118,6 @@ func (s *shared) Expired(*loop.Timeout) {
 	s.spare = fit(s.spare[:n])
 	s.leastSpare = n
 	s.chunks.shrink()
-	s.busy, s.held = fit(s.busy), fit(s.held)
+	s.busy, s.waiting = fit(s.busy), fit(s.waiting)
 	s.keepLess()
 }

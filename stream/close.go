@@ -2,21 +2,21 @@ package stream
 
 import (
 	"net"
-	"os"
 	"time"
 )
 
 // Close sends what is queued and then closes the connection; OnClose follows.
-// Until then what arrives is dropped. A peer that takes nothing, acknowledges
-// nothing that is, for Options.DrainTimeout is reset, and the reason is
-// os.ErrDeadlineExceeded. When all is sent, a connection whose peer is not done
-// stays until the peer has acknowledged everything, or has ended too; if it does
-// neither for as long, the reason is os.ErrDeadlineExceeded too, although the system
-// goes on trying. A LossError in it says how much the peer may not have. Where the
-// system does not tell what was acknowledged, as on Windows, it stays until the peer
-// has ended, or has been silent for a second. On a
-// connection that is still being dialed it gives up: the function given to Dial
-// is called with net.ErrClosed. Closing again is net.ErrClosed.
+// Until then what arrives is dropped. Closing again is net.ErrClosed. A connection that is
+// still being dialed is given up: the function given to Dial is called with net.ErrClosed.
+//
+// A peer that takes nothing for Options.DrainTimeout, which is to say that it acknowledges
+// nothing, is reset, and the reason is os.ErrDeadlineExceeded.
+//
+// When all is sent, the connection waits until the peer has acknowledged everything, or has
+// ended too. If the peer does neither for DrainTimeout, the reason is os.ErrDeadlineExceeded
+// too, although the system goes on trying; a LossError in it says how much the peer may not
+// have. Where the system does not tell what was acknowledged, as on Windows, the connection
+// waits until the peer has ended, or has been silent for a second.
 func (c *Conn) Close() error {
 	if err := c.lp().Check("stream.Conn.Close"); err != nil {
 		return err
@@ -35,16 +35,16 @@ func (c *Conn) close() {
 		return
 	}
 	switch {
-	case c.is(connecting):
-		if c.out != nil && c.more.err == nil {
-			c.more.err = c.losing(c.fail("close", net.ErrClosed))
+	case c.life == connecting:
+		if c.out != nil && c.rare.err == nil {
+			c.rare.err = c.losing(c.fail("close", net.ErrClosed))
 		}
 		c.cancelDial()
-	case c.unready():
-		if c.out != nil && c.more.err == nil {
-			c.more.err = c.losing(c.fail("close", net.ErrClosed))
+	case c.life == shaking:
+		if c.out != nil && c.rare.err == nil {
+			c.rare.err = c.losing(c.fail("close", net.ErrClosed))
 		}
-		c.leave()
+		c.closeStream()
 	case c.out == nil:
 		c.finish()
 	default:
@@ -52,10 +52,10 @@ func (c *Conn) close() {
 	}
 }
 
-// drain waits for the output to be sent. Reading goes on meanwhile, into
-// nothing: a peer that waits for us to read would not read either.
+// drain waits for the output to be sent. Meanwhile what arrives is read and dropped,
+// because a peer that waits for us to read may not read either.
 func (c *Conn) drain() {
-	c.state |= draining
+	c.life = draining
 	c.schedule()
 	if !c.is(readEnded) {
 		c.s.Start()
@@ -63,46 +63,46 @@ func (c *Conn) drain() {
 	c.watchDrain()
 }
 
-// finish ends a connection whose output the system has.
+// finish ends a connection when the system has all its output.
 func (c *Conn) finish() {
 	c.lp().BeginClose(c)
 	switch {
-	case c.is(finished | lingering):
+	case c.life >= lingering:
 	case c.mustLinger():
 		c.linger()
 	default:
-		c.leave()
+		c.closeStream()
 	}
 }
 
-// leave has the poller close the connection.
-func (c *Conn) leave() {
-	if !c.is(finished) {
-		c.state |= finished
+// closeStream has the poller close the connection.
+func (c *Conn) closeStream() {
+	if c.life != finished {
+		c.life = finished
 		c.s.Close()
 		c.bound()
 	}
 }
 
-// CloseNow closes the connection without waiting for its peer: what the system
-// has taken it still sends, what is queued is dropped, and the reason is then
-// ErrAborted, in a LossError. It may follow Close, to stop waiting; on a connection that is
-// wholly closed it is net.ErrClosed.
+// CloseNow closes the connection without waiting for its peer. What the system has taken
+// it still sends. What is queued is dropped; the reason is then ErrAborted, with a LossError
+// in it. CloseNow may follow Close, to stop waiting. On a connection that is wholly closed it
+// is net.ErrClosed.
 func (c *Conn) CloseNow() error {
 	if err := c.lp().Check("stream.Conn.CloseNow"); err != nil {
 		return err
 	}
-	if c.is(finished) {
+	if c.life == finished {
 		return c.fail("close", net.ErrClosed)
 	}
 	reason := c.lp().Cause()
-	if reason == nil && c.out != nil && !c.is(connecting) {
+	if reason == nil && c.out != nil && c.life != connecting {
 		reason = ErrAborted
 	}
 	if reason != nil {
-		c.rare().err = c.losing(c.fail("close", reason))
+		c.makeRare().err = c.losing(c.fail("close", reason))
 	}
-	if c.is(connecting) {
+	if c.life == connecting {
 		c.close()
 		return nil
 	}
@@ -110,24 +110,23 @@ func (c *Conn) CloseNow() error {
 		c.out.giveUp(c.s.Unsent())
 	}
 	c.lp().BeginClose(c)
-	c.leave()
+	c.closeStream()
 	return nil
 }
 
-// Abort closes the connection at once; what is queued is dropped and the peer sees a reset
-// (RFC 9293, 3.10.5). OnClose follows, with ErrAborted. It may follow
-// Close, to stop waiting; on a connection that is wholly closed it is
-// net.ErrClosed.
+// Abort closes the connection at once: what is queued is dropped, and the peer sees a reset
+// (RFC 9293, 3.10.5). OnClose follows, with ErrAborted. Abort may follow Close, to stop
+// waiting. On a connection that is wholly closed it is net.ErrClosed.
 func (c *Conn) Abort() error {
 	if err := c.lp().Check("stream.Conn.Abort"); err != nil {
 		return err
 	}
-	if c.is(finished) {
+	if c.life == finished {
 		return c.fail("abort", net.ErrClosed)
 	}
 	err := c.fail("abort", ErrAborted)
-	if c.is(connecting) {
-		c.rare().err = c.losing(err)
+	if c.life == connecting {
+		c.makeRare().err = c.losing(err)
 		c.close()
 		return nil
 	}
@@ -135,14 +134,14 @@ func (c *Conn) Abort() error {
 	return nil
 }
 
-// abandon closes with err as the reason, whatever is queued.
+// abandon resets the connection, whatever is queued. err is the reason.
 func (c *Conn) abandon(err error) {
 	c.lp().BeginClose(c)
-	if c.is(finished) {
+	if c.life == finished {
 		return
 	}
-	c.rare().err = c.losing(err)
-	c.state |= finished
+	c.makeRare().err = c.losing(err)
+	c.life = finished
 	if c.out != nil && c.out.flight > 0 {
 		c.out.giveUp(c.s.Unsent())
 	}
@@ -156,42 +155,15 @@ func (c *Conn) SetDrainTimeout(d time.Duration) error {
 	if err := c.lp().Check("stream.Conn.SetDrainTimeout"); err != nil {
 		return err
 	}
-	if c.is(finished) {
+	if c.life == finished {
 		return c.fail("set", net.ErrClosed)
 	}
-	c.rare().drain = drainTimeout(d)
-	if c.is(draining) {
+	c.makeRare().drain = drainTimeout(d)
+	switch c.life {
+	case draining:
 		c.watchDrain()
+	case lingering: // its looks go on, and find the new bound
+		c.rare.closing.until = c.now().Add(c.rare.drain)
 	}
 	return nil
-}
-
-// watchDrain begins to look whether the peer takes what is left.
-func (c *Conn) watchDrain() {
-	m := c.rare()
-	lp := c.lp()
-	lp.StopTimeout(&m.linger)
-	if m.drain > 0 {
-		m.late = 0
-		m.unsent, m.moved = c.outstanding(), lp.Poller().Now()
-		lp.SetTimeout(&m.linger, m.moved.Add(m.drain/looks))
-	}
-}
-
-// stalls looks at a draining connection, and resets a peer that takes nothing.
-func (m *rarely) stalls() {
-	c := m.c
-	lp := c.lp()
-	now, left := lp.Poller().Now(), c.outstanding()
-	if left < m.unsent {
-		m.unsent, m.moved, m.late = left, now, 0
-	}
-	due := m.moved.Add(m.drain)
-	if now < due {
-		lp.SetTimeout(&m.linger, min(due, now.Add(m.drain/looks)))
-		return
-	}
-	if !m.postpones(now) {
-		c.abandon(c.fail("close", os.ErrDeadlineExceeded))
-	}
 }

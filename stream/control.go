@@ -11,17 +11,17 @@ import (
 // errPanicked is why there is no socket.
 const errPanicked = syscall.ECANCELED
 
-// A borrowed descriptor is there for as long as Options.Control runs.
+// A borrowed is the descriptor of a socket for as long as Options.Control runs.
 type borrowed struct{ fd uintptr }
 
 func (b *borrowed) Fd() uintptr { return b.fd }
 
-// controlled is p for a socket of addr in network: with o's Control, if it has one.
+// controlled is p with the Control of o, if that has one, for a socket of addr in network.
 func (o *Options) controlled(p *poller.Options, network string, addr poller.Addr) *poller.Options {
 	if o == nil || o.Control == nil {
 		return p
 	}
-	switch { // as package net says it
+	switch { // the names of package net
 	case addr.Path != "":
 	case addr.Addr().Unmap().Is4():
 		network += "4"
@@ -37,8 +37,7 @@ func (o *Options) controlled(p *poller.Options, network string, addr poller.Addr
 	return &with
 }
 
-// guarded is p for a dial of c, out of whose Control a panic goes where those of
-// callbacks go.
+// guarded is p for a dial of c. A panic in its Control goes where those of callbacks go.
 func guarded(lp *loop.Loop, c *Conn, p *poller.Options) *poller.Options {
 	control := p.Control
 	if control == nil || !lp.Maker().Guarded() {

@@ -137,6 +137,7 @@ func TestMemoryOfAnIdleConn(t *testing.T) {
 		{&tcp.Options{Watermarks: &stream.Watermarks{High: 1}, QueueLimit: &stream.QueueLimit{Bytes: 1}}, 2 * idleConnBytes},
 		{&tcp.Options{IdleTimeout: time.Minute, WriteTimeout: time.Minute}, 2*idleConnBytes + 220},
 	} {
+		c.most += 2 * 64 * testLayerCount
 		r := newRig(t)
 		const pairs = 500
 		conns := make([]*tcp.Conn, 0, 2*pairs)

@@ -26,10 +26,11 @@ type dialing struct {
 	stop     func() bool   // forgets the context
 	cancel   context.CancelFunc
 	job      *loop.Job // that resolves the name
-	over     error     // the time is, and this says so; but answers are to be looked at first
-	prolong  bool      // the answer of the resolver may have waited for the loop: what begins then is given time
-	polled   uint64    // the turn, plus one, in which that was found out
+	over     error     // says that the time is over, while answers are still to be looked at
+	prolong  bool      // the loop may have been late with the answer of the resolver: attempts are given time
+	passed   nextPoll  // after the time of an attempt
 	errs     attemptErrors
+	deadline poller.Time // of SetReadDeadline; 0 is none
 	layer    poller.Layer
 	shaking  bool // one is connected, and layer gets ready on it
 }
@@ -45,10 +46,10 @@ type Target struct {
 	Find func(ctx context.Context) ([]poller.Addr, error)
 }
 
-// Dial connects to a Target and calls fn once, from the loop, as tcp.Dial does, which is
-// for users: of several addresses the first to answer is taken. Each is tried as soon as
-// the one before it fails, or after Options.AttemptDelay; at most 8 at once, of which the
-// oldest then makes room.
+// Dial is for packages of networks; tcp and unix have a Dial for users. It connects to a Target and
+// calls fn once, from the loop. Of several addresses the first to answer is taken. Each is tried as
+// soon as the one before it fails, or after Options.AttemptDelay. At most 8 are tried at once: for
+// one more the oldest is given up.
 func Dial(ctx context.Context, lp *loop.Loop, to Target, o *Options, fn func(c *Conn, err error)) (*Conn, error) {
 	if err := lp.Maker().Check("stream.Dial"); err != nil {
 		return nil, err
@@ -61,18 +62,18 @@ func Dial(ctx context.Context, lp *loop.Loop, to Target, o *Options, fn func(c *
 		return nil, netop.NameError("dial", to.Network, to.Name, err)
 	}
 	s := sharedOf(lp)
-	c := newConn(s.origin(origin{shared: s, policy: p, network: to.Network}), o.drainTimeout(), nil)
-	c.streams, c.state = 0, connecting
+	c := newConn(s.conf(conf{shared: s, policy: p, network: to.Network}), o.drainTimeout(), nil)
+	c.streams, c.life = 0, connecting
 	if err := lp.Maker().Attach(c); err != nil {
 		return nil, netop.NameError("dial", to.Network, to.Name, err)
 	}
 	lp.Maker().SetActive(c, true)
-	lp.Maker().Hold() // until connected, referenced or not
+	lp.Maker().Hold() // until connected is called, whether c is referenced or not
 	d := &dialing{c: c, fn: fn, to: to, user: o, options: o.socket(), wait: o.attemptDelay(), until: poller.Never, layer: o.layer(true)}
-	c.rare().dialing = d
+	c.makeRare().dialing = d
 	if err := context.Cause(ctx); err != nil {
 		d.errs = attemptErrors{err}
-		lp.Maker().Defer(d) // not from inside Dial
+		lp.Maker().Defer(d) // fn is not called from inside Dial
 		return c, nil
 	}
 	d.bound(ctx, o)
@@ -89,7 +90,7 @@ func (d *dialing) error(err error) error {
 func (d *dialing) bound(ctx context.Context, o *Options) {
 	lp := d.c.Loop()
 	d.timeout.Init(d)
-	d.delay.Init((*turn)(d))
+	d.delay.Init((*nextAddr)(d))
 	if o != nil && o.Timeout > 0 {
 		d.until = lp.Maker().Poller().Now().Add(o.Timeout)
 		lp.Maker().SetTimeout(&d.timeout, d.until)
@@ -138,7 +139,7 @@ func (d *dialing) found(addrs []poller.Addr, err error) {
 
 // Flush begins to connect, or tells what is in the way of that.
 func (d *dialing) Flush() {
-	if d.c.is(connecting) && !d.c.Closing() {
+	if d.c.life == connecting {
 		d.try()
 	}
 }
@@ -152,19 +153,19 @@ func (d *dialing) Expired(*loop.Timeout) {
 	d.late(err)
 }
 
-// late ends a dial whose time is over, unless an answer has come and we were too
-// late to look: it says how the dial ends.
+// late ends a dial whose time is over. If an answer has come, and we have not looked at it yet, that
+// says how the dial ends.
 func (d *dialing) late(err error) {
 	lp := d.c.Loop()
 	switch {
-	case !d.c.is(connecting) || d.c.Closing():
-	case d.job != nil && d.over == nil: // what was posted before this, the resolver's answer say, comes first
+	case d.c.life != connecting:
+	case d.job != nil && d.over == nil: // what was posted before comes first: it may be the resolver's answer
 		d.over, d.prolong = err, true
 		lp.Post(func() { d.late(err) })
 	case d.answered():
 		d.over = err
 		lp.Maker().SetTimeout(&d.timeout, lp.Maker().Poller().Now())
-	case d.prolong && len(d.attempts) > 0: // begun when the time was over, as the loop was late with the answer
+	case d.prolong && len(d.attempts) > 0: // they began when the time was over, because the loop was late
 		d.prolong = false
 		lp.Maker().SetTimeout(&d.timeout, lp.Maker().Poller().Now().Add(d.wait))
 	default:
@@ -175,28 +176,28 @@ func (d *dialing) late(err error) {
 // fail ends the dial with an error, besides those of the attempts.
 func (d *dialing) fail(err error) {
 	c := d.c
-	if !c.is(connecting) || c.Closing() {
+	if c.life != connecting {
 		return
 	}
 	if err != nil {
 		d.errs = append(d.errs, err)
 	}
 	err = c.losing(d.errs.of(d))
-	c.rare().err = err
+	c.makeRare().err = err
 	c.lp().BeginClose(c)
 	c.cancelDial()
 	c.connected(err)
 }
 
-// cancelDial has what is under way of a dial closed. The function given to Dial
-// is told by Finished, if it has not been.
+// cancelDial closes what is under way of a dial. If the function given to Dial was not called
+// yet, Finished calls it.
 func (c *Conn) cancelDial() {
-	c.state |= finished
-	c.more.dialing.release(nil)
+	c.life = finished
+	c.rare.dialing.release(nil)
 	if c.s != nil {
 		c.bound()
 	}
-	c.ended()
+	c.finishWhenClosed()
 }
 
 // release lets go of what would interrupt the dial, and of all attempts but one.
@@ -211,7 +212,7 @@ func (d *dialing) release(won *attempt) {
 		d.cancel()
 	}
 	if d.job != nil {
-		d.job.Abandon() // a resolver may ignore its context
+		d.job.Abandon() // because a resolver may ignore its context
 	}
 	for _, a := range d.attempts {
 		if a != won {
@@ -221,29 +222,31 @@ func (d *dialing) release(won *attempt) {
 	d.attempts, d.addrs = nil, nil
 }
 
-// connected tells how a dial ended, once. Nothing of the dial stays with the
-// connection.
+// connected tells how a dial has ended, once. Nothing of the dial stays with the connection.
 func (c *Conn) connected(err error) {
-	d := c.more.dialing
+	d := c.rare.dialing
 	if d == nil {
 		return
 	}
-	c.more.dialing = nil
+	c.rare.dialing = nil
 	c.lp().Release()
-	if err == nil {
-		c.trim()
-		c.state &^= connecting
-		c.enter()
+	tell := func(c *Conn) { d.fn(c, err) }
+	if err != nil {
+		c.call(tell)
+		return
 	}
-	c.call(func(c *Conn) { d.fn(c, err) })
-	if err == nil {
-		c.begin()
+	c.trim()
+	c.life = open
+	if d.deadline != 0 {
+		c.startClock().deadline = d.deadline
 	}
+	c.during(tell)
+	c.begin()
 }
 
-// trim gives up the memory of what most connections do without, if this one does.
+// trim gives up c.rare, if this connection does without.
 func (c *Conn) trim() {
-	if m := c.more; m.drain == defaultDrainTimeout && m.err == nil && m.deadline == 0 {
-		c.more = nil
+	if m := c.rare; m.drain == defaultDrainTimeout && m.err == nil {
+		c.rare = nil
 	}
 }

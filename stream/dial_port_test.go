@@ -2,16 +2,13 @@ package stream_test
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/netip"
 	"strconv"
-	"syscall"
 	"testing"
 	"time"
 
 	"example.com/pike/loop"
-	"example.com/pike/poller"
 	"example.com/pike/poller/sim"
 	"example.com/pike/tcp"
 )
@@ -115,110 +112,5 @@ func TestDialFromAPortTakesTurns(t *testing.T) {
 				t.Fatalf("seed %d: %v", seed, err)
 			}
 		}
-	}
-}
-
-// Control sees each socket before it is bound and connects or listens.
-func TestControl(t *testing.T) {
-	r := newRig(t)
-	type call struct{ network, address string }
-	var calls []call
-	var kept syscall.RawConn
-	o := &tcp.Options{Control: func(network, address string, c syscall.RawConn) error {
-		calls = append(calls, call{network, address})
-		kept = c
-		r.no(c.Control(func(fd uintptr) { r.equal("a descriptor", fd != ^uintptr(0), true) }))
-		return nil
-	}}
-	ln, err := tcp.Listen(r.lp, loopback, o)
-	r.no(err)
-	r.equal("of Listen", calls[0], call{"tcp4", loopback})
-	r.is(kept.Control(func(uintptr) {}), net.ErrClosed)
-	got := ""
-	ln.OnAccept = func(c *tcp.Conn) { c.OnRead = func(_ *tcp.Conn, p []byte) { got += string(p) } }
-	c := r.dial(ln, o)
-	r.equal("of Dial", calls[1], call{"tcp4", ln.LocalAddr().String()})
-	c.WriteString("hello")
-	r.until("it is received", func() bool { return got == "hello" })
-	r.equal("calls", len(calls), 2)
-}
-
-// An error of Control is that of the call, and of the attempt.
-func TestControlRefuses(t *testing.T) {
-	r := newRig(t)
-	refusal := errors.New("not this one")
-	o := &tcp.Options{Control: func(string, string, syscall.RawConn) error { return refusal }}
-	_, err := tcp.Listen(r.lp, loopback, o)
-	r.is(err, refusal)
-	var op *net.OpError
-	r.equal("an *net.OpError of listen", errors.As(err, &op) && op.Op == "listen", true)
-	var told error
-	_, err = tcp.Dial(r.lp, "127.0.0.1:1", o, func(_ *tcp.Conn, err error) { told = err })
-	r.no(err)
-	r.run()
-	r.is(told, refusal)
-}
-
-// Whatever Control does to the connection, or the loop, each call ends once.
-func TestControlThatEndsTheDial(t *testing.T) {
-	for name, act := range map[string]func(r *rig, c *tcp.Conn){
-		"Close":      func(_ *rig, c *tcp.Conn) { c.Close() },
-		"Abort":      func(_ *rig, c *tcp.Conn) { c.Abort() },
-		"panic":      func(*rig, *tcp.Conn) { panic("in Control") },
-		"Loop.Close": func(r *rig, _ *tcp.Conn) { r.lp.Close() },
-	} {
-		t.Run(name, func(t *testing.T) {
-			panics := 0
-			r := newRig(t, loop.Options{OnPanic: func(loop.Handle, any, []byte) { panics++ }})
-			ends, closed := 0, 0
-			var c *tcp.Conn
-			c, err := tcp.Dial(r.lp, loopback[:len(loopback)-1]+"1", &tcp.Options{Control: func(string, string, syscall.RawConn) error {
-				act(r, c)
-				return nil
-			}}, func(*tcp.Conn, error) { ends++ })
-			r.no(err)
-			c.OnClose = func(*tcp.Conn, error) { closed++ }
-			if name == "Loop.Close" {
-				r.lp.Run()
-			} else {
-				r.run()
-			}
-			r.equal("told", ends, 1)
-			r.equal("closed", closed, 1)
-			r.equal("panics", panics, flagOf(name == "panic"))
-		})
-	}
-}
-
-func flagOf(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-// What is out of range is named, before anything is done.
-func TestOptionsOutOfRange(t *testing.T) {
-	r := newRig(t)
-	for name, o := range map[string]tcp.Options{
-		"KeepAlive":                {KeepAlive: 10 * time.Hour},
-		"KeepAliveConfig.Idle":     {KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 10 * time.Hour}},
-		"KeepAliveConfig.Interval": {KeepAliveConfig: net.KeepAliveConfig{Enable: true, Interval: 10 * time.Hour}},
-		"KeepAliveConfig.Count":    {KeepAliveConfig: net.KeepAliveConfig{Enable: true, Count: 200}},
-	} {
-		_, err := tcp.Listen(r.lp, loopback, &o)
-		r.named(err, name)
-		_, err = tcp.Dial(r.lp, "127.0.0.1:1", &o, func(*tcp.Conn, error) { t.Error("Dial went on") })
-		r.named(err, name)
-	}
-	r.equal("alive", r.lp.Alive(), false)
-}
-
-func (r *rig) named(err error, option string) {
-	r.Helper()
-	r.is(err, syscall.EINVAL)
-	var o *poller.OptionError
-	if !errors.As(err, &o) || o.Name != option {
-		r.Errorf("error %v, want one of %s", err, option)
 	}
 }

@@ -371,3 +371,12 @@ func TestReadDeadlineWhileDialing(t *testing.T) {
 		}
 	}
 }
+
+// an empty answer
+func TestEmptyAnswerOfAResolver(t *testing.T) {
+	r := newRig(t, loop.Options{Resolver: answers{}})
+	told := false
+	_, err := tcp.Dial(r.lp, "x.test:80", nil, func(_ *tcp.Conn, err error) { told = err != nil })
+	r.no(err)
+	r.until("told", func() bool { return told })
+}

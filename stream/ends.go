@@ -6,33 +6,32 @@ import (
 	"syscall"
 )
 
-// endRead is the end of the receiving side.
+// endRead is when nothing more will be received: the peer has ended, which is io.EOF, or
+// receiving has failed.
 func (c *Conn) endRead(err error) {
-	c.state |= readEnded
+	c.marks |= readEnded
 	switch {
-	case c.is(finished):
-	case c.is(lingering):
+	case c.life == finished:
+	case c.life == lingering:
 		c.endLinger(err)
-	case c.is(sendFailed) && (err == io.EOF || !errors.Is(c.more.err, syscall.EPIPE)):
-		c.finish() // for the reason that is known
+	case c.writes == sendFailed && (err == io.EOF || !errors.Is(c.rare.err, syscall.EPIPE)):
+		c.finish() // the reason is known already
 	case err != io.EOF:
 		c.abandon(c.fail("read", err))
-	case c.is(draining):
+	case c.life == draining:
 	case c.OnEOF == nil:
-		c.state |= endedByPeer
+		c.marks |= endedByPeer
 		c.close()
 	default:
-		c.enter()
-		c.call(c.OnEOF)
-		c.exit()
+		c.during(c.OnEOF)
 		c.settle()
 	}
 }
 
 // settle closes a connection that both sides have ended.
 func (c *Conn) settle() {
-	if c.is(readEnded) && c.is(finSent) && !c.Closing() {
-		if c.keeps() { // for a reader who may be on his way
+	if c.is(readEnded) && c.writes >= finSent && !c.Closing() {
+		if c.keeps() { // something is kept, for a reader who may still come
 			c.leaveAlone()
 			return
 		}
@@ -40,24 +39,24 @@ func (c *Conn) settle() {
 	}
 }
 
-// sendFailed is the end of the sending side. What has arrived before the
-// failure, a server's reason for hanging up say, is still to be read, be it when a pause
-// is over; the receiving side will then tell that it ended too.
-func (c *Conn) sendFailed(err error) {
-	if c.is(finished) { // told by Finished, with the reason
+// endWrite is when sending has failed. What arrived before that, a server's reason for hanging
+// up say, is still read, if reading is paused then later. After that the receiving side tells
+// that it has ended too.
+func (c *Conn) endWrite(err error) {
+	if c.life == finished { // Finished will tell it, with the reason
 		return
 	}
 	c.out.recall()
 	gone := errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.ETIMEDOUT)
 	err = c.fail("write", err)
-	if !gone || c.is(readEnded|draining) {
+	if !gone || c.is(readEnded) || c.life == draining {
 		c.abandon(err)
 		return
 	}
-	c.state |= sendFailed | writeEnded | finSent
-	c.rare().err = c.losing(err)
+	c.writes = sendFailed
+	c.makeRare().err = c.losing(err)
 	c.drop(err)
-	c.level()
+	c.flush()
 	if !c.Closing() {
 		c.leaveAlone()
 	}
@@ -65,11 +64,11 @@ func (c *Conn) sendFailed(err error) {
 
 // drop lets go of all output.
 func (c *Conn) drop(err error) {
-	c.state &^= wrote
+	c.debts &^= oweWrite
 	if o := c.out; o != nil {
-		o.dropped(err, c) // nothing can be written any more
+		o.dropped(err, c) // its callbacks cannot write anything any more
 		c.out = nil
-		c.share.put(o)
+		c.conf.put(o)
 	}
 	c.unhold()
 }

@@ -9,17 +9,18 @@ import (
 
 // Armed is when c's timeouts are looked at next, and whether that is armed.
 func Armed(c *Conn) (poller.Time, bool) {
-	if c.more == nil {
+	k := c.clock()
+	if k == nil {
 		return 0, false
 	}
-	return c.more.linger.Due(), c.more.linger.Armed()
+	return k.look.Due(), k.look.Armed()
 }
 
 // Rare reports whether c has memory for what most connections do without.
-func Rare(c *Conn) bool { return c.more != nil }
+func Rare(c *Conn) bool { return c.rare != nil }
 
 // HeldByLoop is how many connections the loop's limit has paused.
-func HeldByLoop(lp *loop.Loop) int { return len(sharedOf(lp).held) }
+func HeldByLoop(lp *loop.Loop) int { return len(sharedOf(lp).waiting) }
 
 // SizeOfOutput is what a connection takes for what it has queued.
 const SizeOfOutput = unsafe.Sizeof(output{})
@@ -37,7 +38,7 @@ func Kept(lp *loop.Loop) (bytes int) {
 		}
 		bytes += 8 * cap(free)
 	}
-	return bytes + 8*(cap(s.spare)+cap(s.busy)+cap(s.held))
+	return bytes + 8*(cap(s.spare)+cap(s.busy)+cap(s.waiting))
 }
 
 // LayerAll has every connection go through a layer that has none of its own.

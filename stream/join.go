@@ -5,10 +5,9 @@ import (
 	"os"
 )
 
-// What a Join has queued for a side that is slower than the other: reading the
-// other pauses at joinHigh, and one OnRead may bring joinRead more. It goes on
-// when the queue is empty; the system's own buffer is full then, so nothing is
-// waited for.
+// What a Join queues for the slower side. Reading the faster one pauses at joinHigh, and one
+// OnRead may bring joinRead more. It goes on when the queue is empty: the system's own buffer
+// is full then, so that the slower side does not have to wait.
 const (
 	joinHigh = 64 << 10
 	joinRead = 64 << 10 // the poller's buffer
@@ -41,13 +40,12 @@ type Joined struct {
 // dialed: what arrives on the other waits for it, within the bound. done, which
 // may be nil, is called once, when both have closed.
 //
-// There is no bound on time. A peer that reads nothing holds the other up for
-// ever, whose own end, and whose reset if something is before it, is not seen while it is
-// paused: WriteTimeout or IdleTimeout on both is the cure.
+// There is no bound on time. A peer that reads nothing holds the other up for ever. While the
+// other is paused its end is not seen, and neither is its reset if something is before that.
+// WriteTimeout or IdleTimeout on both is the cure.
 //
-// It belongs to the loop's goroutine. The error is os.ErrInvalid for connections that are
-// nil, the same, of two loops or joined already, and net.ErrClosed for closed
-// ones.
+// Join belongs to the loop's goroutine. The error is os.ErrInvalid for connections that are
+// nil, the same, of two loops or joined already, and net.ErrClosed for closed ones.
 func Join(a, b *Conn, done func(Joined)) error {
 	if a == nil || b == nil || a == b || a.Loop() != b.Loop() {
 		return &net.OpError{Op: "join", Net: "stream", Err: os.ErrInvalid}
@@ -59,7 +57,7 @@ func Join(a, b *Conn, done func(Joined)) error {
 		if c.Closing() {
 			return c.fail("join", net.ErrClosed)
 		}
-		if c.is(piped) {
+		if c.is(joined) {
 			return c.fail("join", os.ErrInvalid)
 		}
 	}
@@ -90,7 +88,7 @@ type half struct {
 }
 
 func (h *half) attach() {
-	h.from.state |= piped
+	h.from.marks |= joined
 	h.from.OnRead, h.from.OnEOF, h.from.OnClose = h.read, h.eof, h.close
 	h.to.OnWrite = h.written
 }
@@ -98,7 +96,7 @@ func (h *half) attach() {
 // begin makes up for what happened before there was a join.
 func (h *half) begin() {
 	if h.from.is(readEnded) {
-		if m := h.from.more; h.from.keeps() && len(m.unread) > 0 {
+		if m := h.from.rare; h.from.keeps() && len(m.unread) > 0 {
 			p := m.unread
 			m.unread = p[len(p):] // an end may have come behind it
 			h.read(h.from, p)
@@ -112,8 +110,7 @@ func (h *half) begin() {
 
 func (h *half) read(from *Conn, p []byte) {
 	if _, err := h.to.Write(p); err != nil {
-		// It is about to tell why. What has been read since has nobody to go to, nor
-		// has what follows.
+		// to is about to tell why. What is read from here on has nobody to go to.
 		from.PauseRead()
 		return
 	}
@@ -125,16 +122,16 @@ func (h *half) read(from *Conn, p []byte) {
 
 // written is when to has nothing queued any more.
 func (h *half) written(*Conn) {
-	if h.from.is(paused) && !h.from.Closing() {
+	if h.from.stops&stopByUser != 0 && !h.from.Closing() {
 		h.from.ResumeRead()
 	}
 }
 
-// eof passes the end on. Where to cannot be written to any more it has ended, or
-// will tell why.
+// eof passes the end on. If to cannot be written to any more, it has ended already, or is about
+// to tell why.
 func (h *half) eof(*Conn) { h.to.CloseWrite() }
 
-// close ends the other connection as this one has ended.
+// close ends the other connection in the way in which this one has ended.
 func (h *half) close(from *Conn, err error) {
 	p := h.join
 	if p.ended++; p.ended == 1 {
@@ -156,7 +153,7 @@ func (h *half) end(err error) {
 	switch {
 	case err != nil:
 		to.Abort()
-	case to.is(readEnded) && to.is(writeEnded): // both ways have ended in order: it closes when all is sent
+	case to.is(readEnded) && to.writes >= finDue: // both ways have ended in order: it closes when all is sent
 	default:
 		to.Close()
 	}

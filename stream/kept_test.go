@@ -1,15 +1,11 @@
 package stream_test
 
 import (
-	"errors"
 	"io"
 	"net"
-	"syscall"
 	"testing"
 	"time"
 
-	"example.com/pike/loop"
-	"example.com/pike/poller"
 	"example.com/pike/stream"
 	"example.com/pike/tcp"
 )
@@ -85,7 +81,7 @@ func TestLostBySendingWhilePaused(t *testing.T) {
 	r.equal("closed", closed, true)
 }
 
-func TestPipeTakesWhatWasKept(t *testing.T) {
+func TestJoinTakesWhatWasKept(t *testing.T) {
 	r := newRig(t)
 	eof := false
 	a, na := r.keeping(nil, func(c *tcp.Conn) { c.OnEOF = func(*tcp.Conn) { eof = true } })
@@ -101,81 +97,74 @@ func TestPipeTakesWhatWasKept(t *testing.T) {
 	r.equal("got", string(p), "hello")
 }
 
-// control closes, panics
-func TestControlClosesAndPanics(t *testing.T) {
+func TestOnReadThatGoesAtTheEnd(t *testing.T) {
 	r := newRig(t)
-	ln := r.listen(nil, func(*tcp.Conn) {})
-	addr := ln.LocalAddr().String()
-	var c *tcp.Conn
-	closed := false
-	o := &tcp.Options{Control: func(string, string, syscall.RawConn) error { c.Close(); panic("x") }}
-	c, err := tcp.Dial(r.lp, addr, o, func(*tcp.Conn, error) {})
-	r.no(err)
-	c.OnClose = func(*tcp.Conn, error) { closed = true }
-	func() {
-		defer func() { recover() }()
-		r.lp.RunOnce()
-	}()
-	r.no(ln.Close())
-	r.rest(200 * time.Millisecond)
+	closed, eof := false, false
+	c, nc := r.keeping(nil, func(c *tcp.Conn) {
+		c.OnEOF = func(c *tcp.Conn) { eof = true }
+		c.OnClose = func(*tcp.Conn, error) { closed = true }
+	})
+	nc.Write([]byte("hello"))
+	nc.CloseWrite()
+	r.until("eof", func() bool { return eof })
+	r.no(c.PauseRead())
+	c.OnRead = func(c *tcp.Conn, p []byte) { c.OnRead = nil }
+	nc.SetLinger(0)
+	nc.Close()
+	r.rest(50 * time.Millisecond)
+	r.no(c.ResumeRead())
+	r.rest(100 * time.Millisecond)
+	c.OnRead = stream.Discard
+	r.rest(2 * time.Second)
 	r.equal("closed", closed, true)
 }
 
-func TestCloseWithinControl(t *testing.T) {
+func TestBothEndsWithSomethingKept(t *testing.T) {
 	r := newRig(t)
-	o := &tcp.Options{Control: func(string, string, syscall.RawConn) error { r.lp.Walk(func(h loop.Handle) { h.Close() }); return nil }}
-	ln, err := tcp.Listen(r.lp, loopback, o)
+	got := ""
+	eof, closed := false, false
+	c, nc := r.keeping(nil, func(c *tcp.Conn) {
+		c.OnEOF = func(c *tcp.Conn) { eof = true; c.OnRead = func(_ *tcp.Conn, p []byte) { got += string(p) } }
+		c.OnClose = func(*tcp.Conn, error) { closed = true }
+	})
+	r.no(c.CloseWrite())
+	r.rest(20 * time.Millisecond)
+	nc.Write([]byte("hello"))
+	nc.CloseWrite()
+	r.until("closed", func() bool { return closed })
+	t.Log(eof)
+	r.equal("got", got, "hello")
+}
+
+// nobody ever reads
+func TestBothEndsAndNobodyReads(t *testing.T) {
+	r := newRig(t)
+	closed := false
+	c, nc := r.keeping(nil, func(c *tcp.Conn) {
+		c.OnEOF = func(c *tcp.Conn) { c.CloseWrite() }
+		c.OnClose = func(*tcp.Conn, error) { closed = true }
+	})
+	_ = c
+	nc.Write([]byte("hello"))
+	nc.CloseWrite()
+	r.until("closed", func() bool { return closed })
+}
+
+func TestJoinTakesWhatWasKeptWhilePaused(t *testing.T) {
+	r := newRig(t)
+	eof, done := false, false
+	a, na := r.keeping(nil, func(c *tcp.Conn) { c.OnEOF = func(*tcp.Conn) { eof = true } })
+	b, nb := r.peer(nil)
+	na.Write([]byte("hello"))
+	na.CloseWrite()
+	r.until("eof", func() bool { return eof })
+	r.no(a.PauseRead())
+	r.no(stream.Join(a, b, func(p stream.Joined) { done = true; t.Log(p) }))
+	nb.CloseWrite()
+	r.rest(200 * time.Millisecond)
+	p, err := io.ReadAll(nb)
 	r.no(err)
-	r.no(ln.Close())
-}
-
-type dupPoller struct{ *counter }
-type dupStream struct{ poller.Stream }
-
-func (s dupStream) Release() (uintptr, error)   { return 0, syscall.EMFILE }
-func (s dupStream) Duplicate() (uintptr, error) { return 0, syscall.EMFILE }
-
-func (p dupPoller) Dial(a poller.Addr, o *poller.Options, h poller.StreamHandler) (poller.Stream, error) {
-	s, err := p.counter.Poller.Dial(a, o, h)
-	return dupStream{s}, err
-}
-
-func TestNetConnFailsInDone(t *testing.T) {
-	r := newRig(t, loop.Options{Poller: dupPoller{newCounter(t)}})
-	c, _ := r.pair()
-	told := false
-	r.no(c.WriteBuffers([][]byte{make([]byte, 1000)}, func(error) {
-		_, err := c.NetConn()
-		told = true
-		if !errors.Is(err, syscall.EMFILE) {
-			t.Error(err)
-		}
-	}))
-	r.until("told", func() bool { return told })
-	r.rest(50 * time.Millisecond)
-}
-
-func TestOnReadOfAColdConnection(t *testing.T) {
-	r := newRig(t)
-	var all []*tcp.Conn
-	var others []net.Conn
-	ln := r.listen(nil, func(c *tcp.Conn) { all = append(all, c) })
-	for range 70 {
-		nc, err := net.Dial("tcp", ln.LocalAddr().String())
-		r.no(err)
-		defer nc.Close()
-		others = append(others, nc)
-		r.until("it is accepted", func() bool { return len(all) == len(others) })
-	}
-	others[0].Write([]byte("x"))
-	// quiet until the tick is over
-	heard := false
-	// the tick comes 250 ms after the last turn but one or so; a callback that is late makes both due
-	r.lp.Post(func() {})
-	r.turns(3)
-	r.after(280*time.Millisecond, func() { all[0].OnRead = func(*tcp.Conn, []byte) { heard = true } })
-	time.Sleep(300 * time.Millisecond) // the loop is late: the tick is due
-	go func() { time.Sleep(2 * time.Second); r.lp.Stop() }()
-	r.no(r.lp.Run())
-	r.equal("heard", heard, true)
+	r.equal("got", string(p), "hello")
+	r.rest(1 * time.Second)
+	r.equal("done", done, true)
 }

@@ -2,22 +2,14 @@ package stream
 
 import (
 	"context"
-	"errors"
-	"io"
 	"net"
 	"os"
-	"syscall"
 	"time"
 
 	"example.com/pike/internal/netop"
 	"example.com/pike/loop"
 	"example.com/pike/poller"
 )
-
-// ErrEarly is why StartLayer refuses to begin: the peer's bytes have come together with the last plain
-// ones, or before the layer was there. Nobody has protected them on their way, so that somebody on
-// it may have put them there (CVE-2011-0411).
-var ErrEarly = errors.New("bytes arrived before the layer")
 
 // defaultLayerTimeout is that of package net/http's servers, as most configure them.
 const defaultLayerTimeout = 10 * time.Second
@@ -69,23 +61,23 @@ type layering struct {
 	ready bool // or failed
 }
 
-// put has l over the stream of c, whose owner c stays. The answer is the handler that the stream
-// below is to have.
-func (c *Conn) put(l poller.Layer, y *layering, timeout time.Duration, at poller.Place) poller.StreamHandler {
-	at.Env = env{c.Loop()}
-	c.rare().layering = y
+// beginLayering is the beginning of waiting for a layer.
+func (c *Conn) beginLayering(y *layering, timeout time.Duration) {
+	c.makeRare().layering = y
 	y.due.Init(y)
 	if timeout > 0 {
 		c.lp().SetTimeout(&y.due, c.now().Add(timeout))
 	}
-	c.state |= unready
-	var in poller.StreamHandler
+	c.life = shaking
+}
+
+// put has l over the stream of c, whose owner c stays. The answer is the handler that the stream
+// below is to have.
+func (c *Conn) put(l poller.Layer, at poller.Place) (in poller.StreamHandler) {
+	at.Env = env{c.Loop()}
 	c.s, in = l.Wrap(c.s, (*upcalls)(c), at)
 	return in
 }
-
-// unready reports whether a layer of c is not ready yet, that of a dial apart.
-func (c *Conn) unready() bool { return c.is(unready) }
 
 // lateMost is how long a layer that is late is waited for because of what waits to be read: the
 // loop may have been late itself, and not the peer.
@@ -117,45 +109,41 @@ func (c *Conn) layered(err error) {
 	tell := func(c *Conn) { y.fn(c, err) }
 	if err != nil {
 		err = c.fail("handshake", err)
-		c.rare().err = c.losing(err)
+		c.makeRare().err = c.losing(err)
 		c.lp().BeginClose(c)
-		c.leave() // not by a reset: the layer may have told the peer why
+		c.closeStream() // not by a reset: the layer may have told the peer why
 		if y.fn != nil {
 			c.call(tell)
 		} else {
-			c.share.ln.layerFailed(err)
+			c.conf.ln.layerFailed(err)
 		}
 		return
 	}
-	if !c.is(timed) && !c.keeps() {
+	c.life = open
+	if m := c.rare; m.clock == nil && m.closing == nil && !c.keeps() {
 		c.trim()
 	}
 	if y.fn == nil {
 		c.accept()
 		return
 	}
-	c.enter()
-	c.call(tell)
-	c.exit()
-	if c.is(timed) && !c.Closing() {
-		c.keepTime() // the times have rested
-	}
-	c.startRead()
+	c.debts |= oweFlush // of what was asked for meanwhile
+	c.during(tell)
+	c.begin() // the times have rested
 }
 
 // endLayering is the end of waiting for a layer, if there was one.
 func (c *Conn) endLayering() *layering {
-	if c.more == nil || c.more.layering == nil {
+	if c.rare == nil || c.rare.layering == nil {
 		return nil
 	}
-	y := c.more.layering
-	c.more.layering, y.ready = nil, true
-	c.state &^= unready
+	y := c.rare.layering
+	c.rare.layering, y.ready = nil, true
 	c.lp().StopTimeout(&y.due)
 	if y.fn != nil {
 		c.lp().Release()
 	} else {
-		c.share.ln.unlist(y)
+		c.conf.ln.unlist(y)
 	}
 	return y
 }
@@ -163,7 +151,7 @@ func (c *Conn) endLayering() *layering {
 // stopLayering is when a connection has ended before its layer was ready.
 func (c *Conn) stopLayering() {
 	if y := c.endLayering(); y != nil && y.fn != nil {
-		err := c.more.err
+		err := c.rare.err
 		if err == nil {
 			err = c.fail("handshake", net.ErrClosed)
 		}
@@ -183,8 +171,8 @@ func untold(s poller.Stream) (n int, ev poller.Events) {
 // need not take it.
 func (c *Conn) bound() {
 	if l, ok := c.s.(poller.Layered); ok && l.Unsent() > 0 {
-		m := c.rare()
-		c.lp().SetTimeout(&m.linger, c.now().Add(silence))
+		w := c.watchClosing()
+		c.lp().SetTimeout(&w.look, c.now().Add(silence))
 	}
 }
 
@@ -198,116 +186,6 @@ func (c *Conn) Layer() poller.Stream {
 		return l
 	}
 	return nil
-}
-
-// LayerOptions say more of StartLayer. Nil is all defaults.
-type LayerOptions struct {
-	// Timeout is how long the layer may take to get ready; 0 is 10 s, negative is no bound.
-	Timeout time.Duration
-
-	// Server says that this end is the one that was called, whoever has dialed. Without it that is
-	// so for connections that a listener has accepted, and for no other.
-	Server bool
-
-	// Host is the name of the peer, for layers that want to be sure of it, as TLS clients do.
-	Host string
-
-	// Rest is what OnRead was given behind the last plain byte. Whoever keeps such bytes has
-	// to say so here, and must not take them for what came through the layer. It is copied.
-	Rest []byte
-
-	// Early has the layer get Rest, and what has arrived and was not read, as the first that it
-	// receives. It is for protocols whose peers do not wait for an answer before the layer begins.
-	// Without it StartLayer is ErrEarly if there is any.
-	Early bool
-}
-
-// StartLayer puts a layer on the connection, as STARTTLS does: what is written from here
-// on goes through it, and so does what arrives. fn is called once, from the loop, when
-// the layer is ready, or with why it never will be, and then the connection closes for that
-// reason. Until then what is written is queued, nothing is read, and timeouts but the read
-// deadline rest. Close gives up: fn is then called with net.ErrClosed.
-//
-// What was written before must be with the system, or it is syscall.EBUSY: a little that was
-// written in the same callback, "220 go ahead" say, is sent first. What the peer has sent behind its last
-// plain byte is [ErrEarly]; see LayerOptions. Other errors are net.ErrClosed and
-// syscall.EPIPE, as those of Write, io.EOF after the peer's end, and os.ErrInvalid where something is nil, for
-// a connection that is joined or still being dialed, or that waits for a layer already. fn is not called then,
-// and the connection is as it was.
-func (c *Conn) StartLayer(l poller.Layer, fn func(c *Conn, err error), o ...*LayerOptions) error {
-	if err := c.lp().Check("stream.Conn.StartLayer"); err != nil {
-		return err
-	}
-	if err := c.writable(); err != nil {
-		return c.fail("layer", err)
-	}
-	var with LayerOptions
-	if len(o) == 1 && o[0] != nil {
-		with = *o[0]
-	}
-	switch {
-	case l == nil || fn == nil || len(o) > 1, c.is(connecting | piped), c.unready():
-		return c.fail("layer", errInvalid)
-	case c.is(readEnded):
-		return c.fail("layer", io.EOF)
-	}
-	early, err := c.early(&with)
-	if err == nil && !c.sentAll() {
-		err = syscall.EBUSY
-	}
-	if err != nil {
-		c.startRead()
-		return c.fail("layer", err)
-	}
-	if len(early) > 0 {
-		l = first{l, early}
-	}
-	if c.keeps() {
-		c.more.unread = nil
-	}
-	below := c.s
-	c.lp().Hold() // until fn is called, referenced or not
-	at := poller.Place{Client: c.share.ln == nil && !with.Server, Host: with.Host}
-	below.SetHandler(c.put(l, &layering{c: c, fn: fn}, layerTimeout(with.Timeout), at))
-	return nil
-}
-
-// early is what the layer is to have before all that arrives: what was read already. It is an
-// error if that may not be. Reading has stopped then.
-func (c *Conn) early(o *LayerOptions) ([]byte, error) {
-	if c.keeps() && c.more.end != nil {
-		return nil, c.more.end
-	}
-	c.s.Start() // of a stream that is stopped nothing is untold
-	n, _ := untold(c.s)
-	c.s.Stop()
-	if !o.Early {
-		if len(o.Rest) > 0 || c.keeps() || n > 0 {
-			return nil, ErrEarly
-		}
-		return nil, nil
-	}
-	early := append([]byte(nil), o.Rest...)
-	if c.keeps() {
-		early = append(early, c.more.unread...)
-	}
-	return early, nil
-}
-
-// sentAll reports whether the system has all that was written. What is little, and nobody
-// waits for, it is given first.
-func (c *Conn) sentAll() bool {
-	o := c.out
-	if o == nil {
-		return true
-	}
-	if o.flight > 0 || len(o.bufs) > 0 || !c.sendNow() {
-		return false
-	}
-	c.out = nil
-	c.share.put(o)
-	c.schedule() // OnWrite is due
-	return true
 }
 
 // handshaken is the error of a dial whose layer has not got ready.
@@ -327,7 +205,7 @@ func (d *dialing) shake(a *attempt) {
 		}
 	}
 	d.attempts, d.addrs = append(d.attempts[:0], a), nil
-	d.shaking, d.polled = true, 0
+	d.shaking, d.passed = true, 0
 	below := a.s
 	s, in := d.layer.Wrap(below, a, poller.Place{Env: env{c.Loop()}, Dialing: true, Client: true, Host: d.to.Host})
 	a.s, c.s = s, s

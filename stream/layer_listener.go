@@ -28,7 +28,8 @@ func layersOf(o *Options) layers {
 func (ln *Listener) startLayer(c *Conn) poller.StreamHandler {
 	y := &layering{c: c}
 	ln.list(y)
-	return c.put(ln.layers.layer, y, ln.layers.timeout, poller.Place{Dialing: true})
+	c.beginLayering(y, ln.layers.timeout)
+	return c.put(ln.layers.layer, poller.Place{Dialing: true})
 }
 
 // list and unlist keep the connections whose layer is not ready, and whether there is room for

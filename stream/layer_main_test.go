@@ -10,6 +10,9 @@ import (
 	"example.com/pike/stream/layer"
 )
 
+// testLayerCount is how many layers each connection of the tests has.
+var testLayerCount int
+
 // testLayers are those that PIKE_TEST_LAYER names.
 var testLayers = map[string]poller.Layer{
 	"identity":  layer.Identity{},
@@ -25,6 +28,9 @@ func TestMain(m *testing.M) {
 		if !ok {
 			fmt.Println("PIKE_TEST_LAYER: there is no layer", layerName)
 			os.Exit(2)
+		}
+		if testLayerCount = 1; layerName == "identity2" {
+			testLayerCount = 2
 		}
 		stream.LayerAll(func(bool) poller.Layer { return l })
 	}

@@ -15,13 +15,13 @@ var ErrQueueLimit = errors.New("queue limit exceeded")
 
 // A QueueLimit bounds the memory of output that peers do not take: of one
 // connection (Options.QueueLimit, [Conn.SetQueueLimit]) or of all those of a loop
-// ([SetLoopLimit]). There is none by default. What exceeds one is never dropped
+// ([SetLoopLimit]). There is none by default. Output that exceeds a limit is never dropped
 // while the connection lives.
 //
-// What counts is [Conn.Buffered]: what one callback writes to its own connection
-// counts until the callback ends. Under Disconnect all of a Write counts before any of it
-// is sent, so that one of more than Bytes is always refused. Connections may share one QueueLimit; it must
-// not be changed while it is in use.
+// [Conn.Buffered] is what counts. So what a callback writes to its own connection counts until
+// the callback ends. Under Disconnect all of a Write counts before any of it is sent, so that a
+// Write of more than Bytes is always refused. Connections may share one QueueLimit; it must not be
+// changed while it is in use.
 type QueueLimit struct {
 	// Bytes are how many may be queued; more than 0.
 	Bytes int
@@ -29,9 +29,9 @@ type QueueLimit struct {
 	// Policy is what happens at the Write that exceeds Bytes.
 	Policy Overflow
 
-	// OnExceeded, if set, is called from the loop with the connection that was
-	// written to, unless the queue has gone down to half of Bytes by then: under
-	// Notify and PauseReads, once, and again only after it was down to that.
+	// OnExceeded, if set, is called under Notify and PauseReads, from the loop, with the
+	// connection that was written to. It is not called if the queue has gone down to half of
+	// Bytes by then, and not again before the queue was down to that.
 	OnExceeded func(c *Conn)
 }
 
@@ -39,14 +39,14 @@ type QueueLimit struct {
 type Overflow uint8
 
 const (
-	// Disconnect resets the connection: the Write takes nothing, its error and the
-	// reason of OnClose are ErrQueueLimit. Of the connections of a loop it is
-	// those that have most queued, until the others are within the limit.
+	// Disconnect resets the connection. The Write takes nothing; its error and the
+	// reason of OnClose are ErrQueueLimit. A loop's limit resets the connections that have
+	// most queued, until the others are within the limit.
 	Disconnect Overflow = iota
 
 	// PauseReads queues, and stops OnRead of the connection that was written to
-	// until half of Bytes is left: for servers whose output answers their input.
-	// It does nothing about output that has another origin, and peers on the same
+	// until half of Bytes is left. It is for servers whose output answers their input,
+	// and does nothing about output that comes from elsewhere. Peers on the same
 	// loop would be paused as well: between two connections use Join.
 	PauseReads
 
@@ -58,9 +58,8 @@ func (l *QueueLimit) valid() bool {
 	return l == nil || l.Bytes > 0 && l.Policy <= Notify && (l.Policy != Notify || l.OnExceeded != nil)
 }
 
-// SetQueueLimit sets Options.QueueLimit for this connection; nil is none. What is
-// queued already is looked at by the next Write; reading that the old limit
-// paused goes on.
+// SetQueueLimit sets Options.QueueLimit for this connection; nil is none. The next Write
+// looks at what is queued already. Reading that the old limit paused goes on.
 func (c *Conn) SetQueueLimit(l *QueueLimit) error {
 	if err := c.lp().Check("stream.Conn.SetQueueLimit"); err != nil {
 		return err
@@ -71,20 +70,17 @@ func (c *Conn) SetQueueLimit(l *QueueLimit) error {
 	case !l.valid():
 		return c.fail("set", errInvalid)
 	}
-	p := c.share.policy
+	p := c.conf.policy
 	p.limit = l
 	c.configure(p)
-	was := c.is(held)
-	if c.state &^= over | held; was {
-		c.startRead()
-	}
+	c.unexceed()
 	return nil
 }
 
 // SetLoopLimit bounds what all connections of lp together may have queued; nil,
-// as from the start, is no bound. What is queued already is looked at by the
-// next Write; reading that the old limit paused goes on. It belongs to the
-// loop's goroutine. A limit that makes no sense is os.ErrInvalid.
+// as from the start, is no bound. The next Write looks at what is queued already. Reading that
+// the old limit paused goes on. SetLoopLimit belongs to the loop's goroutine. A limit that makes
+// no sense is os.ErrInvalid.
 func SetLoopLimit(lp *loop.Loop, l *QueueLimit) error {
 	if lp == nil || !l.valid() {
 		return &net.OpError{Op: "set", Net: "stream", Err: os.ErrInvalid}
@@ -98,9 +94,8 @@ func SetLoopLimit(lp *loop.Loop, l *QueueLimit) error {
 	return nil
 }
 
-// Queued is how many bytes all connections of lp have queued, of those that the
-// system is being given until all of that is done. It belongs to the loop's
-// goroutine.
+// Queued is how many bytes all connections of lp have queued. What the system is being given
+// counts until it has all of that. Queued belongs to the loop's goroutine.
 func Queued(lp *loop.Loop) int {
 	if lp.Maker().Check("stream.Queued") != nil {
 		return 0
@@ -108,11 +103,11 @@ func Queued(lp *loop.Loop) int {
 	return sharedOf(lp).queued
 }
 
-// refuse is why n more bytes may not be written, where a limit disconnects, or nil. All of
-// them count, also what the system might take at once: how much that is shows only when it
-// has, and then the peer may have a part of what was refused.
+// refuse is why n more bytes may not be written, where a limit disconnects, or nil. All n count,
+// although the system might take some of them at once. How many shows only when it has taken
+// them, and then the peer would have a part of what is refused.
 func (c *Conn) refuse(n int) error {
-	s := c.share
+	s := c.conf
 	if l := s.limit; l != nil && l.Policy == Disconnect && n > 0 && c.Buffered()+n > l.Bytes {
 		return c.disconnect()
 	}
@@ -129,17 +124,16 @@ func (c *Conn) refuse(n int) error {
 
 // admit does what a limit that does not disconnect does about n more bytes.
 func (c *Conn) admit(n int) {
-	s := c.share
+	s := c.conf
 	if l := s.limit; l != nil && l.Policy != Disconnect && n > 0 && c.Buffered()+n > l.Bytes {
-		if !c.is(over) {
-			c.state |= over
+		if c.excess == within {
+			c.excess = exceeded
 			if l.OnExceeded != nil {
-				c.state |= owed
+				c.excess = exceeds
 			}
 		}
-		if l.Policy == PauseReads && !c.is(held) {
-			c.state |= held
-			c.hush()
+		if l.Policy == PauseReads {
+			c.hush(stopByQueue)
 		}
 	}
 	if l := s.loopLimit; l != nil && l.Policy != Disconnect && n > 0 && s.queued+n > l.Bytes {
@@ -148,43 +142,41 @@ func (c *Conn) admit(n int) {
 }
 
 func (c *Conn) exceedLoop(l *QueueLimit) {
-	s := c.share.shared
+	s := c.conf.shared
 	if !s.over {
 		s.over = true
 		if l.OnExceeded != nil {
-			c.state |= owedByLoop
+			c.debts |= oweExceeded
 		}
 	}
-	if l.Policy == PauseReads && !c.is(heldByLoop) {
-		c.state |= heldByLoop
-		s.held = append(s.held, c)
-		c.hush()
+	if l.Policy == PauseReads && c.hush(stopByLoop) {
+		s.waiting = append(s.waiting, c)
 	}
 }
 
-// most is the connection with the most queued, once c has n more.
+// most is the connection with the most queued, if c had n bytes more.
 func (s *shared) most(c *Conn, n int) *Conn {
 	most := c
 	if c.out != nil {
-		n += c.out.held
+		n += c.out.counted
 	}
 	for _, o := range s.busy {
-		if o.held > n {
-			most, n = o.c, o.held
+		if o.counted > n {
+			most, n = o.c, o.counted
 		}
 	}
 	return most
 }
 
-// disconnect ends a connection that has too much queued. None of that counts any
-// more, although some may stay with the poller for the moment.
+// disconnect ends a connection that has too much queued. None of that counts any more, although
+// the poller may still have some of it.
 func (c *Conn) disconnect() error {
 	err := c.fail("write", ErrQueueLimit)
 	if o := c.out; o != nil {
-		c.uncount(o, o.held)
+		c.uncount(o, o.counted)
 	}
-	if c.is(connecting) {
-		c.rare().err = c.losing(err)
+	if c.life == connecting {
+		c.makeRare().err = c.losing(err)
 		c.close()
 	} else {
 		c.abandon(err)
@@ -192,44 +184,57 @@ func (c *Conn) disconnect() error {
 	return err
 }
 
-// hush stops reading for now.
-func (c *Conn) hush() {
-	if !c.is(connecting) {
+// hush stops reading for now, and reports whether why is a new reason for that.
+func (c *Conn) hush(why readStops) bool {
+	if c.stops&why != 0 {
+		return false
+	}
+	c.stops |= why
+	if c.life >= open {
 		c.s.Stop()
+	}
+	return true
+}
+
+// unexceed is when the queue is within the connection's limit again, or the limit is a new one.
+func (c *Conn) unexceed() {
+	c.excess = within
+	if c.stops&stopByQueue != 0 {
+		c.stops &^= stopByQueue
+		c.startRead()
 	}
 }
 
-// relieve does what a limit of the connection has left to do.
+// relieve does what the limits have left for the connection to do. It is a part of flush.
 func (c *Conn) relieve() {
-	if l := c.share.limit; l != nil && c.is(over) && c.Buffered() <= l.Bytes/2 {
-		was := c.is(held)
-		if c.state &^= over | held; was {
-			c.startRead()
-		}
+	l := c.conf.limit
+	if c.excess != within && c.Buffered() <= l.Bytes/2 {
+		c.unexceed()
 	}
-	mine, loops := c.is(owed), c.is(owedByLoop)
-	c.state &^= owed | owedByLoop
-	if l := c.share.limit; mine && l != nil && c.is(over) {
+	loops := c.owes(oweExceeded)
+	c.debts &^= oweExceeded
+	if c.excess == exceeds {
+		c.excess = exceeded
 		c.tell(l.OnExceeded)
 	}
-	if l := c.share.loopLimit; loops && l != nil && c.share.over && !c.Closing() {
+	if l := c.conf.loopLimit; loops && l != nil && c.conf.over && !c.Closing() {
 		c.tell(l.OnExceeded)
 	}
 }
 
 // count notes that n bytes were queued, uncount that they are not any more.
 func (c *Conn) count(n int) {
-	c.out.held += n
-	c.share.shared.queued += n
-	if c.is(timed) {
-		c.more.written += n
+	c.out.counted += n
+	c.conf.shared.queued += n
+	if k := c.clock(); k != nil {
+		k.written += n
 	}
 }
 
 func (c *Conn) uncount(o *output, n int) {
-	n = min(n, o.held)
-	o.held -= n
-	s := c.share.shared
+	n = min(n, o.counted)
+	o.counted -= n
+	s := c.conf.shared
 	s.queued -= n
 	if s.over && s.queued <= s.loopLimit.Bytes/2 {
 		s.over = false
@@ -239,17 +244,18 @@ func (c *Conn) uncount(o *output, n int) {
 
 // relieve lets those read again that the loop's limit has paused.
 func (s *shared) relieve() {
-	for i, c := range s.held {
-		s.held[i] = nil
-		c.state &^= heldByLoop
+	for i, c := range s.waiting {
+		s.waiting[i] = nil
+		c.stops &^= stopByLoop
 		c.startRead()
 	}
-	s.held = s.held[:0]
+	s.waiting = s.waiting[:0]
 }
 
-// forget takes a connection that has ended off the loop's list.
+// forget takes a connection that has ended off the list of those that the loop's limit has
+// paused.
 func (c *Conn) forget() {
-	if c.is(heldByLoop) {
-		c.share.held = slices.DeleteFunc(c.share.held, func(o *Conn) bool { return o == c })
+	if c.stops&stopByLoop != 0 {
+		c.conf.waiting = slices.DeleteFunc(c.conf.waiting, func(o *Conn) bool { return o == c })
 	}
 }

@@ -115,3 +115,63 @@ func TestCloseLosesNothingInAnyWorld(t *testing.T) {
 		t.Logf("without waiting, seed %d: %v", r.Failure.Seed, r.Failure.Err)
 	}
 }
+
+// The bound of Close may be lifted while all is with the system and the peer has not
+// acknowledged it, or been silent: the connection still ends when it has.
+func TestNoDrainTimeoutWhileLingering(t *testing.T) {
+	for name, hide := range map[string]bool{"acknowledgements": false, "silence": true} {
+		t.Run(name, func(t *testing.T) {
+			r, client, server := lingers(t, hide, nil)
+			ended := r.watch(server)
+			r.no(server.SetDrainTimeout(-1))
+			if !hide {
+				r.pass(time.Minute)
+				r.equal("ended", ended.ended, false)
+			}
+			r.no(client.ResumeRead())
+			r.pass(3 * second)
+			r.equal("ended", ended.ended, true)
+			r.no(ended.reason)
+		})
+	}
+}
+
+// A bound that comes while the peer of a lingering connection goes on talking counts from then on.
+func TestDrainTimeoutOfATalker(t *testing.T) {
+	r, client, server := lingers(t, true, &tcp.Options{DrainTimeout: -1})
+	ended := r.watch(server)
+	talk := func(times int) {
+		for range times {
+			client.WriteString("x")
+			r.pass(500 * ms)
+		}
+	}
+	talk(6)
+	r.no(server.SetDrainTimeout(5 * second))
+	talk(8)
+	r.equal("ended", ended.ended, false)
+	talk(5)
+	r.equal("ended", ended.ended, true)
+}
+
+// lingers is a connection that lingers after a drain. Its peer, which reads nothing and
+// never ends, is on the same loop of a simulated host.
+func lingers(t *testing.T, hide bool, o *tcp.Options) (r *rig, client, server *tcp.Conn) {
+	t.Helper()
+	h := sim.New(1, sim.Config{SendBuffer: 1 << 20, RecvBuffer: 16 << 10, Limit: 24 * time.Hour}).Host("host")
+	var p poller.Poller = h
+	if hide {
+		p = hasty{h}
+	}
+	r = newRig(t, loop.Options{Poller: p})
+	client, server = r.pairOf(o, nil)
+	client.OnEOF = func(*tcp.Conn) {}
+	r.no(client.PauseRead())
+	for range 100 {
+		server.Write(make([]byte, 1<<10)) // so little is queued in any case
+	}
+	r.no(server.Close()) // it drains, because nothing is sent before the loop runs
+	r.pass(20 * ms)
+	r.equal("queued", server.Buffered(), 0)
+	return r, client, server
+}

@@ -1,15 +1,11 @@
 package stream_test
 
 import (
-	"context"
 	"io"
 	"net"
-	"net/netip"
 	"testing"
 	"time"
 
-	"example.com/pike/loop"
-	"example.com/pike/stream"
 	"example.com/pike/tcp"
 )
 
@@ -93,72 +89,4 @@ func TestCloseDoesNotWaitForThePeersEnd(t *testing.T) {
 	r.no(err)
 	defer nc.Close()
 	r.until("the connection is closed", func() bool { return closed })
-}
-
-func TestCloseNow(t *testing.T) {
-	r := newRig(t)
-	peer, c := r.pair()
-	var reason error
-	c.OnClose = func(_ *tcp.Conn, err error) { reason = err }
-	r.no(peer.PauseRead())
-	c.Write(make([]byte, 64*mebibyte))
-	r.no(c.Close())
-	r.turns(2)
-	r.no(c.CloseNow())
-	r.is(c.CloseNow(), net.ErrClosed)
-	r.until("it is closed", func() bool { return reason != nil })
-	r.is(reason, stream.ErrAborted)
-	peer.Close()
-	r.run()
-}
-
-// What the system has taken when the loop is closed is still delivered.
-func TestLoopCloseDoesNotReset(t *testing.T) {
-	r := newRig(t)
-	nl, err := net.Listen("tcp", loopback)
-	r.no(err)
-	defer nl.Close()
-	c, err := tcp.Dial(r.lp, nl.Addr().String(), nil, func(_ *tcp.Conn, err error) { r.no(err) })
-	r.no(err)
-	r.until("connected", c.Readable)
-	nc, err := nl.Accept()
-	r.no(err)
-	defer nc.Close()
-	c.Write(make([]byte, 16*mebibyte))
-	taken := 16*mebibyte - c.Buffered()
-	r.no(r.lp.Close())
-	nc.SetDeadline(time.Now().Add(patience))
-	b, err := io.ReadAll(nc)
-	r.no(err)
-	if len(b) < taken {
-		t.Errorf("%d bytes were read, and the system had taken %d", len(b), taken)
-	}
-}
-
-type twoAddresses struct{ first, second netip.Addr }
-
-func (a twoAddresses) LookupNetIP(context.Context, string, string) ([]netip.Addr, error) {
-	return []netip.Addr{a.first, a.second}, nil
-}
-
-// An address that does not answer leaves time for the next one.
-func TestDialGoesOnFromASilentAddress(t *testing.T) {
-	silent, live := netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("127.0.0.2")
-	r := newRig(t, loop.Options{Resolver: twoAddresses{silent, live}})
-	_, port, err := net.SplitHostPort(r.deaf())
-	r.no(err)
-	ln, err := tcp.Listen(r.lp, net.JoinHostPort(live.String(), port), nil)
-	if err != nil {
-		t.Skip("this system's loopback has one address: ", err)
-	}
-	ln.OnAccept = func(*tcp.Conn) {}
-	var d dialLog
-	began := r.lp.UpdateNow()
-	_, err = tcp.Dial(r.lp, "two.example:"+port, &tcp.Options{Timeout: 3 * time.Second}, d.tell)
-	r.no(err)
-	r.until("dialed", func() bool { return d.calls > 0 })
-	r.no(d.err)
-	if took := r.lp.UpdateNow().Sub(began); took < 250*time.Millisecond {
-		t.Errorf("the first address had %v, want 250 ms", took)
-	}
 }

@@ -15,7 +15,7 @@ type Listener struct {
 	loop.Base
 	s        poller.Socket
 	addr     poller.Addr
-	share    *origin // of its connections
+	conf     *conf // of its connections
 	drain    time.Duration
 	stops    stops
 	limits   limits
@@ -24,37 +24,36 @@ type Listener struct {
 	retry    loop.Timeout
 	layers   layers
 
-	// OnAccept is called for each connection, when its layer is ready if there is one. It should set the connection's
-	// callbacks; reading begins when it returns. Without it connections are
+	// OnAccept is called for each connection, when its layer is ready if it has one. It should set the callbacks of the
+	// connection; reading begins when it returns. Without OnAccept connections are
 	// closed.
 	OnAccept func(c *Conn)
 
-	// OnError, if set, is told when the system could not give out a connection;
-	// errors.Is(err, syscall.EMFILE) if the process is out of descriptors. The
-	// listener tries again by itself, after 5 ms to 1 s; connections wait in the
-	// backlog. The log is told once a minute.
+	// OnError, if set, is called when the system could not give out a connection:
+	// errors.Is(err, syscall.EMFILE) if the process is out of descriptors. The listener
+	// tries again by itself, after 5 ms to 1 s, and connections wait in the backlog. The
+	// log says it once a minute.
 	//
-	// It is told, too, of each connection whose layer did not get ready, and which OnAccept never
-	// sees: err is a *net.OpError with the operation "handshake" and the addresses;
-	// errors.Is(err, os.ErrDeadlineExceeded) after LayerTimeout. Where there is no OnError, the log
-	// is told of that, likewise once a minute.
+	// It is called, too, for each connection whose layer did not get ready, and which OnAccept never
+	// sees. err is a *net.OpError with the operation "handshake" and the addresses. After
+	// LayerTimeout it is an os.ErrDeadlineExceeded. Without OnError the log says it, once a minute.
 	OnError func(err error)
 
-	// OnShutdown, if set, is called for each open connection that the listener
-	// has accepted when Loop.Shutdown begins: the time to close it, if it is in
-	// the middle of nothing, or to tell its peer. Without it connections go on
-	// until they end, or the time of the Shutdown is over.
+	// OnShutdown, if set, is called when Loop.Shutdown begins, for each open connection that
+	// the listener has accepted. It may close a connection that is in the middle of nothing,
+	// or tell its peer. Without OnShutdown connections go on until they end, or the time of
+	// the Shutdown is over.
 	OnShutdown func(c *Conn)
 
 	// OnClose, if set, is called once after Close.
 	OnClose func()
 }
 
-// Listen opens a listener on the first of addrs that this machine has: that one is
-// taken is no reason to listen on another. network and name, the address as its user
-// wrote it, are what errors say; they are *net.OpError: errors.Is(err,
-// syscall.EADDRINUSE) if the address is taken, loop.ErrShutdown while the loop shuts
-// down. It is for packages of networks; tcp and unix have a Listen for users.
+// Listen is for packages of networks; tcp and unix have a Listen for users. It opens a listener on
+// the first of addrs that this machine has. If that one is taken it does not try the others.
+// network and name, which is the address as its user wrote it, are for errors. Errors are
+// *net.OpError: errors.Is(err, syscall.EADDRINUSE) if the address is taken, loop.ErrShutdown while
+// the loop shuts down.
 func Listen(lp *loop.Loop, network, name string, addrs []poller.Addr, o *Options) (*Listener, error) {
 	if err := lp.Maker().Check("stream.Listen"); err != nil {
 		return nil, err
@@ -79,7 +78,7 @@ func Listen(lp *loop.Loop, network, name string, addrs []poller.Addr, o *Options
 	}
 	var ls poller.Socket
 	defer func() {
-		if ls == nil { // also if Options.Control panics
+		if ls == nil { // this is so too if Options.Control panics
 			lp.Maker().Detach(ln)
 		}
 	}()
@@ -93,7 +92,7 @@ func Listen(lp *loop.Loop, network, name string, addrs []poller.Addr, o *Options
 func newListener(lp *loop.Loop, network string, p policy, o *Options) *Listener {
 	ln := &Listener{drain: o.drainTimeout(), layers: layersOf(o)}
 	s := sharedOf(lp)
-	ln.share = s.origin(origin{s, p, network, ln})
+	ln.conf = s.conf(conf{s, p, network, ln})
 	ln.failures.logged = poller.Never
 	return ln
 }
@@ -114,7 +113,7 @@ func (ln *Listener) setLimits(o *Options) error {
 
 // open listens on the first of addrs that this machine has.
 func (ln *Listener) open(addrs []poller.Addr, o *Options) (s poller.Socket, err error) {
-	network := ln.share.network
+	network := ln.conf.network
 	for _, a := range addrs {
 		s, err = ln.lp().Poller().Listen(a, o.controlled(o.socket(), network, a), (*acceptor)(ln))
 		if err == nil {
@@ -140,8 +139,8 @@ func (ln *Listener) begin(s poller.Socket) {
 // LocalAddr is the address listened on, also after Close.
 func (ln *Listener) LocalAddr() poller.Addr { return ln.addr }
 
-// Pause stops accepting: connections wait in the system's backlog. Resume goes
-// on. The listener keeps the loop running all the same.
+// Pause stops accepting until Resume: connections wait in the system's backlog. The listener
+// keeps the loop running all the same.
 func (ln *Listener) Pause() error {
 	if err := ln.lp().Check("stream.Listener.Pause"); err != nil {
 		return err
@@ -193,15 +192,14 @@ func (ln *Listener) SyscallConn() (syscall.RawConn, error) {
 	return netop.RawConn(ln.s, ln.Closing)
 }
 
-// Close stops listening. Connections it accepted live on, but those whose layer is not ready
-// yet; those that wait in the backlog are reset by the system. OnClose follows; the address is free
-// from then on.
+// Close stops listening. Connections that were accepted live on, but those whose layer is not
+// ready; the system resets those that wait in the backlog. OnClose follows, and the address is free from then on.
 func (ln *Listener) Close() error {
 	lp := ln.lp()
 	if err := lp.Check("stream.Listener.Close"); err != nil {
 		return err
 	}
-	if ln.s == nil { // Options.Control is called: there is no socket yet
+	if ln.s == nil { // Options.Control runs, and there is no socket yet
 		return ln.fail("close", syscall.EBUSY)
 	}
 	if !lp.BeginClose(ln) {
@@ -227,7 +225,7 @@ func (a *acceptor) Accepted(s poller.Stream) poller.StreamHandler {
 	if !ln.admit() {
 		return ln.refuse(s)
 	}
-	c := newConn(ln.share, ln.drain, s)
+	c := newConn(ln.conf, ln.drain, s)
 	lp := ln.lp()
 	if lp.Attach(c) != nil {
 		return nil

@@ -6,14 +6,14 @@ import (
 	"net"
 )
 
-// A LossError is what the reason of OnClose wraps where a connection ended with
-// output that its peer may not have: errors.As finds it, and errors.Is what it
-// wraps in turn, os.ErrDeadlineExceeded where Close ran out of time, say. No
-// LossError means that the system, or the peer, had everything.
+// A LossError says how much output the peer of a connection may not have. The reason of
+// OnClose wraps it, and errors.As finds it there. It wraps in turn why the connection ended,
+// which errors.Is finds: os.ErrDeadlineExceeded where Close ran out of time, say. Where there is
+// no LossError, the system or the peer had everything.
 type LossError struct {
-	// Unsent is how many bytes of what was written the system has not taken, or
-	// has not said that it took: the peer has none of them, but for those of a
-	// write that failed half way.
+	// Unsent is how many bytes of what was written the system has not taken, or has
+	// not said that it took. The peer has none of them, except where a send failed half
+	// way.
 	Unsent int
 
 	// Unacked is how many bytes the system has taken and the peer's has not
@@ -44,11 +44,11 @@ func (e *LossError) Timeout() bool {
 	return errors.As(e.Err, &t) && t.Timeout()
 }
 
-// losing adds to err, which ends c, what is lost by that.
+// losing is err, which ends c, with what is lost by that.
 func (c *Conn) losing(err error) error {
 	loss := LossError{Unsent: c.Buffered(), Unacked: c.unackedBytes()}
 	var known *LossError
-	if c.more != nil && errors.As(c.more.err, &known) { // sending had failed before
+	if c.rare != nil && errors.As(c.rare.err, &known) { // sending had failed before
 		loss.Unsent, loss.Unacked = loss.Unsent+known.Unsent, max(loss.Unacked, known.Unacked)
 	}
 	if loss.Unsent == 0 && loss.Unacked == 0 {
@@ -59,26 +59,26 @@ func (c *Conn) losing(err error) error {
 		loss.Err = err
 		return &loss
 	}
-	wrapped := *op // others may have been given err
+	wrapped := *op // a copy, because others may have been given err
 	loss.Err = op.Err
 	wrapped.Err = &loss
 	return &wrapped
 }
 
-// unackedBytes is unacked without what is no byte but counts as one: the beginning
-// of a connection that is being dialed, and our end.
+// unackedBytes is how many bytes of what was written the peer has not acknowledged. TCP
+// counts the beginning and the end of a connection as a byte each: those are left out.
 func (c *Conn) unackedBytes() int {
-	if c.is(connecting) || !c.is(spoken) {
+	if c.life == connecting || !c.is(spoken) {
 		return 0
 	}
 	n := c.unacked()
-	if c.is(finSent) {
+	if c.writes >= finSent {
 		n--
 	}
 	return max(n, 0)
 }
 
-// recall counts what is in flight as queued again: a Send that failed does not say
+// recall counts what is in flight as queued again, because a Send that failed does not say
 // how far it came.
 func (o *output) recall() {
 	for _, b := range o.bufs[o.head : o.head+o.flight] {

@@ -14,13 +14,13 @@ import (
 	"example.com/pike/poller"
 )
 
-// optionable is why the socket has no options to set or read, or nil. While a
-// name is resolved there is none yet, and each address tried has its own.
+// optionable is why there is no socket whose options can be set or read, or nil. While a name is
+// resolved there is none yet, and while addresses are tried there are several.
 func (c *Conn) optionable() error {
 	switch {
 	case c.Closing():
 		return net.ErrClosed
-	case c.is(connecting):
+	case c.life == connecting:
 		return syscall.ENOTCONN
 	}
 	return nil
@@ -101,16 +101,16 @@ func (c *Conn) SetKeepAlivePeriod(d time.Duration) error {
 // syscall.ETIMEDOUT. 0 leaves it to the system, which on Linux tries for a quarter of an hour.
 // A time that is negative or longer than 2^31-1 ms is os.ErrInvalid.
 //
-// It is the system's own [Conn.SetWriteTimeout], goes on when Close has been called, and also
-// decides how long keep-alive probes a silent peer. Linux and the simulator have it; macOS, FreeBSD from
-// 14 on and Windows from 10 on have one that counts in seconds or concerns what is sent again only;
-// elsewhere it is errors.ErrUnsupported.
+// It is the system's own [Conn.SetWriteTimeout]. It goes on when Close has been called, and also
+// decides how long keep-alive probes a silent peer. Linux and the simulator have it. macOS, FreeBSD from
+// 14 on and Windows from 10 on have one that counts in seconds, or concerns only what is sent again.
+// Elsewhere it is errors.ErrUnsupported.
 func (c *Conn) SetUserTimeout(d time.Duration) error {
 	const method = "stream.Conn.SetUserTimeout"
 	if err := c.lp().Check(method); err != nil {
 		return err
 	}
-	if err := validUserTimeout(d); err != nil && !c.is(finished) {
+	if err := validUserTimeout(d); err != nil && c.life != finished {
 		return c.fail("set", err)
 	}
 	return c.set(method, poller.UserTimeout, int((d+time.Millisecond-1)/time.Millisecond))
@@ -148,12 +148,10 @@ func (c *Conn) WriteBufferSize() (int, error) {
 	return c.get("stream.Conn.WriteBufferSize", poller.SendBuffer)
 }
 
-// SetLinger sets what the system does with what it has not sent when the
-// connection is closed (SO_LINGER), as in package net: a negative value, the
-// default, sends it in the background; 0 drops it and resets the connection.
-// Positive values would block the loop in close, and are an error
-// (os.ErrInvalid). What this package has queued is sent before in any case;
-// see Options.DrainTimeout.
+// SetLinger sets what the system does with what it has not sent when the connection is closed
+// (SO_LINGER), as in package net. A negative value, which is the default, sends it in the background;
+// 0 drops it and resets the connection. Positive values are os.ErrInvalid, because they would block
+// the loop. What this package has queued is sent before in any case; see Options.DrainTimeout.
 func (c *Conn) SetLinger(seconds int) error {
 	if err := c.lp().Check("stream.Conn.SetLinger"); err != nil {
 		return err

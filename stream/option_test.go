@@ -1,9 +1,13 @@
 package stream_test
 
 import (
+	"errors"
+	"net"
+	"syscall"
 	"testing"
 	"time"
 
+	"example.com/pike/poller"
 	"example.com/pike/tcp"
 )
 
@@ -69,5 +73,31 @@ func TestOptionsAtTheStart(t *testing.T) {
 				r.equal(what+": WriteBuffer", n == 12_000 || n == 24_000, true)
 			}
 		})
+	}
+}
+
+// What is out of range is named, before anything is done.
+func TestOptionsOutOfRange(t *testing.T) {
+	r := newRig(t)
+	for name, o := range map[string]tcp.Options{
+		"KeepAlive":                {KeepAlive: 10 * time.Hour},
+		"KeepAliveConfig.Idle":     {KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 10 * time.Hour}},
+		"KeepAliveConfig.Interval": {KeepAliveConfig: net.KeepAliveConfig{Enable: true, Interval: 10 * time.Hour}},
+		"KeepAliveConfig.Count":    {KeepAliveConfig: net.KeepAliveConfig{Enable: true, Count: 200}},
+	} {
+		_, err := tcp.Listen(r.lp, loopback, &o)
+		r.named(err, name)
+		_, err = tcp.Dial(r.lp, "127.0.0.1:1", &o, func(*tcp.Conn, error) { t.Error("Dial went on") })
+		r.named(err, name)
+	}
+	r.equal("alive", r.lp.Alive(), false)
+}
+
+func (r *rig) named(err error, option string) {
+	r.Helper()
+	r.is(err, syscall.EINVAL)
+	var o *poller.OptionError
+	if !errors.As(err, &o) || o.Name != option {
+		r.Errorf("error %v, want one of %s", err, option)
 	}
 }

@@ -4,42 +4,43 @@ package stream
 const (
 	directWrite = 16 << 10 // from here on a system call costs less than the copy
 
-	// copiedMost is the largest of a caller's buffers that is copied: one more in the
-	// queue, and in the system call, costs more, and takes more memory.
+	// copiedMost is the largest of a caller's buffers that is copied. One more buffer in
+	// the queue, and in the system call, costs more than the copy, and takes more memory.
 	copiedMost = 128
 
-	// smallChunk is what each output has of its own. It makes an output 2 KiB, so that
-	// each begins with a line of the cache.
+	// smallChunk is the buffer that each output has of its own. Its size makes an output
+	// 2 KiB, so that each begins with a line of the cache.
 	smallChunk = 2<<10 - 136
 )
 
-// buffersPerSend is what one connection may send before it is the turn of others, and
-// those who wait for a buffer to be sent are told: as many as a system call takes.
+// What one connection may send before others do: as many buffers as a system call takes, and no
+// more of our own bytes than may be in memory at a time. After each send those are told who wait
+// for a buffer to be sent.
 const (
 	buffersPerSend = 64
-	bytesPerSend   = 1 << 20 // of ours: what is in flight takes memory until all of it is sent
+	bytesPerSend   = 1 << 20 // of ours, because what is in flight takes memory until all of it is sent
 	pieceSize      = bytesPerSend / 4
 )
 
 // An output is what a connection has queued. Idle connections have none.
 //
-// The first small writes are in small and nowhere else, which is all there is of
-// most outputs: a message of 64 bytes to each of a thousand connections touches two lines
-// of the cache of each output. What does not fit there makes a queue of it.
+// The first small writes are in small. Most outputs have nothing else, so that a message of 64
+// bytes to each of a thousand connections touches two lines of the cache of each output. An output
+// becomes a queue of buffers when something does not fit in small.
 type output struct {
-	c      *Conn
-	at     int32     // in shared.busy
-	only   int32     // bytes of small, where those are all that is queued
-	one    [1][]byte // those, as the poller takes them
-	flight int       // how many from head on are with the poller
-	queued int       // bytes behind those
-	held   int       // bytes here that shared.queued counts
-	small  [smallChunk]byte
-	bufs   [][]byte // in order; those before head are gone
-	ends   []end    // what is to be done when the buffer of the same index is sent
-	head   int
-	open   *chunk // that has room for what is queued next, or nil
-	taken  int    // how many of those in flight the system had when they were given up
+	c       *Conn
+	at      int32     // in shared.busy
+	only    int32     // bytes of small, where those are all that is queued
+	one     [1][]byte // those, as the poller takes them
+	flight  int       // how many from head on are with the poller
+	queued  int       // bytes behind those
+	counted int       // bytes here that shared.queued counts
+	small   [smallChunk]byte
+	bufs    [][]byte // in order; those before head are gone
+	ends    []end    // what is to be done when the buffer of the same index is sent
+	head    int
+	open    *chunk // that has room for what is queued next, or nil
+	taken   int    // how many of those in flight the system had when they were given up
 }
 
 // An end is what follows the sending of a buffer.
@@ -68,7 +69,7 @@ func (s *shared) put(o *output) {
 	s.busy[o.at], last.at = last, o.at
 	s.busy[n] = nil
 	s.busy = s.busy[:n]
-	o.c, o.held = nil, 0
+	o.c, o.counted = nil, 0
 	if cap(o.bufs) > slotsKept {
 		o.bufs, o.ends = nil, nil
 	}
@@ -93,8 +94,8 @@ func (o *output) copy(p []byte, s *shared) {
 	}
 }
 
-// extend adds to the last buffer as much of p as that has room for, if it is ours and
-// nobody waits for it.
+// extend adds to the last buffer as much of p as that has room for. It adds nothing if the buffer
+// is a caller's, or if somebody is to be told when it is sent.
 func (o *output) extend(p []byte) (n int) {
 	last := len(o.bufs) - 1
 	if last < o.fixed() || o.ends[last].in == nil || o.ends[last].done != nil {
@@ -107,11 +108,10 @@ func (o *output) extend(p []byte) (n int) {
 	return n
 }
 
-// place puts p in a buffer of its own, in the chunk that has room for it or a new
-// one. That is the larger the more is queued, so that memory follows what is queued: large
-// chunks are for those who write much.
+// place puts p in a buffer of its own, which lies in the open chunk or in a new one. The more is
+// queued the larger is a new chunk, so that large chunks are only for those who write much.
 func (o *output) place(p []byte, s *shared) {
-	for len(p) > mostChunk { // pieces, so that memory goes as it is sent
+	for len(p) > mostChunk { // in pieces, so that memory is given back as they are sent
 		piece := append([]byte(nil), p[:min(len(p), pieceSize)]...)
 		o.add(piece, end{in: &chunk{class: unpooled, users: 1}})
 		p = p[len(piece):]
@@ -132,12 +132,12 @@ func (o *output) place(p []byte, s *shared) {
 
 // use notes that n bytes more are used.
 func (k *chunk) use(n int) {
-	if k != &ownSmall { // which every loop has
+	if k != &ownSmall { // all loops have that one: nothing may be written to it
 		k.used += n
 	}
 }
 
-// leave notes that a buffer is gone that lay in k.
+// leave notes that a buffer which lay in k is gone.
 func (o *output) leave(k *chunk, s *shared) {
 	if k == &ownSmall {
 		return
@@ -154,7 +154,7 @@ func (o *output) leave(k *chunk, s *shared) {
 	}
 }
 
-// line puts what is in small where other buffers can be put behind it.
+// line makes a queue of what is in small, so that other buffers can be put behind it.
 func (o *output) line() {
 	if o.only > 0 {
 		o.add(o.small[:o.only], end{in: &ownSmall})
@@ -162,8 +162,8 @@ func (o *output) line() {
 	}
 }
 
-// keep queues the caller's own buffers, and copies of small ones; done is for when the
-// last of them is sent.
+// keep queues the caller's own buffers, and copies of small ones. done is called when the last
+// of them is sent.
 func (o *output) keep(bufs [][]byte, done func(error), s *shared) {
 	for _, b := range bufs {
 		switch {
@@ -183,11 +183,11 @@ func (o *output) keep(bufs [][]byte, done func(error), s *shared) {
 	if last := len(o.ends) - 1; last >= o.fixed() && o.ends[last].done == nil {
 		o.ends[last].done = done
 	} else {
-		o.add(nil, end{done: done}) // nothing to send, but its turn to wait for
+		o.add(nil, end{done: done}) // there is nothing to send, but done has to wait for what is before it
 	}
 }
 
-// fixed is where those end that are with the poller, or the system, already.
+// fixed is the index behind the buffers that the poller, or the system, has already.
 func (o *output) fixed() int { return o.head + max(o.flight, o.taken) }
 
 func (o *output) add(b []byte, e end) {
@@ -197,7 +197,7 @@ func (o *output) add(b []byte, e end) {
 
 // launch is what to send next.
 func (o *output) launch() [][]byte {
-	if o.head > len(o.bufs)/2 { // a queue that is never empty must not grow for ever
+	if o.head > len(o.bufs)/2 { // else a queue that is never empty would grow for ever
 		n := copy(o.bufs, o.bufs[o.head:])
 		copy(o.ends, o.ends[o.head:])
 		clear(o.bufs[n:])
@@ -220,8 +220,7 @@ func (o *output) launch() [][]byte {
 	return bufs
 }
 
-// giveUp notes what the system has of what is in flight, all but the last unsent
-// bytes of it.
+// giveUp notes which buffers in flight the system has: all but those of the last unsent bytes.
 func (o *output) giveUp(unsent int) {
 	o.taken = o.flight
 	for ; o.taken > 0 && unsent > 0; o.taken-- {
@@ -241,8 +240,8 @@ func (o *output) dropped(err error, c *Conn) {
 	o.landed(err, c)
 }
 
-// landed lets go of what was in flight, and calls back for it in order. The
-// callbacks may queue more, which may move bufs and ends.
+// landed lets go of what was in flight, and calls back for it in order. Callbacks may queue
+// more, and that may move bufs and ends.
 func (o *output) landed(err error, c *Conn) {
 	from, to := o.head, o.head+o.flight
 	o.head, o.flight, o.taken = to, 0, 0
@@ -251,7 +250,7 @@ func (o *output) landed(err error, c *Conn) {
 		o.bufs[i], o.ends[i] = nil, end{}
 		c.uncount(o, len(b))
 		if e.in != nil {
-			o.leave(e.in, c.share.shared)
+			o.leave(e.in, c.conf.shared)
 		}
 		if e.done != nil {
 			c.done(e.done, err)

@@ -7,10 +7,10 @@ import (
 	"example.com/pike/poller"
 )
 
-// A policy is what is configured for a connection besides the options of its
-// socket. It is compared by ==, so what has functions is pointed at.
+// A policy is what is configured for a connection besides the options of its socket. Policies
+// are compared by ==, and so they point at what has functions.
 type policy struct {
-	marks             *Watermarks
+	watermarks        *Watermarks
 	limit             *QueueLimit
 	idle, read, write time.Duration // timeouts; 0 is none
 }
@@ -30,12 +30,12 @@ func (o *Options) policy() (policy, error) {
 		return policy{}, err
 	}
 	return policy{
-		marks: o.Watermarks, limit: o.QueueLimit,
+		watermarks: o.Watermarks, limit: o.QueueLimit,
 		idle: max(o.IdleTimeout, 0), read: max(o.ReadTimeout, 0), write: max(o.WriteTimeout, 0),
 	}, nil
 }
 
-// check names an option of the socket that is out of range, as it is called here.
+// check is why an option of the socket cannot be, or nil. It has the name that the option has here.
 func (o *Options) check() error {
 	err := o.socket().Check()
 	var e *poller.OptionError
@@ -50,20 +50,19 @@ func (o *Options) check() error {
 	return err
 }
 
-// An origin is where a connection comes from and what it has in common with
-// others of its kind: what a loop shares, the policy, and the listener that
-// accepted it, if one did. Connections point at one instead of at each, which keeps
-// them small.
-type origin struct {
+// A conf is what a connection has in common with others of its kind: what the loop shares,
+// the policy, the network, and the listener that accepted it, if one did. Connections point at
+// one conf instead of at each of these, which keeps them small.
+type conf struct {
 	*shared
 	policy
 	network string // as package net calls it
 	ln      *Listener
 }
 
-// origin finds the origin that is like o. The one asked for last is kept, so that
-// a million connections that are all configured alike have one between them.
-func (s *shared) origin(o origin) *origin {
+// conf is a conf that is equal to o. The one asked for last is kept, so that a million connections
+// that are all configured alike have one between them.
+func (s *shared) conf(o conf) *conf {
 	if s.latest == nil || *s.latest != o {
 		latest := o
 		s.latest = &latest
@@ -73,7 +72,7 @@ func (s *shared) origin(o origin) *origin {
 
 // configure gives c another policy.
 func (c *Conn) configure(p policy) {
-	o := *c.share
+	o := *c.conf
 	o.policy = p
-	c.share = c.share.origin(o)
+	c.conf = c.conf.shared.conf(o)
 }

@@ -19,7 +19,7 @@ const (
 	attemptDelay      = 250 * time.Millisecond // recommended in section 5
 	leastAttemptDelay = 10 * time.Millisecond  // section 5: no less, so as not to flood a network
 	attemptsMost      = 8                      // descriptors that a name with many addresses may take
-	leastTurn         = 2 * time.Second        // of an address that is tried alone: a second request comes after 1 s (RFC 6298)
+	leastTry          = 2 * time.Second        // for an address that is tried alone: a second request comes after 1 s (RFC 6298)
 )
 
 func (o *Options) attemptDelay() time.Duration {
@@ -29,15 +29,15 @@ func (o *Options) attemptDelay() time.Duration {
 	return max(o.AttemptDelay, leastAttemptDelay)
 }
 
-// An attempt is one address being connected to. That of the connection which is
-// made stays its stream's handler, and so is small.
+// An attempt is one address being connected to. The one that wins stays the handler of its stream,
+// and so it is small.
 type attempt struct {
 	c *Conn
 	s poller.Stream
 }
 
-// try begins with the next address. It is called again when that has failed, or
-// had its time.
+// try begins with the next address. It is called again when that has failed, or has had its
+// time.
 func (d *dialing) try() {
 	c := d.c
 	lp := c.lp()
@@ -45,7 +45,7 @@ func (d *dialing) try() {
 	if d.shaking {
 		return
 	}
-	if d.alone() && c.streams > 0 { // Closed comes when the port is free, and goes on
+	if d.alone() && c.streams > 0 { // Closed comes when the port is free, and tries again
 		if len(d.attempts) > 0 {
 			d.giveUp(d.attempts[0], os.ErrDeadlineExceeded)
 		}
@@ -61,7 +61,7 @@ func (d *dialing) try() {
 		s, err := d.open(addr, a)
 		if err != nil {
 			if c.Closing() {
-				c.ended()
+				c.finishWhenClosed()
 				return
 			}
 			d.errs = append(d.errs, d.failed(addr, err))
@@ -83,8 +83,8 @@ func (d *dialing) try() {
 	}
 }
 
-// open begins to connect. The stream counts already while Options.Control runs, which may
-// close the connection; if that panics, the next address is tried.
+// open begins to connect. The stream is counted before Options.Control runs, because that may close
+// the connection. If Control panics, the next address is tried.
 func (d *dialing) open(addr poller.Addr, a *attempt) (s poller.Stream, err error) {
 	c := d.c
 	c.streams++
@@ -96,7 +96,7 @@ func (d *dialing) open(addr poller.Addr, a *attempt) (s poller.Stream, err error
 		if !returned {
 			d.errs = append(d.errs, d.failed(addr, errPanicked))
 			if c.Closing() {
-				c.ended()
+				c.finishWhenClosed()
 			}
 			c.lp().Defer(d)
 		}
@@ -119,8 +119,8 @@ func (d *dialing) failed(addr poller.Addr, err error) error {
 	return netop.Error("dial", d.to.Network, poller.Addr{}, addr, err)
 }
 
-// alone reports whether attempts come one after the other: they are all from one port, and
-// the first must be gone before the next can have it.
+// alone reports whether attempts come one after the other. They do if they are all from one port,
+// because one must be gone before the next can have the port.
 func (d *dialing) alone() bool { return d.options != nil && d.options.Local.Port() != 0 }
 
 // span is how long the address that is tried now has before the next one.
@@ -129,15 +129,15 @@ func (d *dialing) span() time.Duration {
 	case !d.alone() || d.user.AttemptDelay != 0:
 		return d.wait
 	case d.until == poller.Never:
-		return leastTurn
+		return leastTry
 	}
 	left := d.until.Sub(d.c.lp().Poller().Now())
-	return max(left/time.Duration(len(d.addrs)+1), leastTurn)
+	return max(left/time.Duration(len(d.addrs)+1), leastTry)
 }
 
 // giveUp closes an attempt that has come to nothing.
 func (d *dialing) giveUp(a *attempt, err error) {
-	if peer := a.s.Peer(); peer.IsValid() { // else the name of the dial says it
+	if peer := a.s.Peer(); peer.IsValid() { // else the error of the dial has the name
 		err = d.failed(peer, err)
 	}
 	d.errs = append(d.errs, err)
@@ -150,32 +150,28 @@ func (d *dialing) giveUp(a *attempt, err error) {
 	a.s.Close()
 }
 
-// turn is a dialing when the next address is due.
-type turn dialing
+// nextAddr is a dialing when the next address is due.
+type nextAddr dialing
 
-// Expired has the next tried, unless an answer has come that a Poll is still to tell.
-func (t *turn) Expired(*loop.Timeout) {
+// Expired tries the next address, unless an answer has come that a Poll has still to tell.
+func (t *nextAddr) Expired(*loop.Timeout) {
 	d := (*dialing)(t)
 	lp := d.c.lp()
 	if d.answered() {
 		lp.SetTimeout(&d.delay, lp.Poller().Now())
 		return
 	}
-	d.polled = 0
+	d.passed = 0
 	d.try()
 }
 
-// answered reports whether a Poll has still to tell how one of the attempts has ended.
-// Where streams cannot say so one more Poll has to do.
+// answered reports whether a Poll has still to tell how one of the attempts has ended. Where
+// streams cannot say that, one more Poll is waited for.
 func (d *dialing) answered() bool {
 	for _, a := range d.attempts {
 		f, ok := poller.As[poller.Foreteller](a.s)
 		if !ok || d.shaking { // what has come for a layer need not be its last
-			turn := d.c.Loop().Metrics().Turns + 1
-			if d.polled == 0 {
-				d.polled = turn
-			}
-			return d.polled == turn
+			return !d.passed.over(d.c.Loop())
 		}
 		if _, ev := f.Untold(); ev != 0 {
 			return true
@@ -187,17 +183,17 @@ func (d *dialing) answered() bool {
 // Connected is how an attempt has ended.
 func (a *attempt) Connected(err error) {
 	c := a.c
-	if !c.is(connecting) || c.Closing() {
+	if c.life != connecting {
 		return
 	}
-	d := c.more.dialing
+	d := c.rare.dialing
 	if d.shaking && err != nil {
 		d.fail(d.handshaken(err))
 		return
 	}
 	if err == nil && a.s.Addr() == a.s.Peer() && a.s.Addr().AddrPort.IsValid() {
-		// Nobody listened, and the system chose the very port that was dialed to
-		// dial from: TCP connects such a socket to itself (RFC 9293, 3.5).
+		// Nobody listened, and the system dialed from the very port that was dialed: TCP
+		// connects such a socket to itself (RFC 9293, 3.5).
 		err = os.NewSyscallError("connect", syscall.ECONNREFUSED)
 	}
 	if err != nil {
@@ -217,12 +213,12 @@ func (a *attempt) Connected(err error) {
 func (a *attempt) Received(p []byte, err error) { (*upcalls)(a.c).Received(p, err) }
 func (a *attempt) Sent(err error)               { (*upcalls)(a.c).Sent(err) }
 
-// Closed goes on with a dial that has waited for it.
+// Closed goes on with a dial that has waited for the port.
 func (a *attempt) Closed() {
 	c := a.c
 	(*upcalls)(c).Closed()
-	if c.is(connecting) && !c.Closing() && c.more.dialing.alone() {
-		c.more.dialing.try()
+	if c.life == connecting && c.rare.dialing.alone() {
+		c.rare.dialing.try()
 	}
 }
 
@@ -230,7 +226,7 @@ func (a *attempt) Closed() {
 // failures.
 type attemptErrors []error
 
-// namedMost is how many of them the text has.
+// namedMost is how many of them the text of the error has.
 const namedMost = 4
 
 func (e attemptErrors) Error() string {

@@ -1,6 +1,7 @@
 package stream_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -332,4 +333,32 @@ func listenAndIdle(h *sim.Host) error {
 	}
 	ln.OnAccept = func(*tcp.Conn) {}
 	return lp.Run()
+}
+
+type twoAddresses struct{ first, second netip.Addr }
+
+func (a twoAddresses) LookupNetIP(context.Context, string, string) ([]netip.Addr, error) {
+	return []netip.Addr{a.first, a.second}, nil
+}
+
+// An address that does not answer leaves time for the next one.
+func TestDialGoesOnFromASilentAddress(t *testing.T) {
+	silent, live := netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("127.0.0.2")
+	r := newRig(t, loop.Options{Resolver: twoAddresses{silent, live}})
+	_, port, err := net.SplitHostPort(r.deaf())
+	r.no(err)
+	ln, err := tcp.Listen(r.lp, net.JoinHostPort(live.String(), port), nil)
+	if err != nil {
+		t.Skip("this system's loopback has one address: ", err)
+	}
+	ln.OnAccept = func(*tcp.Conn) {}
+	var d dialLog
+	began := r.lp.UpdateNow()
+	_, err = tcp.Dial(r.lp, "two.example:"+port, &tcp.Options{Timeout: 3 * time.Second}, d.tell)
+	r.no(err)
+	r.until("dialed", func() bool { return d.calls > 0 })
+	r.no(d.err)
+	if took := r.lp.UpdateNow().Sub(began); took < 250*time.Millisecond {
+		t.Errorf("the first address had %v, want 250 ms", took)
+	}
 }

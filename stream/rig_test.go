@@ -11,6 +11,7 @@ import (
 	"example.com/pike/loop"
 	"example.com/pike/poller"
 	"example.com/pike/poller/pollertest"
+	"example.com/pike/poller/sim"
 	"example.com/pike/poller/system"
 	"example.com/pike/stream"
 	"example.com/pike/tcp"
@@ -294,4 +295,18 @@ func (s *countedStream) TrySend(p []byte) int {
 func (s *countedStream) Shutdown() {
 	s.p.shutdowns++
 	s.Stream.Shutdown()
+}
+
+// everywhere runs a test on the system's poller and on the simulator.
+func everywhere(t *testing.T, test func(t *testing.T, r *rig)) {
+	t.Helper()
+	t.Run("system", func(t *testing.T) { test(t, newRig(t)) })
+	t.Run("simulator", func(t *testing.T) { test(t, newSimRig(t)) })
+}
+
+// newSimRig is a rig on a simulated host, whose clock nothing on the machine can
+// make late.
+func newSimRig(t testing.TB) *rig {
+	t.Helper()
+	return newRig(t, loop.Options{Poller: sim.New(1, sim.Config{}).Host("host")})
 }

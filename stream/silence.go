@@ -6,10 +6,10 @@ import (
 	"example.com/pike/poller"
 )
 
-// silence is how long a peer must have said nothing where the system does not tell
-// what was acknowledged. It is longer than data in flight takes to be answered by
-// a peer that goes on talking, which is who would be reset; and a peer that ends
-// its side, as most do when they have read our end, cuts it short.
+// silence is how long a peer must have said nothing before its connection is closed, where the
+// system does not tell what was acknowledged. A peer that goes on talking would be reset by the
+// close. Such a peer answers what is in flight in less than that time. Most peers end their side
+// when they have read our end, and then nobody waits for silence.
 const silence = time.Second
 
 // acknowledges reports whether the backend can tell what the peer has
@@ -19,32 +19,31 @@ func (c *Conn) acknowledges() bool {
 	return ok
 }
 
-// mayLack reports whether the peer's system may lack some of what was sent.
+// mayLack reports whether the peer's system may not have all that was sent.
 func (c *Conn) mayLack() bool { return !c.acknowledges() || c.unacked() > 0 }
 
-// heard takes note that the peer of a lingering connection goes on talking.
+// heard takes note that the peer of a closing connection has said something.
 func (c *Conn) heard() {
-	if c.is(lingering) && !c.acknowledges() {
-		c.rare().moved = c.lp().Poller().Now()
+	if c.life == lingering && !c.acknowledges() {
+		c.rare.closing.moved = c.now()
 	}
 }
 
-// listen looks at a lingering connection of which nobody can tell what was
-// acknowledged. It leaves when the peer has been silent, and when it has talked for
-// as long as a drain may stall: what it says then is answered by a reset.
-func (m *rarely) listen() {
-	c := m.c
-	lp := c.lp()
-	now, next := lp.Poller().Now(), m.moved.Add(silence)
-	if m.drain > 0 {
-		next = min(next, m.until)
+// listen looks at a lingering connection where the system does not tell what was acknowledged.
+// It closes the connection when the peer has been silent for long enough. It does so too when the
+// peer has talked for DrainTimeout; what the peer says after that is answered by a reset.
+func (w *closing) listen() {
+	c := w.c
+	now, next, bounded := c.now(), w.moved.Add(silence), c.rare.drain > 0
+	if bounded {
+		next = min(next, w.until)
 	}
 	if now >= next {
-		if _, ev := c.untold(); ev&poller.Readable == 0 || m.drain > 0 && now >= m.until {
-			c.leave()
+		if _, ev := c.untold(); ev&poller.Readable == 0 || bounded && now >= w.until {
+			c.closeStream()
 			return
 		}
-		next = now.Add(lookAgain) // it has talked, and we are late
+		next = now.Add(lookAgain) // the peer has talked, but no Poll has told that yet
 	}
-	lp.SetTimeout(&m.linger, next)
+	c.lp().SetTimeout(&w.look, next)
 }

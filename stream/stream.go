@@ -1,6 +1,7 @@
-// Package stream has what connections and listeners of every network have in common: a
-// Conn is the same over TCP, over a unix-domain socket, and over what a layer has put on one.
-// Packages tcp and unix open them.
+// Package stream has the connections and listeners of every network: a Conn is the same over
+// TCP, over a unix-domain socket, and over what a layer has put on one. Packages tcp and unix
+// open them, by Listen and Dial. tcp.Conn and unix.Conn are [Conn] under another name, and so
+// are their Listener and Options, so the methods of all are documented here.
 //
 //	ln, err := tcp.Listen(lp, "127.0.0.1:7000", nil)
 //	ln.OnAccept = func(c *tcp.Conn) {
@@ -19,10 +20,10 @@
 //
 // # Writing
 //
-// Write queues and returns; what callbacks wrote is sent when the callback
-// ends, or at the end of the loop's turn where it wrote to other connections:
-// ten Writes are one system call. A large Write goes to the system at once as far as
-// that takes it, and only the rest is copied.
+// Write queues and returns. What a callback writes to its own connection is sent when the
+// callback ends, and what it writes to others at the end of the loop's turn: ten Writes are
+// one system call. A large Write goes to the system at once as far as that takes it, and
+// only the rest is copied.
 //
 // # Backpressure
 //
@@ -32,10 +33,10 @@
 // PauseRead slows down whoever causes the output. [Join] does all this between two
 // connections.
 //
-// The memory of what is queued is less than four times that, besides 2 KiB for each
-// connection that has something queued, some 100 bytes for each of the caller's own buffers, and 1 MiB at
-// most that the system is being given. What a loop keeps of it for later use goes back to
-// the heap in quiet times: within some seconds all but about half a MiB.
+// What is queued takes less memory than four times its bytes. To that come 2 KiB for each
+// connection that has something queued, some 100 bytes for each of the caller's own buffers,
+// and 1 MiB at most of what the system is being given. A loop keeps some of that memory for later
+// use. In quiet times it goes back to the heap, within some seconds all but about half a MiB.
 //
 // # Timeouts
 //
@@ -46,11 +47,11 @@
 //
 // # Ending
 //
-// A connection ends once in OnClose, its last callback. Close sends what is
-// queued first; Abort does not. The peer's end is OnEOF, after which the
-// connection can still be written to (half-close, RFC 9293, 3.6); without OnEOF
-// it is Close. CloseWrite is the same from this side. When both sides have
-// ended the connection closes by itself.
+// A connection ends once in OnClose, its last callback. Close sends what is queued
+// first; Abort does not. When the peer has ended its side OnEOF is called, and the
+// connection can still be written to (half-close, RFC 9293, 3.6); without OnEOF it closes.
+// CloseWrite ends this side, and reading goes on. When both sides have ended the connection
+// closes by itself.
 //
 // OnClose is called exactly once for each connection, and its reason can be
 // tested:
@@ -70,26 +71,39 @@
 //	the peer reset it, found out by sending            syscall.ECONNRESET, or EPIPE
 //	a peer that is gone without a word                 syscall.ETIMEDOUT
 //	a dial that failed                                 what Dial's function was told
+//	a layer that did not get ready                     what StartLayer's function was told
 //	Close or CloseNow of a dial, output queued         net.ErrClosed
 //	the same, nothing queued                           nil
 //
 // ErrAborted and loop.ErrShutdown are net.ErrClosed as well. Where output was lost
-// the reason wraps a [LossError], which errors.As finds, and which says how many
-// bytes were not sent, and how many not acknowledged. All but io.EOF are
-// [net.OpError] values with the addresses.
+// the reason wraps a [LossError], which errors.As finds: it says how many bytes were not
+// sent, and how many not acknowledged. All but io.EOF are [net.OpError] values with the
+// addresses.
 //
 // # Accepting
 //
-// A listener may have limits: Options.MaxConns, AcceptRate and AcceptPolicy, all
-// to be changed later. Beyond them connections wait in the system's backlog, or are
-// refused. Pause and Resume are the same by hand, and [Listener.Metrics] counts. A
+// A listener may have limits: Options.MaxConns, AcceptRate and AcceptPolicy. They can be
+// changed later. Connections beyond them wait in the system's backlog, or are refused.
+// Pause and Resume are the same by hand, and [Listener.Metrics] counts. A
 // process that is out of descriptors closes nobody: the listener tries again, and
 // connections wait.
 //
+// # Layers
+//
+// A layer goes between a connection and its socket, for encryption say, or for a header before
+// the first byte. Options.Layer puts one on what a listener accepts, or on what is dialed. OnAccept,
+// and the function given to Dial, are then called when it is ready. A connection whose layer does not
+// get ready is told to [Listener.OnError], and Metrics count it. [Conn.StartLayer] puts a layer on a
+// connection that is open, as STARTTLS does.
+//
+// All else is as without a layer: limits, timeouts, Join, Shutdown. What counts is what the program
+// reads and writes; only what the peer has not acknowledged is counted below the layer. After Close
+// a layer has a second for what it says last. Package stream/layer is for writing layers.
+//
 // # Shutting down
 //
-// Loop.Shutdown closes listeners, lets connections end, and cuts off those that
-// have not in time. [Listener.OnShutdown] tells each that it begins.
+// Loop.Shutdown closes listeners, lets connections end, and cuts off those that do not
+// end in time. [Listener.OnShutdown] is called for each connection when it begins.
 package stream
 
 import (
@@ -114,9 +128,9 @@ type Options struct {
 	// that close included; 0 is no limit. AcceptPolicy says what becomes of more.
 	MaxConns int
 
-	// AcceptRate is how many connections a second a listener accepts in the long
-	// run; 0 is no limit. AcceptBurst is how many it may accept at once after a
-	// time of fewer; 0 is what the rate gives in a second, and 1 at least.
+	// AcceptRate is how many connections a second a listener accepts in the long run; 0 is
+	// no limit. AcceptBurst is how many it may accept at once after a time in which fewer
+	// came; 0 is what the rate gives in a second, and 1 at least.
 	AcceptRate  float64
 	AcceptBurst int
 
@@ -128,9 +142,9 @@ type Options struct {
 	// that a server can restart while old connections are in TIME_WAIT.
 	NoReuseAddr bool
 
-	// ReuseAddr lets a dialed connection have a LocalAddr whose port others have or have
-	// had: connections in TIME_WAIT, and those that were dialed with it too. Of Listen
-	// it says nothing; see NoReuseAddr.
+	// ReuseAddr lets a dialed connection have a LocalAddr whose port is not free: others
+	// that were dialed with ReuseAddr may have it, or connections in TIME_WAIT. Listen does
+	// not look at it; see NoReuseAddr.
 	ReuseAddr bool
 
 	// ReusePort lets several listeners share an address, each with its share of
@@ -149,25 +163,27 @@ type Options struct {
 	// than 32,767 s, which is 9.1 hours, no system takes.
 	KeepAlive time.Duration
 
-	// KeepAliveConfig, if it is enabled, takes the place of KeepAlive, and has the
-	// number of probes too. As in package net 0 is 15 s, 15 s and 9 probes, and what is
-	// negative is left to the system. At most 32,767 s and 127 probes; errors.ErrUnsupported
-	// where sockets have no such options (OpenBSD) and one is asked for.
+	// KeepAliveConfig, if it is enabled, takes the place of KeepAlive, and has the number of
+	// probes too. As in package net 0 is 15 s, 15 s and 9 probes, and what is negative is
+	// left to the system. The most is 32,767 s and 127 probes. Where sockets have no such
+	// options (OpenBSD) asking for one is errors.ErrUnsupported.
 	KeepAliveConfig net.KeepAliveConfig
 
-	// Control, if set, is called for each socket once it has these options, before it
-	// is bound, listens or connects: for SO_MARK, SO_BINDTODEVICE, TCP_FASTOPEN and the like, as
-	// net.ListenConfig's. network is "tcp4" or "tcp6", address the one to listen on or
-	// to dial. Listen calls it at once; for Dial the loop does, for each address that is
-	// tried. c is good until it returns, and has Control only. An error is that of the
-	// call, or of the attempt. A connection that was dialed with it costs a little more, as
-	// one whose descriptor SyscallConn has given away. errors.ErrUnsupported in the simulator, which
-	// has no descriptors.
+	// Control, if set, is called for each socket when it has these options, and before it is
+	// bound, listens or connects: for SO_MARK, SO_BINDTODEVICE, TCP_FASTOPEN and the like, as
+	// that of net.ListenConfig. network is "tcp4" or "tcp6", address is the one to listen on
+	// or to dial. Listen calls it at once; for Dial the loop calls it, for each address that
+	// is tried. Of c only Control works, and only until Control returns. An error of it is the
+	// error of the call, or of the attempt.
+	//
+	// A connection that was dialed with Control costs a little more, as does one whose
+	// descriptor SyscallConn has given away. The simulator has no descriptors: there Control is
+	// errors.ErrUnsupported.
 	Control func(network, address string, c syscall.RawConn) error
 
-	// UserTimeout is how long what was sent may stay unacknowledged, or wait for a
-	// peer that has no room, before the system ends the connection; see
-	// [Conn.SetUserTimeout]. 0 leaves it to the system.
+	// UserTimeout is when the system ends a connection whose peer has not acknowledged what
+	// was sent, or has had no room for it, for so long; see [Conn.SetUserTimeout]. 0 leaves it
+	// to the system.
 	UserTimeout time.Duration
 
 	// ReadBuffer and WriteBuffer are the sizes of the system's buffers, in bytes; 0 leaves them to
@@ -175,59 +191,59 @@ type Options struct {
 	ReadBuffer  int
 	WriteBuffer int
 
-	// LocalAddr is the address to dial from; zero leaves it to the system. With a port
-	// only one connection can be tried at a time: of a name's addresses each has
-	// AttemptDelay, if that is set, or else its share of Timeout, 2 s at least, or
-	// without a Timeout 2 s; the last has what is left.
+	// LocalAddr is the address to dial from; zero leaves it to the system. With a port only
+	// one of a name's addresses can be tried at a time. Each of them has AttemptDelay, if
+	// that is set. Else each has its share of Timeout, but 2 s at least, and 2 s if there is
+	// no Timeout. The last has what is left.
 	LocalAddr netip.AddrPort
 
-	// Timeout bounds Dial as a whole, resolving a name and a Layer's handshake included; 0 is no
-	// bound but the system's.
+	// Timeout bounds Dial as a whole, with the resolving of a name and the handshake of a
+	// Layer; 0 leaves it to the system.
 	Timeout time.Duration
 
-	// Layer, if set, is what the connection goes through: encryption, say. OnAccept, and the
-	// function given to Dial, are called when it is ready. Of a Dial that tries several addresses
-	// only the one that is connected first gets the layer. AdoptConn takes none: there is
+	// Layer, if set, is what the connection goes through, encryption say. OnAccept, and the
+	// function given to Dial, are called when it is ready. If Dial tries several addresses, only
+	// the one that is connected first gets the layer. For AdoptConn it is os.ErrInvalid: there is
 	// [Conn.StartLayer].
 	Layer poller.Layer
 
-	// LayerTimeout is how long that may take for a connection that was accepted: it is then
-	// closed, and Listener.OnError is told. 0 is 10 s, negative is no bound. A Dial has its Timeout.
+	// LayerTimeout is how long a connection that was accepted may take until its layer is
+	// ready. After that it is closed, and Listener.OnError is called. 0 is 10 s, negative is no
+	// bound. A Dial has its Timeout.
 	LayerTimeout time.Duration
 
-	// MaxLayering is how many connections of a listener may be waiting for their layer at a time;
-	// more wait in the backlog. 0 is no limit. MaxConns counts them, too.
+	// MaxLayering is how many connections of a listener may wait for their layer at a time; more
+	// wait in the backlog. 0 is no limit. MaxConns counts them, too.
 	MaxLayering int
 
-	// DrainTimeout bounds how long Close waits for a peer that takes nothing of
-	// what is left: acknowledges nothing, as far as the backend can tell, or else lets the
-	// system take nothing. It is looked at four times within that time, so that it may
-	// be a quarter longer. 0 is 30 s, negative is no bound.
+	// DrainTimeout bounds how long Close waits for a peer that takes nothing of what is left:
+	// the peer takes what it acknowledges, or, where the backend cannot tell that, what the
+	// system takes. The peer is looked at four times within that time, so that the wait may be
+	// a quarter longer. 0 is 30 s, negative is no bound.
 	DrainTimeout time.Duration
 
-	// IdleTimeout ends a connection on which nothing has been received, and the peer
-	// has taken nothing, for so long; see [Conn.SetIdleTimeout]. 0 is no bound, and so it is
-	// below.
+	// IdleTimeout ends a connection on which nothing has been received, and the peer has
+	// taken nothing, for so long; see [Conn.SetIdleTimeout]. 0 is no bound, as it is for
+	// ReadTimeout and WriteTimeout.
 	IdleTimeout time.Duration
 
 	// ReadTimeout ends a connection that reads and has received nothing for so
 	// long; see [Conn.SetReadTimeout].
 	ReadTimeout time.Duration
 
-	// WriteTimeout ends a connection whose peer has taken nothing of what it has
-	// to take for so long; see [Conn.SetWriteTimeout].
+	// WriteTimeout ends a connection whose peer has something to take, and has taken
+	// nothing for so long; see [Conn.SetWriteTimeout].
 	WriteTimeout time.Duration
 
-	// Watermarks tell when a connection has much queued; see there.
+	// Watermarks tell when a connection has much queued; see the type.
 	Watermarks *Watermarks
 
 	// QueueLimit bounds what a connection may have queued; nil is no bound. See
 	// also [SetLoopLimit].
 	QueueLimit *QueueLimit
 
-	// AttemptDelay is how long Dial gives an address of several before it tries
-	// the next one as well (RFC 8305, 5): 0 is the 250 ms of the RFC, and 10 ms
-	// is the least.
+	// AttemptDelay is how long Dial waits for one of several addresses before it tries the
+	// next one as well (RFC 8305, 5). 0 is the 250 ms of the RFC; the least is 10 ms.
 	AttemptDelay time.Duration
 }
 
@@ -240,7 +256,7 @@ func (o *Options) drainTimeout() time.Duration {
 	return drainTimeout(o.DrainTimeout)
 }
 
-// drainTimeout turns what users say into a bound, or 0 for none.
+// drainTimeout is the bound that users mean by d; 0 is none.
 func drainTimeout(d time.Duration) time.Duration {
 	if d == 0 {
 		return defaultDrainTimeout
@@ -262,17 +278,17 @@ func (o *Options) socket() *poller.Options {
 
 // shared is what the connections of a loop share.
 type shared struct {
-	latest     *origin
-	busy       []*output // those that connections have
+	latest     *conf     // that was asked for
+	busy       []*output // that connections have
 	lp         *loop.Loop
-	spare      []*output // unused ones
-	leastSpare int       // how few of them there were since the last look
+	spare      []*output // that no connection has
+	leastSpare int       // how few of those there were since the last look
 	chunks     chunks
-	look       loop.Timeout // when there was quiet; see keepLess
-	queued     int          // bytes in those
-	loopLimit  *QueueLimit  // of all of them
-	over       bool         // more is queued than that
-	held       []*Conn      // do not read, as that is so
+	look       loop.Timeout // when to give memory back; see keepLess
+	queued     int          // bytes in all busy outputs
+	loopLimit  *QueueLimit  // of those bytes
+	over       bool         // more is queued than loopLimit allows
+	waiting    []*Conn      // that do not read, because of that
 	unheard    unheard
 }
 
@@ -284,5 +300,5 @@ func sharedOf(lp *loop.Loop) *shared {
 	}).(*shared)
 }
 
-// errInvalid is a misuse that the caller can mend.
+// errInvalid is the error of a misuse that the caller can mend.
 var errInvalid = os.ErrInvalid

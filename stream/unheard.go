@@ -8,22 +8,22 @@ import (
 	"example.com/pike/poller"
 )
 
-// unheard are the connections of a loop that may read and have no OnRead, so that what
-// arrives stays with the system. OnRead is a field: that it was set can only be seen. The
-// latest are looked at in every turn, before the loop sleeps; the others now and then, as a
-// server may have very many that only write.
+// unheard are the connections of a loop that may read and have no OnRead, so that what arrives
+// stays with the system. OnRead is a field, so that nobody tells us when it is set: we have to look.
+// The latest connections are looked at in every turn, before the loop sleeps. The others are looked
+// at now and then, because a server may have very many that only write.
 type unheard struct {
 	lp    *loop.Loop
-	hot   []*Conn
-	cold  []*Conn
-	tick  loop.Timeout // to look at cold
-	due   bool         // that is to be done in this turn
-	seen  uint64       // what had happened on the loop when it was done last
+	hot   []*Conn      // the latest
+	cold  []*Conn      // the others
+	tick  loop.Timeout // when to look at cold
+	due   bool         // cold is to be looked at in this turn
+	seen  uint64       // what had happened on the loop when cold was looked at last
 	alone []alone      // in the order of until
-	leave loop.Timeout // for the first of those
+	leave loop.Timeout // when the first of those ends
 }
 
-// alone is a connection that is gone, with something that arrived and that nobody reads.
+// alone is a connection that is gone. Something of it has arrived that nobody has read.
 type alone struct {
 	c     *Conn
 	until poller.Time
@@ -33,35 +33,35 @@ const (
 	hotMost   = 64
 	coldEvery = 250 * time.Millisecond
 
-	// keptMost is how much is kept of what arrives for whoever has an OnEOF and no OnRead,
-	// but for the end of the last buffer that the poller reads.
+	// keptMost is how much is kept of what arrives for a connection with OnEOF and without
+	// OnRead. The last buffer that the poller reads may exceed it.
 	keptMost = 64 << 10
 
-	// aloneFor is how long a connection that is gone is kept for a reader who may be on
-	// his way.
+	// aloneFor is how long a connection that is gone is kept for a reader who may still
+	// come.
 	aloneFor = 500 * time.Millisecond
 )
 
-// await leaves what arrives with the system until there is an OnRead. The peer's end is
-// still told, if it is not behind something that arrived. Whoever has an OnEOF wants to know
-// of it in any case, so that some is read, and kept.
+// await leaves what arrives with the system until there is an OnRead. The peer's end is still
+// told, if nothing that arrived is before it. A connection with OnEOF is to hear of the end in any
+// case, and so some of what arrives is read, and kept.
 func (c *Conn) await() {
-	if c.hearsEnd() && (c.more == nil || len(c.more.unread) < keptMost) {
-		c.s.Start() // after the end this does nothing
+	if c.hearsEnd() && (c.rare == nil || len(c.rare.unread) < keptMost) {
+		c.s.Start() // which does nothing after the peer's end
 	} else {
 		c.s.Stop()
 		if w, ok := poller.As[poller.EndWatcher](c.s); ok {
 			w.WatchEnd()
 		}
 	}
-	if m := c.more; m != nil && (m.end != nil || c.is(sendFailed)) {
-		defer c.leaveAlone() // a pause was in the way
+	if m := c.rare; m != nil && (m.end != nil || c.writes == sendFailed) {
+		defer c.leaveAlone() // a pause has kept it from this until now
 	}
-	if c.is(silent) {
+	if c.is(noReader) {
 		return
 	}
-	c.state |= silent
-	u := &c.share.unheard
+	c.marks |= noReader
+	u := &c.conf.unheard
 	if u.lp == nil {
 		u.lp = c.Loop()
 		u.tick.Init((*coldUnheard)(u))
@@ -83,7 +83,7 @@ func (c *Conn) heardOf() bool {
 	if c.OnRead == nil && !c.Closing() && !(c.is(readEnded) && !c.keeps()) {
 		return false
 	}
-	c.state &^= silent
+	c.marks &^= noReader
 	c.startRead()
 	return true
 }
@@ -113,20 +113,20 @@ func (u *unheard) happened() uint64 {
 	return m.Callbacks + m.Events
 }
 
-// coldUnheard is unheard when the others are due. In a loop in which nothing happens they are
+// coldUnheard is unheard when it is time to look at cold. In a loop in which nothing happens cold is
 // not looked at again.
 type coldUnheard unheard
 
 func (u *coldUnheard) Expired(*loop.Timeout) {
-	u.due = true // in Flush, as what follows in this turn may set an OnRead yet
+	u.due = true // Flush does it, because what follows in this turn may set an OnRead yet
 }
 
-// leaveAlone ends c, which is gone, when nobody has come to read what had arrived.
+// leaveAlone ends c, which is gone, if nobody comes in time to read what has arrived.
 func (c *Conn) leaveAlone() {
-	if c.OnRead != nil || !c.is(silent) {
-		return // it is read, or paused by somebody who will
+	if c.OnRead != nil || !c.is(noReader) {
+		return // somebody reads it, or has paused it and will read it
 	}
-	u := &c.share.unheard
+	u := &c.conf.unheard
 	u.alone = append(u.alone, alone{c, c.now().Add(aloneFor)})
 	if !u.leave.Armed() {
 		u.lp.Maker().SetTimeout(&u.leave, u.alone[0].until)
@@ -139,10 +139,10 @@ func (u *unheard) Expired(*loop.Timeout) {
 	n := 0
 	for ; n < len(u.alone) && u.alone[n].until <= now; n++ {
 		c := u.alone[n].c
-		if c.Closing() || c.OnRead != nil || c.is(paused) && !c.is(readEnded) {
+		if c.Closing() || c.OnRead != nil || c.stops&stopByUser != 0 && !c.is(readEnded) {
 			continue
 		}
-		if m := c.more; m.end != nil {
+		if m := c.rare; m.end != nil {
 			err := m.end
 			m.unread, m.end = nil, nil
 			c.endRead(err)
@@ -160,11 +160,11 @@ func (u *unheard) Expired(*loop.Timeout) {
 func (c *Conn) hearsEnd() bool { return c.OnEOF != nil && c.OnRead == nil }
 
 // keeps reports whether something that was received is kept for an OnRead.
-func (c *Conn) keeps() bool { return c.more != nil && c.more.unread != nil }
+func (c *Conn) keeps() bool { return c.rare != nil && c.rare.unread != nil }
 
 // keepUnread keeps what was received when there was no OnRead.
 func (c *Conn) keepUnread(p []byte) {
-	m := c.rare()
+	m := c.makeRare()
 	m.unread = append(m.unread, p...)
 	c.await()
 }
@@ -174,12 +174,12 @@ func (c *Conn) readUnread() {
 	if !c.keeps() {
 		return
 	}
-	m := c.more
+	m := c.rare
 	if c.Closing() {
 		m.unread, m.end = nil, nil
 		return
 	}
-	if c.OnRead == nil || c.is(paused|held|heldByLoop) {
+	if c.OnRead == nil || c.stopped() {
 		return
 	}
 	p, err := m.unread, m.end
@@ -191,9 +191,9 @@ func (c *Conn) readUnread() {
 	case err == nil:
 		c.startRead()
 		c.settle()
-	case c.OnRead != nil && !c.is(paused|held|heldByLoop) || c.Closing():
+	case c.OnRead != nil && !c.stopped() || c.Closing():
 		c.endRead(err)
-	default: // paused by what it has read
+	default: // OnRead has paused it: the end is kept until that is over
 		m.unread, m.end = []byte{}, err
 		c.startRead()
 	}

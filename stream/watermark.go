@@ -2,34 +2,31 @@ package stream
 
 import "net"
 
-// Watermarks tell when a connection has much to send, and when that is gone:
-// what produces the output can pause in between, which bounds memory without
-// watching every Write.
+// Watermarks tell when a connection has much to send, and when that is gone. What produces
+// the output can pause in between: that bounds memory without watching every Write.
 //
-// Connections may share one Watermarks, which is why its functions take the
-// connection. It must not be changed while it is in use; see
-// [Conn.SetWatermarks].
+// Connections may share one Watermarks, and so its functions take the connection. It must not be
+// changed while it is in use; see [Conn.SetWatermarks].
 type Watermarks struct {
 	// High and Low are in bytes that are queued ([Conn.Buffered]); 0 <= Low < High.
 	High, Low int
 
-	// OnHigh is called when High bytes or more are queued, after what the system
-	// takes at once was sent: once, and again only after OnLow was due. Nothing is
-	// refused: what is written on is queued on.
+	// OnHigh is called when High bytes or more are still queued after the system has taken
+	// what it takes at once. It is called once, and again only after OnLow was due. Nothing
+	// is refused: more may be written, and is queued.
 	OnHigh func(c *Conn)
 
-	// OnLow is called when, after that, no more than Low bytes are queued. It is
-	// not called once the connection is closing: whoever paused something in
-	// OnHigh lets it go in OnClose as well.
+	// OnLow is called when, after that, no more than Low bytes are queued. It is not called
+	// once the connection is closing: what OnHigh has paused, OnClose must let go as well.
 	OnLow func(c *Conn)
 }
 
 func (w *Watermarks) valid() bool { return w == nil || 0 <= w.Low && w.Low < w.High }
 
-// SetWatermarks sets Options.Watermarks for this connection; nil is none. If more
-// than the new High is queued already, OnHigh follows from the loop. If OnHigh of the
-// old ones has been called and its OnLow has not, that of the new ones is, when no
-// more than the new Low is queued; with nil it never comes.
+// SetWatermarks sets Options.Watermarks for this connection; nil is none. If the new High is
+// reached already, OnHigh is called from the loop. If the old OnHigh has been called and the old
+// OnLow has not, the new OnLow is called when no more than the new Low is queued; with nil none
+// is called.
 func (c *Conn) SetWatermarks(w *Watermarks) error {
 	if err := c.lp().Check("stream.Conn.SetWatermarks"); err != nil {
 		return err
@@ -40,47 +37,40 @@ func (c *Conn) SetWatermarks(w *Watermarks) error {
 	case !w.valid():
 		return c.fail("set", errInvalid)
 	}
-	p := c.share.policy
-	p.marks = w
+	p := c.conf.policy
+	p.watermarks = w
 	c.configure(p)
 	if w == nil {
-		c.state &^= high
+		c.debts &^= oweLow
 	} else {
 		c.schedule() // to look at what is queued
 	}
 	return nil
 }
 
-// level looks at how much is queued, and tells.
+// level looks at how much is queued, and tells. It is a part of flush.
 func (c *Conn) level() {
 	if c.Closing() {
 		return
 	}
-	if w := c.share.marks; w != nil {
+	if w := c.conf.watermarks; w != nil {
 		switch n := c.Buffered(); {
-		case !c.is(high) && n >= w.High:
-			c.state |= high
+		case !c.owes(oweLow) && n >= w.High:
+			c.debts |= oweLow
 			c.tell(w.OnHigh)
-		case c.is(high) && n <= w.Low:
-			c.state &^= high
+		case c.owes(oweLow) && n <= w.Low:
+			c.debts &^= oweLow
 			c.tell(w.OnLow)
 		}
 	}
-	if c.is(over | owed | owedByLoop) {
+	if c.excess != within || c.owes(oweExceeded) {
 		c.relieve()
 	}
 }
 
-// tell makes a callback about the queue; what that writes is sent later, as from
-// a turn of its own.
+// tell makes a callback about the queue, if there is one.
 func (c *Conn) tell(fn func(*Conn)) {
-	if fn == nil {
-		return
-	}
-	c.enter()
-	c.call(fn)
-	c.state &^= inUpcall
-	if c.out != nil || c.is(wrote|writeEnded) {
-		c.schedule()
+	if fn != nil {
+		c.call(fn)
 	}
 }

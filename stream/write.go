@@ -11,19 +11,19 @@ func (c *Conn) writable() error {
 	switch {
 	case c.Closing():
 		return net.ErrClosed
-	case c.is(writeEnded):
+	case c.writes != writing:
 		return syscall.EPIPE
 	}
 	return nil
 }
 
-// Write queues p to be sent, after what was written before; it keeps nothing of
-// p. It never waits and always takes all of p or nothing: the error is
-// net.ErrClosed after Close and syscall.EPIPE after CloseWrite, or once sending has
-// failed and what the peer sent before that is still being read. What goes wrong
-// later is the reason of OnClose. Before a dialed connection is made it queues. Where a
-// [QueueLimit] disconnects, the Write that exceeds it is ErrQueueLimit, and the end of the
-// connection.
+// Write queues p to be sent, after what was written before. It keeps nothing of p, never
+// waits, and takes all of p or nothing. Before a dialed connection is made it queues.
+//
+// The error is net.ErrClosed after Close. It is syscall.EPIPE after CloseWrite, and where sending
+// has failed while what the peer sent before that is still being read. Where a [QueueLimit]
+// disconnects, the Write that exceeds it is ErrQueueLimit, and the end of the connection. What
+// goes wrong later is the reason of OnClose.
 func (c *Conn) Write(p []byte) (int, error) {
 	if err := c.lp().Check("stream.Conn.Write"); err != nil {
 		return 0, err
@@ -34,21 +34,21 @@ func (c *Conn) Write(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	if err := c.refuse(len(p)); err != nil { // before any of it is sent
+	if err := c.refuse(len(p)); err != nil { // this comes before any of p is sent
 		return 0, err
 	}
 	rest := p
-	if len(p) >= directWrite && c.out == nil && !c.is(connecting|unready) {
+	if len(p) >= directWrite && c.out == nil && c.life >= open {
 		rest = p[c.s.TrySend(p):]
 		c.took(len(p) - len(rest))
 	}
 	c.admit(len(rest))
 	c.hold()
 	if len(rest) > 0 {
-		c.output().copy(rest, c.share.shared)
+		c.output().copy(rest, c.conf.shared)
 		c.count(len(rest))
 	} else {
-		c.state |= wrote
+		c.debts |= oweWrite
 	}
 	c.schedule()
 	return len(p), nil
@@ -59,11 +59,13 @@ func (c *Conn) WriteString(s string) (int, error) {
 	return c.Write(unsafe.Slice(unsafe.StringData(s), len(s)))
 }
 
-// WriteBuffers queues bufs without copying them, but for small ones: they, not the slice that holds them, must not
-// change until done is called, which is once, from the loop, and in the order of
-// the writes: with nil when the system has taken all of them, or else with the reason why not,
-// which does not say that none were taken. A nil done is allowed. Errors are those
-// of Write, and of no buffers at all (os.ErrInvalid); done is then not called.
+// WriteBuffers queues bufs. Small ones are copied; the others are not, so that no buffer may
+// change until done is called. The slice that holds them may.
+//
+// done is called once, from the loop, in the order of the writes: with nil when the system has
+// taken all of bufs, or with the reason why it has not, and then it may have taken some. done may
+// be nil. Errors are those of Write, and os.ErrInvalid where there are no buffers at all; done is
+// then not called.
 func (c *Conn) WriteBuffers(bufs [][]byte, done func(error)) error {
 	if err := c.lp().Check("stream.Conn.WriteBuffers"); err != nil {
 		return err
@@ -84,7 +86,7 @@ func (c *Conn) WriteBuffers(bufs [][]byte, done func(error)) error {
 	}
 	c.admit(n)
 	c.hold()
-	c.output().keep(bufs, done, c.share.shared)
+	c.output().keep(bufs, done, c.conf.shared)
 	c.count(n)
 	c.schedule()
 	return nil
@@ -105,8 +107,8 @@ func (c *Conn) Buffered() int {
 	return n
 }
 
-// CloseWrite ends this side once what was written is sent: the peer reads EOF.
-// Reading goes on. Writing after it is syscall.EPIPE, and so is CloseWrite.
+// CloseWrite ends this side when all that was written is sent: the peer reads EOF. Reading
+// goes on. Write and CloseWrite are syscall.EPIPE from then on.
 func (c *Conn) CloseWrite() error {
 	if err := c.lp().Check("stream.Conn.CloseWrite"); err != nil {
 		return err
@@ -114,7 +116,7 @@ func (c *Conn) CloseWrite() error {
 	if err := c.writable(); err != nil {
 		return c.fail("close write", err)
 	}
-	c.state |= writeEnded
+	c.writes = finDue
 	c.hold()
 	c.schedule()
 	return nil
@@ -122,147 +124,27 @@ func (c *Conn) CloseWrite() error {
 
 func (c *Conn) output() *output {
 	if c.out == nil {
-		c.out = c.share.take(c)
-		if c.is(timed) {
-			c.more.queued()
+		c.out = c.conf.take(c)
+		if k := c.clock(); k != nil {
+			k.queued()
 		}
 	}
 	return c.out
 }
 
-// hold keeps the loop running until what was written is sent, be the connection
+// hold keeps the loop running until what was written is sent, whether the connection is
 // referenced or not.
 func (c *Conn) hold() {
-	c.state |= spoken
-	if !c.is(holding) {
-		c.state |= holding
+	c.marks |= spoken
+	if !c.owes(oweRelease) {
+		c.debts |= oweRelease
 		c.lp().Hold()
 	}
 }
 
 func (c *Conn) unhold() {
-	if c.is(holding) {
-		c.state &^= holding
+	if c.owes(oweRelease) {
+		c.debts &^= oweRelease
 		c.lp().Release()
 	}
-}
-
-// schedule has flush called: by the upcall that is on, or by the loop.
-func (c *Conn) schedule() {
-	if c.state&(inUpcall|deferred) == 0 && !(c.is(connecting) && c.share.policy == policy{}) {
-		c.state |= deferred
-		c.lp().Defer((*upcalls)(c))
-	}
-}
-
-func (u *upcalls) Flush() {
-	u.state &^= deferred
-	c := (*Conn)(u)
-	c.flush()
-	if c.more != nil {
-		c.readUnread()
-	}
-}
-
-// flush sends what is queued, does what was to follow that, and looks at how
-// much is left.
-func (c *Conn) flush() {
-	c.send()
-	if c.share.marks != nil || c.is(over|owed|owedByLoop) {
-		c.level()
-	}
-}
-
-func (c *Conn) send() {
-	if c.is(connecting | unready | inUpcall | finished) {
-		return
-	}
-	if o := c.out; o != nil {
-		if o.flight > 0 { // Sent will come
-			return
-		}
-		if !c.sendOutput(o) {
-			return
-		}
-		c.out = nil
-		c.share.put(o)
-	}
-	c.flushed()
-}
-
-// sendOutput sends all that is queued, and reports whether the system has it and
-// nothing more is to be done.
-func (c *Conn) sendOutput(o *output) bool {
-	if o.only > 0 {
-		return c.sendOnly(o)
-	}
-	return c.sendLine(o)
-}
-
-// sendOnly is sendOutput where all there is is in small.
-func (c *Conn) sendOnly(o *output) bool {
-	n := int(o.only)
-	o.one[0] = o.small[:n]
-	if !c.s.Send(o.one[:]) {
-		o.line()
-		o.flight, o.queued = 1, 0
-		return false
-	}
-	o.only, o.queued = 0, 0
-	c.progressed()
-	c.uncount(o, n)
-	c.state |= wrote
-	return true
-}
-
-// sendLine is sendOutput of a queue. It sends once, and then it is the turn of others: several
-// sends in a row were slower where many connections write without end (docs/performance.md).
-func (c *Conn) sendLine(o *output) bool {
-	if o.empty() {
-		return true
-	}
-	if !c.s.Send(o.launch()) {
-		return false
-	}
-	c.progressed()
-	c.enter() // done callbacks may write: not from inside this
-	o.landed(nil, c)
-	c.state = c.state&^inUpcall | wrote
-	if c.is(finished) {
-		return false
-	}
-	if !o.empty() {
-		c.schedule()
-		return false
-	}
-	return true
-}
-
-// flushed is when nothing is queued any more.
-func (c *Conn) flushed() {
-	if c.is(wrote) {
-		c.state &^= wrote
-		if c.OnWrite != nil && !c.Closing() {
-			c.enter()
-			c.call(c.OnWrite)
-			c.state &^= inUpcall
-			if c.out != nil || c.is(wrote) { // it wrote more: as a user of its own turn
-				c.schedule()
-				return
-			}
-		}
-	}
-	c.unhold()
-	if c.is(finished) {
-		return
-	}
-	if c.is(draining) {
-		c.finish()
-		return
-	}
-	if c.is(writeEnded) && !c.is(finSent) {
-		c.state |= finSent
-		c.s.Shutdown()
-	}
-	c.settle()
 }

@@ -12,26 +12,26 @@ import (
 )
 
 // Dial connects to "host:port" and calls fn once, from the loop: with a
-// connection that can be read from and written to, or with the error. The
-// connection it returns is the same one, for Close to give up, and for Write,
-// whose output waits. fn should set the callbacks; reading begins when it
-// returns.
+// connection that can be read from and written to, or with the error. Dial returns
+// the same connection at once. Close gives it up, and the output of Write waits until
+// it is made. fn should set the callbacks. Reading begins when fn returns. Dial
+// belongs to the loop's goroutine.
 //
-// A host that is a name is resolved off the loop, by loop.Options.Resolver. No
-// host, or an unspecified address, is this machine. Of several addresses the
-// first to answer is taken (happy eyeballs, RFC 8305): they are tried in the resolver's
-// order, with the two families in turn; the next one as soon as one fails, or
-// after Options.AttemptDelay; at most 8 at once, of which the oldest then makes
-// room. What is not taken is closed.
+// loop.Options.Resolver resolves a host name off the loop. No host, or an
+// unspecified address, is this machine. Of several addresses the first to answer
+// is taken (happy eyeballs, RFC 8305), and the other attempts are closed. The addresses
+// are tried in the resolver's order, with the two families in turn. The next attempt
+// begins as soon as one fails, or after Options.AttemptDelay. At most 8 run at once, and
+// the oldest makes room for a new one.
 //
-// After an error the connection is closed: it needs no Close, and OnClose, where
-// it was set, follows. errors.Is tells os.ErrDeadlineExceeded (Options.Timeout),
+// After an error the connection is closed. It needs no Close, and OnClose follows if
+// it was set. errors.Is finds os.ErrDeadlineExceeded (Options.Timeout),
 // net.ErrClosed (Close), syscall.ECONNREFUSED and the like. If several
-// addresses have failed it tells of each, and the text begins with the first.
+// addresses have failed, the error tells of each, and its text begins with the first.
 //
-// The error returned is of the call itself (an address that cannot be, options
-// that make no sense, a closed loop, os.ErrInvalid for a nil fn, loop or context):
-// fn is then not called.
+// Dial itself returns an error for an address that cannot be, for options that make
+// no sense and for a closed loop, and os.ErrInvalid for a nil fn, loop or context. fn is
+// not called then.
 func Dial(lp *loop.Loop, addr string, o *Options, fn func(c *Conn, err error)) (*Conn, error) {
 	return DialContext(context.Background(), lp, addr, o, fn)
 }
@@ -74,9 +74,9 @@ func literal(host string, port uint16) []poller.Addr {
 	return netop.At(port, ip.Unmap())
 }
 
-// interleave has the families take turns, beginning with that of the first address;
-// within each the resolver's order stays, which is that of RFC 6724 where it is
-// the system's (RFC 8305, 4).
+// interleave has the families take turns. The family of the first address begins. Within a
+// family the resolver's order stays (RFC 8305, 4); that of the system's resolver is the order of
+// RFC 6724.
 func interleave(ips []netip.Addr) []netip.Addr {
 	var families [2][]netip.Addr // the first one's and the other
 	for _, ip := range ips {

@@ -11,8 +11,13 @@
 //		c.Write([]byte("HEAD / HTTP/1.0\r\n\r\n"))
 //	})
 //
-// What they are made of is the same for every network, and so in package stream: see
-// [stream.Conn], [stream.Listener] and [stream.Options].
+// Conn, Listener and Options are types of package stream under names of this package,
+// because a connection is the same over every network. Their methods, callbacks and rules
+// are documented there: see [stream.Conn], [stream.Listener] and [stream.Options], or run
+//
+//	go doc example.com/pike/stream Conn
+//
+// Package unix has the same types for unix-domain sockets.
 package tcp
 
 import (
@@ -23,7 +28,7 @@ import (
 	"example.com/pike/stream"
 )
 
-// What package stream has, under the names that users of TCP need.
+// These are types of package stream, which documents their methods.
 type (
 	Conn     = stream.Conn     // a connection
 	Listener = stream.Listener // accepts connections
@@ -33,10 +38,12 @@ type (
 const network = "tcp"
 
 // Listen opens a listener on "host:port". An empty host is every address of
-// both families; port 0 is one of the system's choice, which Addr tells. A host
-// name is resolved then and there: use an address in callbacks. Errors are
-// *net.OpError; errors.Is(err, syscall.EADDRINUSE) if the address is taken,
-// loop.ErrShutdown while the loop shuts down.
+// both families. Port 0 is a port of the system's choice, which LocalAddr tells.
+// Listen resolves a host name before it returns, so callbacks should use an address.
+// It belongs to the loop's goroutine.
+//
+// Errors are *net.OpError. errors.Is finds syscall.EADDRINUSE if the address is taken,
+// and loop.ErrShutdown while the loop shuts down.
 func Listen(lp *loop.Loop, addr string, o *Options) (*Listener, error) {
 	if err := lp.Maker().Check("tcp.Listen"); err != nil {
 		return nil, err

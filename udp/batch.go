@@ -6,28 +6,28 @@ import (
 	"example.com/pike/loop"
 )
 
-// A batch is datagrams that are queued, or with the poller. The last of a socket is
-// used again, so that sending allocates nothing.
+// A batch is datagrams that are queued, or with the poller. A socket uses its last batch
+// again, so that sending allocates nothing.
 type batch struct {
 	messages []Message
 	done     []func(error) // by message; nil for most
-	memory   []byte        // of copies; full memory is replaced, not moved
-	first    []byte        // the memory that it begins with
-	chunks   [][]byte      // of the loop's store, memory may be the last of them
+	memory   []byte        // holds copies; full memory is replaced, not moved
+	first    []byte        // the memory that a batch begins with
+	chunks   [][]byte      // from the loop's store; memory may be the last of them
 
-	// These are in order. What lies between with and skip was dropped.
-	next int // the first message whose end has not been told
-	gone int // the first that the system has not taken, or refused
+	// These indexes of messages are in order. The messages from with to skip were dropped.
+	next int // the first whose end has not been told
+	gone int // the first that the system has neither taken nor refused
 	with int // the first that the poller does not have
-	skip int // the first behind those that is still to be sent
+	skip int // the first that is still to be given to the poller
 
 	bytes int // of those to be sent
 	count int // datagrams of those
 }
 
-// Sizes of a batch: what its memory begins with, the pieces that more of it is of, and
-// the most messages that a socket keeps room for. One burst does not decide how much
-// memory a socket has for good: that is firstMemory and spareMessages, 19 KiB.
+// The sizes of a batch: its first memory, the pieces in which it gets more, and the most
+// messages that a socket keeps room for. A burst does not decide how much memory a socket
+// has for good. That is firstMemory and room for spareMessages, together 19 KiB.
 const (
 	firstMemory   = 4 << 10
 	chunkMemory   = 64 << 10
@@ -44,8 +44,8 @@ func (b *batch) copy(lp *loop.Loop, p []byte) []byte {
 	return b.memory[at:len(b.memory):len(b.memory)]
 }
 
-// grow finds memory for at least n bytes: little at first, so that many sockets with
-// little queued have little memory.
+// grow finds memory for at least n bytes. The first memory is small, so that many sockets
+// with little queued need little.
 func (b *batch) grow(lp *loop.Loop, n int) {
 	switch {
 	case b.memory == nil && n <= firstMemory:
@@ -79,7 +79,7 @@ func (b *batch) uncount(m *Message) {
 	b.count -= m.Count()
 }
 
-// forgo takes the oldest message that the poller does not have.
+// forgo takes away the oldest message that the poller does not have.
 func (b *batch) forgo(flying bool) drop {
 	m, done := &b.messages[b.skip], &b.done[b.skip]
 	d := drop{*m, *done}
@@ -93,7 +93,7 @@ func (b *batch) forgo(flying bool) drop {
 	return d
 }
 
-// rest is what to send next, of at most n messages; all of what the poller had is over.
+// rest is what to send next: at most n messages. What the poller had before is over.
 func (b *batch) rest(n int) []Message {
 	if b.gone == b.with {
 		b.gone = b.skip
@@ -112,18 +112,18 @@ func (b *batch) rest(n int) []Message {
 // over reports whether all has been sent or dropped.
 func (b *batch) over() bool { return b.gone == b.with && b.skip == len(b.messages) }
 
-// shrink gives back the memory of what has been told, if that is most of it.
+// shrink gives back the memory of messages that have been told, if they are most of the batch.
 func (b *batch) shrink() {
 	n := b.next
 	if n < spareMessages/2 || n < len(b.messages)/2 || n > b.gone {
 		return
 	}
 	b.messages, b.done = slices.Clone(b.messages[n:]), slices.Clone(b.done[n:])
-	b.chunks, b.memory, b.first = nil, nil, nil // what is in use of them the messages keep
+	b.chunks, b.memory, b.first = nil, nil, nil // the messages keep what they use of them
 	b.next, b.gone, b.with, b.skip = 0, b.gone-n, b.with-n, b.skip-n
 }
 
-// empty makes b as new, but for the room it has.
+// empty makes b like a new one that keeps its room.
 func (b *batch) empty() {
 	clear(b.messages)
 	clear(b.done)

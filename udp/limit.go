@@ -12,12 +12,12 @@ var ErrQueueLimit = errors.New("queue limit exceeded")
 
 // A QueueLimit bounds what a socket has queued because the system does not take it
 // (Options.QueueLimit, [Conn.SetQueueLimit]). There is none by default. What counts is
-// [Conn.Buffered]: what one callback writes counts until that ends, though the system
-// may take all of it then. Sockets may share one QueueLimit; it must not be changed
+// [Conn.Buffered]. What one callback writes counts until the callback ends, even if the
+// system takes all of it then. Sockets may share one QueueLimit. It must not be changed
 // while it is in use.
 type QueueLimit struct {
-	// Bytes are how many may be queued, Datagrams how many of them; 0 is no bound,
-	// and one of the two there must be.
+	// Bytes and Datagrams are how many of each may be queued. 0 is no bound. At least one
+	// of the two must be more than 0.
 	Bytes     int
 	Datagrams int
 
@@ -25,9 +25,9 @@ type QueueLimit struct {
 	Policy Overflow
 }
 
-// An Overflow is what is done about a queue that exceeds its limit. Who is told of a
-// datagram that is dropped is told ErrQueueLimit: its done function, or OnError, from
-// the loop and not from inside the write.
+// An Overflow is what is done about a queue that exceeds its limit. A datagram that is
+// dropped is told with ErrQueueLimit: to its done function, or else to OnError. The loop
+// calls them, and never from inside the write.
 type Overflow uint8
 
 const (
@@ -37,11 +37,11 @@ const (
 	// DropNewest drops what is being written.
 	DropNewest
 
-	// DropOldest drops what has been queued longest and is not with the system yet,
-	// as many as there must be room for, and what is being written only if that is
-	// not enough: for what is worth less the older it is. Of the datagrams queued 64
-	// at most are being given to the system at a time, which are not dropped. Done
-	// functions of dropped ones may come before those of older ones.
+	// DropOldest drops the datagrams that have been queued longest, until there is room.
+	// If that is not enough it drops what is being written. It is for data that is worth less
+	// the older it is. At most 64 datagrams at a time are being given to the system, and
+	// these are not dropped. The done function of a dropped datagram may come before that of
+	// an older one.
 	DropOldest
 )
 
@@ -49,10 +49,10 @@ func (l *QueueLimit) valid() bool {
 	return l == nil || l.Bytes >= 0 && l.Datagrams >= 0 && l.Bytes+l.Datagrams > 0 && l.Policy <= DropOldest
 }
 
-// inFlight is how many datagrams the poller has at a time where others may be dropped.
+// inFlight is how many datagrams the poller has at a time under DropOldest.
 const inFlight = 64
 
-// A bound is what a socket with a QueueLimit has more than others.
+// A bound is what only a socket with a QueueLimit has.
 type bound struct {
 	limit *QueueLimit // nil: none any more
 	drops []drop      // to be told
@@ -64,8 +64,8 @@ type drop struct {
 	done    func(error)
 }
 
-// SetQueueLimit sets Options.QueueLimit for this socket; nil is none. What is queued
-// already is looked at by the next write.
+// SetQueueLimit sets Options.QueueLimit for this socket; nil is none. The next write looks
+// at what is queued already.
 func (c *Conn) SetQueueLimit(l *QueueLimit) error {
 	if err := c.lp().Check("udp.Conn.SetQueueLimit"); err != nil {
 		return err
@@ -95,7 +95,7 @@ func (c *Conn) exceeds(l *QueueLimit, m *Message) bool {
 	return l.Bytes > 0 && bytes+len(m.Data) > l.Bytes || l.Datagrams > 0 && datagrams+m.Count() > l.Datagrams
 }
 
-// admit says whether m may be queued. If it may not without an error, it is dropped.
+// admit says whether m may be queued. If it may not, and there is no error, m was dropped.
 func (c *Conn) admit(m *Message, done func(error)) (ok bool, err error) {
 	if c.bound == nil || c.bound.limit == nil {
 		return true, nil
@@ -118,7 +118,7 @@ func (c *Conn) admit(m *Message, done func(error)) (ok bool, err error) {
 	return false, nil
 }
 
-// drop has the end of a datagram told by the loop.
+// drop has the loop tell that a datagram was dropped.
 func (c *Conn) drop(d drop) {
 	d.message.Data = nil
 	c.bound.drops = append(c.bound.drops, d)

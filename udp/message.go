@@ -11,13 +11,13 @@ import (
 // what its IP header says.
 type Message = poller.Message
 
-// Control is the part of a Message that the IP header says: the local address,
-// the interface, the traffic class.
+// Control is what the IP header says of a Message: the local address, the
+// interface, the traffic class.
 type Control = poller.Control
 
-// The ECN codepoints, the low two bits of Control.TrafficClass (RFC 3168, 5):
-// not capable, two that a sender marks its datagrams with, and what a router
-// makes of these where it is congested.
+// The ECN codepoints, which are the low two bits of Control.TrafficClass (RFC 3168, 5).
+// NotECT is for a sender that is not capable of ECN. A capable sender marks its datagrams
+// with ECT0 or ECT1. A congested router makes CE of these.
 const (
 	NotECT = 0
 	ECT1   = 1
@@ -25,12 +25,12 @@ const (
 	CE     = 3
 )
 
-// WriteMessage queues a copy of m: WriteTo with a Control, or for a run of
-// datagrams at once. A zero Peer is the peer of a connected socket. Of a run that
-// was sent in part OnError is told once, with the error that ended it.
+// WriteMessage queues a copy of m. It is WriteTo with a Control, and with a run of
+// datagrams at once. A zero Peer is the peer of a connected socket. If only a part of a run
+// could be sent, OnError is told once, with the error that ended the run.
 //
-// What was received can be sent back as it is, from the address and interface
-// that it came to. Its TrafficClass goes back too: clear it unless that is meant.
+// A Message that was received can be sent back as it is, from the address and interface
+// that it came to. Its TrafficClass goes back too, so clear it if that is not meant.
 func (c *Conn) WriteMessage(m Message) error {
 	if err := c.lp().Check("udp.Conn.WriteMessage"); err != nil {
 		return err
@@ -47,9 +47,8 @@ func (c *Conn) WriteMessage(m Message) error {
 	return err
 }
 
-// WriteBatch is WriteMessage for each of ms. It returns how many were queued;
-// with an error ms[n] is the one that was refused, and those behind it were not
-// looked at.
+// WriteBatch is WriteMessage for each of ms. It returns how many were queued. With an
+// error ms[n] is the message that was refused, and those behind it were not looked at.
 func (c *Conn) WriteBatch(ms []Message) (n int, err error) {
 	if err := c.lp().Check("udp.Conn.WriteBatch"); err != nil {
 		return 0, err
@@ -74,9 +73,9 @@ func (c *Conn) WriteBatch(ms []Message) (n int, err error) {
 	return len(ms), nil
 }
 
-// WriteBuffers is WriteBatch without copying: the data of ms must not change
-// until it was sent; ms itself is free at once. done is called for each message
-// that was queued, in order, as for WriteBuffer. A nil done is os.ErrInvalid.
+// WriteBuffers is WriteBatch without copying. The data of ms must not change until
+// done is called; ms itself is free at once. done is called for each message that was
+// queued, in order, as for WriteBuffer. A nil done is os.ErrInvalid.
 func (c *Conn) WriteBuffers(ms []Message, done func(error)) (n int, err error) {
 	if err := c.lp().Check("udp.Conn.WriteBuffers"); err != nil {
 		return 0, err

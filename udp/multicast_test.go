@@ -1,11 +1,13 @@
 package udp_test
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"syscall"
 	"testing"
 
+	"example.com/pike/loop"
 	"example.com/pike/poller/pollertest"
 	"example.com/pike/udp"
 )
@@ -187,4 +189,33 @@ func TestJoinRefuses(t *testing.T) {
 	}
 	is(t, c.Join(nil, netip.Addr{}, netip.Addr{}), syscall.EINVAL)
 	is(t, c.Join(nil, netip.MustParseAddr("239.255.77.3"), netip.IPv6Loopback()), syscall.EINVAL)
+}
+
+// The socket that servers open by default, which takes IPv4 peers, joins a group of
+// IPv4, and one that is kept to IPv6 does not.
+func TestDefaultSocketJoinsAnIPv4Group(t *testing.T) {
+	lo := loopback(t)
+	needIPv6(t)
+	worlds(t, func(t *testing.T, lp *loop.Loop) {
+		c := listen(t, lp, ":0", nil)
+		group := netip.MustParseAddr("239.1.2.3")
+		err := c.Join(lo, group, netip.Addr{})
+		if errors.Is(err, errors.ErrUnsupported) {
+			t.Skip(err)
+		}
+		no(t, err)
+		got := 0
+		c.OnRead = func(*udp.Conn, []byte, netip.AddrPort) { got++ }
+		for _, addr := range []string{anyV4, ":0"} {
+			s := listen(t, lp, addr, nil)
+			no(t, s.SetMulticastInterface(lo))
+			writeTo(t, s, "x", netip.AddrPortFrom(group, c.LocalAddr().Port()))
+			runUntil(t, lp, "it arrives", func() bool { return got == 1 })
+			got = 0
+		}
+		only := listen(t, lp, "[::]:0", &udp.Options{V6Only: true})
+		if err := only.Join(lo, group, netip.Addr{}); err == nil {
+			t.Error("a socket of IPv6 alone has joined a group of IPv4")
+		}
+	})
 }

@@ -37,7 +37,7 @@ func (c *Conn) get(method string, o poller.Option) (int, error) {
 }
 
 // SetReadBuffer sets the size of the system's receive buffer, in bytes
-// (SO_RCVBUF). Linux makes it twice that, for its own book-keeping (socket(7)).
+// (SO_RCVBUF). Linux doubles it, for its own bookkeeping (socket(7)).
 func (c *Conn) SetReadBuffer(bytes int) error {
 	return c.set("udp.Conn.SetReadBuffer", poller.RecvBuffer, bytes)
 }
@@ -74,14 +74,14 @@ func (c *Conn) SetTrafficClass(class int) error {
 	return c.set("udp.Conn.SetTrafficClass", poller.TrafficClass, class)
 }
 
-// SetMulticastTTL sets the hops that multicast datagrams may take, 0 to 255; 1
-// is the default, and 0 stays on this machine.
+// SetMulticastTTL sets the hops that multicast datagrams may take, 0 to 255. 1
+// is the default. With 0 they stay on this machine.
 func (c *Conn) SetMulticastTTL(hops int) error {
 	return c.set("udp.Conn.SetMulticastTTL", poller.MulticastTTL, hops)
 }
 
-// SetMulticastLoopback has one's own multicast datagrams delivered on this
-// machine too, as is the default, or not.
+// SetMulticastLoopback sets whether the socket's own multicast datagrams are delivered
+// on this machine too. That is the default.
 func (c *Conn) SetMulticastLoopback(on bool) error {
 	return c.set("udp.Conn.SetMulticastLoopback", poller.MulticastLoop, netop.Flag(on))
 }
@@ -99,8 +99,8 @@ func index(ifi *net.Interface) int {
 	return ifi.Index
 }
 
-// Join receives a multicast group on an interface; nil is the system's choice.
-// A valid source receives from that sender only (RFC 3678).
+// Join has the socket receive a multicast group on an interface; nil is the system's
+// choice. With a valid source it receives from that sender only (RFC 3678).
 func (c *Conn) Join(ifi *net.Interface, group, source netip.Addr) error {
 	if err := c.lp().Check("udp.Conn.Join"); err != nil {
 		return err

@@ -131,3 +131,78 @@ func opAddr(err error) string {
 	}
 	return op.Addr.String()
 }
+
+func TestRefusedOnConnectedSocket(t *testing.T) {
+	for _, addr := range []string{anyV4, anyV6} {
+		t.Run(addr, func(t *testing.T) {
+			if addr == anyV6 {
+				needIPv6(t)
+			}
+			lp := newLoop(t)
+			peer := refused(t, lp, addr)
+			c := dial(t, lp, peer)
+			told := 0
+			c.OnError = func(c *udp.Conn, err error) {
+				opIs(t, err, "read", peer, syscall.ECONNREFUSED)
+				if told++; told == 2 {
+					c.Close()
+					return
+				}
+				_, err = c.Write([]byte("again"))
+				no(t, err)
+			}
+			c.OnRead = func(*udp.Conn, []byte, netip.AddrPort) { t.Error("OnRead was called") }
+			_, err := c.Write([]byte("is anybody there?"))
+			no(t, err)
+			run(t, lp)
+			equal(t, "refusals", told, 2)
+			if n := lp.Metrics().Turns; n > 10 {
+				t.Errorf("%d turns for two refusals", n)
+			}
+		})
+	}
+}
+
+func TestRecvErrorOnUnconnectedSocket(t *testing.T) {
+	for _, addr := range []string{anyV4, anyV6} {
+		t.Run(addr, func(t *testing.T) {
+			if addr == anyV6 {
+				needIPv6(t)
+			}
+			lp := newLoop(t)
+			c, err := udp.Listen(lp, addr, &udp.Options{RecvError: true})
+			if errors.Is(err, errors.ErrUnsupported) {
+				t.Skip(err)
+			}
+			no(t, err)
+			told, reads := 0, 0
+			peer := refused(t, lp, addr)
+			c.OnError = func(_ *udp.Conn, err error) {
+				told++
+				opIs(t, err, "read", peer, syscall.ECONNREFUSED)
+			}
+			c.OnRead = func(*udp.Conn, []byte, netip.AddrPort) { reads++ }
+			writeTo(t, c, "x", peer)
+			soon(t, lp, func() {
+				equal(t, "errors", told, 1)
+				writeTo(t, c, "to myself", c.LocalAddr())
+				soon(t, lp, func() { c.Close() })
+			})
+			run(t, lp)
+			equal(t, "datagrams after the error", reads, 1)
+			if n := lp.Metrics().Turns; n > 20 {
+				t.Errorf("%d turns", n)
+			}
+		})
+	}
+}
+
+// Without RecvError an unconnected socket does not hear of refusals (RFC 1122,
+// 4.1.3.3, leaves that to the application; Linux tells connected sockets alone).
+func TestUnconnectedSocketIsNotTold(t *testing.T) {
+	lp := newLoop(t)
+	c := listen(t, lp, anyV4, nil) // whose OnError fails the test
+	writeTo(t, c, "x", refused(t, lp, anyV4))
+	soon(t, lp, func() { c.Close() })
+	run(t, lp)
+}

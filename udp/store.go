@@ -6,14 +6,14 @@ import (
 	"example.com/pike/loop"
 )
 
-// A store is what the sockets of a loop keep together of the memory of large batches.
+// A store is the memory of large batches that the sockets of a loop keep together.
 type store struct {
 	chunks [chunkSizes][][]byte // by the power of two that they have room for
 	held   int                  // bytes of all
 	batch  *batch               // a large one that is not in use
 }
 
-// What a store keeps at most: 1 MiB of copies and room for 4,096 messages, 450 KiB.
+// What a store keeps at most: 1 MiB for copies, and room for 4,096 messages, which is 450 KiB.
 const (
 	storeMemory   = 1 << 20
 	storeMessages = 4 << 10
@@ -59,8 +59,8 @@ func (s *store) take() *batch {
 	return b
 }
 
-// recycle keeps what is worth keeping of a batch that is over, for the next of its socket
-// or of any.
+// recycle keeps a batch that is over, if its size is worth keeping: a small one for its
+// socket, a large one for all sockets of the loop.
 func (c *Conn) recycle(b *batch) {
 	if len(b.chunks) > 0 {
 		storeOf(c.Loop()).give(b)

@@ -3,26 +3,32 @@
 //	c, err := udp.Listen(lp, "127.0.0.1:7007", nil)
 //	c.OnRead = func(c *udp.Conn, p []byte, from netip.AddrPort) { c.WriteTo(p, from) }
 //
-// Callbacks are fields, called by the loop and never from inside a call to this
-// package. Datagrams are received and sent in batches where the system can do
-// that: what callbacks write is sent, in order, when the callback for a whole batch ends, or
-// at the end of the loop's turn for other sockets.
+// Callbacks are fields. The loop calls them, and never from inside a call to this
+// package. Datagrams are received and sent in batches where the system can do that. What
+// callbacks write to their own socket is sent, in order, when all datagrams of the batch have
+// been told. What they write to other sockets is sent at the end of the loop's turn.
 //
-// Neighbours of one size to one peer leave as one send that the system, or the
-// network card, cuts apart (UDP_SEGMENT on Linux), and what arrives so is taken
-// as it is (UDP_GRO): a datagram then costs a twentieth of what it does alone.
-// OnRead gets the datagrams one by one all the same; OnReadBatch gets runs whole,
-// as a [Message] with Segment set. Nothing has to be asked for, and a system that
-// has it not, or refuses it on some path, sends each datagram by itself;
-// Options.NoOffload is the way out where hardware gets it wrong.
+// # Runs
 //
-// What the IP header says besides the peer, the address and interface that a
-// datagram came to and its traffic class with the ECN bits, is in Message too,
-// for sockets that ask for it in their Options; WriteMessage says it.
+// Neighbouring datagrams of one size to one peer are a run. A run leaves as one send,
+// and the system or the network card cuts it apart (UDP_SEGMENT on Linux). A run that
+// arrives is taken as it is (UDP_GRO). A datagram then costs a twentieth of what it
+// costs alone. OnRead gets the datagrams one by one all the same. OnReadBatch gets a run
+// whole, as a [Message] with Segment set. Nothing has to be asked for. A system that has
+// no runs, or refuses them on some path, sends each datagram by itself. Options.NoOffload
+// is for hardware that gets them wrong.
 //
-// A datagram that could not be sent, and one that a peer has refused (ICMP,
-// seen on connected sockets), is an error for OnError; no error ends a socket, and
-// none is another datagram's.
+// # Headers
+//
+// A Message also says what the IP header says: the address and interface that a
+// datagram came to, and its traffic class with the ECN bits. Sockets ask for that in
+// their Options. WriteMessage sends a datagram with such a header.
+//
+// # Errors
+//
+// A datagram that could not be sent is an error for OnError, and so is one that a peer
+// has refused (ICMP, seen on connected sockets). No error ends a socket, and none is told of
+// another datagram.
 package udp
 
 import (
@@ -42,7 +48,7 @@ import (
 // Options are what a socket is opened with. A nil *Options is all defaults.
 type Options struct {
 	// ReuseAddr lets several sockets bind the same address (SO_REUSEADDR), for
-	// multicast receivers; of several, one gets each unicast datagram.
+	// multicast receivers. Only one of the sockets gets each unicast datagram.
 	ReuseAddr bool
 
 	// ReusePort spreads what arrives over the sockets that share an address
@@ -55,18 +61,18 @@ type Options struct {
 	// Broadcast allows sending to broadcast addresses.
 	Broadcast bool
 
-	// RecvError reports refusals on sockets that are not connected too, and each
-	// that comes: as far as the system's buffer has room for them (ReadBuffer), and
-	// 1,024 while reading is paused (IP_RECVERR, Linux). Of a run that was written as
-	// one Message there may be one for all of it; others do not leave as runs then.
-	// Without it a connected socket hears of one refusal for all that have come
-	// since the last was told.
+	// RecvError tells each refusal, also on sockets that are not connected
+	// (IP_RECVERR, Linux): as many as the system's buffer has room for (ReadBuffer),
+	// and 1,024 while reading is paused. A run that was written as one Message may
+	// have one refusal for all of it. Other datagrams do not leave as runs then, so
+	// that each has a refusal of its own. Without RecvError a connected socket hears
+	// of one refusal for all that have come since the last was told.
 	RecvError bool
 
 	// RecvPacketInfo has each Message of OnReadBatch say which address and
-	// interface it came to (IP_PKTINFO), RecvTrafficClass its DSCP and ECN
-	// (IP_RECVTOS). Where a system does not tell, opening the socket is
-	// errors.ErrUnsupported.
+	// interface it came to (IP_PKTINFO). RecvTrafficClass has it say its DSCP and ECN
+	// (IP_RECVTOS). To open a socket with one of them is errors.ErrUnsupported if the
+	// system does not tell it.
 	RecvPacketInfo   bool
 	RecvTrafficClass bool
 
@@ -78,22 +84,23 @@ type Options struct {
 	ReadBuffer  int
 	WriteBuffer int
 
-	// QueueLimit bounds what is queued because the system does not take it; nil is
+	// QueueLimit bounds what is queued because the system does not take it. nil is
 	// no bound.
 	QueueLimit *QueueLimit
 
 	// LocalAddr is the address that Dial binds; zero leaves it to the system.
 	LocalAddr netip.AddrPort
 
-	// Control, if set, is called once the socket has these options, before it is bound and
-	// connected: for SO_MARK, SO_BINDTODEVICE and the like, as net.ListenConfig's and
-	// net.Dialer's. network is "udp4" or "udp6", address the one to listen on or to dial.
-	// Listen and Dial call it at once; c is good until it returns, and has Control only. An error
-	// is that of the call. errors.ErrUnsupported in the simulator, which has no descriptors.
+	// Control, if set, is called when the socket has these options, before it is bound and
+	// connected. It is for SO_MARK, SO_BINDTODEVICE and the like, as that of net.ListenConfig
+	// and net.Dialer. network is "udp4" or "udp6". address is the one to listen on or to dial.
+	// Listen and Dial call Control before they return, and return its error. c is good until
+	// Control returns, and only its method Control works. In the simulator, which has no
+	// descriptors, it is errors.ErrUnsupported.
 	Control func(network, address string, c syscall.RawConn) error
 }
 
-// controlled is the poller's part of o for a socket of addr: with o's Control, if it has one.
+// controlled returns the poller's part of o for a socket of addr, with o's Control if there is one.
 func (o *Options) controlled(addr netip.AddrPort) *poller.Options {
 	p := o.socket()
 	if o == nil || o.Control == nil {
@@ -111,7 +118,7 @@ func (o *Options) controlled(addr netip.AddrPort) *poller.Options {
 	return p
 }
 
-// A borrowed descriptor is there for as long as Options.Control runs.
+// A borrowed is a descriptor that is there as long as Options.Control runs.
 type borrowed struct{ fd uintptr }
 
 func (b *borrowed) Fd() uintptr { return b.fd }
@@ -128,9 +135,10 @@ func (o *Options) socket() *poller.Options {
 }
 
 // Listen opens a socket bound to "host:port". An empty host is every address
-// of both families; port 0 is one of the system's choice. A host name is
-// resolved then and there: use an address in callbacks. Errors are
-// *net.OpError; errors.Is(err, syscall.EADDRINUSE) if the address is taken.
+// of both families. Port 0 is a port of the system's choice. Listen resolves a host
+// name before it returns, so callbacks should use an address. It belongs to the
+// loop's goroutine. Errors are *net.OpError; errors.Is finds syscall.EADDRINUSE
+// if the address is taken.
 func Listen(lp *loop.Loop, addr string, o *Options) (*Conn, error) {
 	if err := lp.Maker().Check("udp.Listen"); err != nil {
 		return nil, err
@@ -148,8 +156,8 @@ func Listen(lp *loop.Loop, addr string, o *Options) (*Conn, error) {
 			return nil, netop.NameError("listen", network, addr, err)
 		}
 	}
-	// The next one serves where this family is missing, and only then: whoever
-	// has the port is not to be met at another address.
+	// The next address is tried only if the system lacks this one's family. If the port
+	// is taken it is not: the peers of whoever has it would find us at another address.
 	for _, ip := range ips {
 		var c *Conn
 		at := netip.AddrPortFrom(ip.Unmap(), port)
@@ -161,10 +169,10 @@ func Listen(lp *loop.Loop, addr string, o *Options) (*Conn, error) {
 	return nil, err
 }
 
-// Dial opens a socket that is connected to "host:port": only that peer's
-// datagrams are received, Write needs no address, and refusals are seen. UDP
-// has no handshake, so it never waits, but for a host name, which is resolved
-// then and there.
+// Dial opens a socket that is connected to "host:port": it receives only that peer's
+// datagrams, Write needs no address, and refusals are seen. UDP has no handshake, so
+// Dial waits for nothing but a host name, which it resolves before it returns. It
+// belongs to the loop's goroutine.
 func Dial(lp *loop.Loop, addr string, o *Options) (*Conn, error) {
 	if err := lp.Maker().Check("udp.Dial"); err != nil {
 		return nil, err
@@ -183,7 +191,7 @@ func Dial(lp *loop.Loop, addr string, o *Options) (*Conn, error) {
 		}
 	}
 	var c *Conn
-	for _, ip := range ips { // the next one where this cannot be reached from here
+	for _, ip := range ips { // the next one if there is no way to this one
 		if c, err = connect(lp, netip.AddrPortFrom(ip.Unmap(), port), o); err == nil {
 			return c, nil
 		}
@@ -211,7 +219,7 @@ func connect(lp *loop.Loop, peer netip.AddrPort, o *Options) (*Conn, error) {
 	return c, nil
 }
 
-// open binds ap; Options.Control is told of the address named.
+// open binds a socket to ap. named is the address that Options.Control is told.
 func open(lp *loop.Loop, op string, ap, named netip.AddrPort, o *Options) (*Conn, error) {
 	c := new(Conn)
 	if o != nil {
@@ -229,9 +237,9 @@ func open(lp *loop.Loop, op string, ap, named netip.AddrPort, o *Options) (*Conn
 	return c, nil
 }
 
-// AdoptConn takes a UDP socket over from package net and closes pc; after an
-// error pc is as it was. The socket's settings stay as they are, for another
-// process may have it too: runs are not received whole unless it does that already.
+// AdoptConn takes a UDP socket over from package net and closes pc. After an error pc
+// is as it was. The socket's settings stay as they are, because another process may have
+// the socket too. So it receives runs whole only if it did so before.
 func AdoptConn(lp *loop.Loop, pc net.PacketConn) (*Conn, error) {
 	if err := lp.Maker().Check("udp.AdoptConn"); err != nil {
 		return nil, err
@@ -271,5 +279,5 @@ func adopt(lp *loop.Loop, pc net.PacketConn, c *Conn) (s poller.Packet, err erro
 
 const network = "udp"
 
-// errInvalid is a misuse that the caller can mend.
+// errInvalid is the error of a misuse.
 var errInvalid = os.ErrInvalid

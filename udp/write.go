@@ -8,10 +8,10 @@ import (
 	"example.com/pike/poller"
 )
 
-// WriteTo queues a copy of p to be sent to a peer, as one datagram and after
-// those written before. It never waits; the error is net.ErrClosed after Close. What
-// the system says later (a datagram too large, a network that cannot be
-// reached) is for OnError.
+// WriteTo queues a copy of p, to be sent to a peer as one datagram after those
+// written before. It never waits. After Close the error is net.ErrClosed. What the
+// system says later is for OnError: a datagram is too large, or a network cannot be
+// reached.
 func (c *Conn) WriteTo(p []byte, to netip.AddrPort) (int, error) {
 	if err := c.lp().Check("udp.Conn.WriteTo"); err != nil {
 		return 0, err
@@ -56,10 +56,9 @@ func (c *Conn) Write(p []byte) (int, error) {
 	return c.write(p, netip.AddrPort{})
 }
 
-// WriteBuffer queues p without copying it: it must not change until done is
-// called, which is once, from the loop, with nil when the system has taken the
-// datagram. A zero address is the peer of a connected socket. A nil done is
-// os.ErrInvalid.
+// WriteBuffer queues p without copying it. p must not change until done is called.
+// The loop calls done once: with nil when the system has taken the datagram, or with the
+// error. A zero address is the peer of a connected socket. A nil done is os.ErrInvalid.
 func (c *Conn) WriteBuffer(p []byte, to netip.AddrPort, done func(error)) error {
 	if err := c.lp().Check("udp.Conn.WriteBuffer"); err != nil {
 		return err
@@ -78,7 +77,7 @@ func (c *Conn) WriteBuffer(p []byte, to netip.AddrPort, done func(error)) error 
 	return nil
 }
 
-// Buffered is how many datagrams, and bytes in them, the system has not taken.
+// Buffered is how many datagrams the system has not taken, and how many bytes they have.
 func (c *Conn) Buffered() (datagrams, bytes int) {
 	if c.lp().Check("udp.Conn.Buffered") != nil {
 		return 0, 0
@@ -120,7 +119,7 @@ func (c *Conn) unhold() {
 	}
 }
 
-// schedule has flush called: by the upcall that is on, or by the loop.
+// schedule has flush called, by the upcall that is under way or else by the loop.
 func (c *Conn) schedule() {
 	if !c.is(inUpcall) {
 		c.deferFlush()
@@ -218,8 +217,8 @@ func (c *Conn) tellDone(done func(error), m *Message, err error) {
 	c.lp().Call(c, func() { done(err) })
 }
 
-// failWrite is the error of a datagram; without an address it was for the peer
-// that the socket is connected to.
+// failWrite is the error of a datagram. A datagram without an address was for the peer that
+// the socket is connected to.
 func (c *Conn) failWrite(m *Message, err error) error {
 	to, from := m.Peer, c.LocalAddr()
 	if !to.IsValid() {
@@ -256,7 +255,7 @@ func (u *upcalls) Sent(n int, err error) {
 	c.flush()
 }
 
-// taken tells how the next datagram of a batch ended. Nobody has it any more.
+// taken tells how the next datagram of a batch ended, and lets go of it.
 func (c *Conn) taken(b *batch, err error) {
 	m, done := b.messages[b.next], b.done[b.next]
 	b.messages[b.next], b.done[b.next] = Message{}, nil
@@ -275,7 +274,7 @@ func (c *Conn) flushed() {
 	switch {
 	case c.flying != nil, c.is(finished):
 		return
-	case c.filling != nil: // by a done function: not at once, or it could go on for ever
+	case c.filling != nil: // a done function wrote; it waits its turn, or this could go on for ever
 		c.schedule()
 		return
 	case c.bound != nil && len(c.bound.drops) > 0:

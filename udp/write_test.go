@@ -168,26 +168,6 @@ func TestWriteOrderOfAllForms(t *testing.T) {
 	equal(t, "done", done, 2)
 }
 
-func TestBuffered(t *testing.T) {
-	lp := newLoop(t)
-	server := listen(t, lp, anyV4, nil)
-	client := listen(t, lp, anyV4, nil)
-	buffered := func(what string, datagrams, bytes int) {
-		t.Helper()
-		n, b := client.Buffered()
-		equal(t, what+": datagrams", n, datagrams)
-		equal(t, what+": bytes", b, bytes)
-	}
-	buffered("at first", 0, 0)
-	writeTo(t, client, "12345", server.LocalAddr())
-	no(t, client.WriteBuffer([]byte("123"), server.LocalAddr(), func(error) { buffered("in done", 0, 0) }))
-	writeTo(t, client, "", server.LocalAddr())
-	buffered("queued", 3, 8)
-	_, err := lp.RunNoWait()
-	no(t, err)
-	buffered("sent", 0, 0)
-}
-
 func TestOnWriteOncePerDrain(t *testing.T) {
 	lp := newLoop(t)
 	server := listen(t, lp, anyV4, nil)

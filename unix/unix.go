@@ -7,13 +7,19 @@
 //
 //	unix.Dial(lp, "/run/service.sock", nil, func(c *unix.Conn, err error) { ... })
 //
-// They are those of package stream, as TCP's are: see [stream.Conn], [stream.Listener] and
-// [stream.Options]. Options that are TCP's alone (NoDelay, keep-alive, TTL) are
-// errors.ErrUnsupported where a method sets them, and are left out of Options. An address is a
-// [poller.Addr] with a Path; a client has mostly none. On Linux a path that begins with @ is
-// an abstract name, of which nothing is left in a file system.
+// Conn, Listener and Options are types of package stream under names of this package, as they
+// are in package tcp. Their methods, callbacks and rules are documented there: see [stream.Conn],
+// [stream.Listener] and [stream.Options], or run
 //
-// There are none on Windows: Listen and Dial are errors.ErrUnsupported there.
+//	go doc example.com/pike/stream Conn
+//
+// Some options are TCP's alone: NoDelay, keep-alive, TTL. Methods that set them return
+// errors.ErrUnsupported, and fields of Options that set them do nothing.
+//
+// An address is a [poller.Addr] with a Path. The address of a client mostly has none. On Linux
+// a path that begins with @ is an abstract name, which leaves no file.
+//
+// Windows has none of this: Listen and Dial return errors.ErrUnsupported there.
 package unix
 
 import (
@@ -26,7 +32,7 @@ import (
 	"example.com/pike/stream"
 )
 
-// What package stream has, under the names that users of unix-domain sockets need.
+// These are types of package stream, which documents their methods.
 type (
 	Conn     = stream.Conn     // a connection
 	Listener = stream.Listener // accepts connections
@@ -35,10 +41,13 @@ type (
 
 const network = "unix"
 
-// Listen opens a listener at a path, which must not exist: a socket that an earlier process
-// left there is syscall.EADDRINUSE. The file stays after Close. Errors are *net.OpError: also
-// os.ErrInvalid for no path or loop, syscall.ENAMETOOLONG for one of more than some 100 bytes,
-// loop.ErrShutdown while the loop shuts down. It belongs to the loop's goroutine.
+// Listen opens a listener at a path. The path must not exist: a socket that an earlier process
+// left there is syscall.EADDRINUSE. The file stays after Close. Listen belongs to the loop's
+// goroutine.
+//
+// Errors are *net.OpError. errors.Is finds os.ErrInvalid for no path or no loop,
+// syscall.ENAMETOOLONG for a path of more than some 100 bytes, and loop.ErrShutdown while the
+// loop shuts down.
 func Listen(lp *loop.Loop, path string, o *Options) (*Listener, error) {
 	if err := lp.Maker().Check("unix.Listen"); err != nil {
 		return nil, err
@@ -50,9 +59,9 @@ func Listen(lp *loop.Loop, path string, o *Options) (*Listener, error) {
 }
 
 // Dial connects to a listener at a path and calls fn once, from the loop, as tcp.Dial does:
-// with a connection, or with the error. errors.Is tells os.ErrNotExist where nothing is at the
-// path, syscall.ECONNREFUSED where nobody listens, syscall.EAGAIN where the backlog is full.
-// The error returned is of the call itself; fn is then not called.
+// with a connection, or with the error. errors.Is finds os.ErrNotExist if nothing is at the
+// path, syscall.ECONNREFUSED if nobody listens, and syscall.EAGAIN if the backlog is full.
+// If Dial itself returns an error, fn is not called. Dial belongs to the loop's goroutine.
 func Dial(lp *loop.Loop, path string, o *Options, fn func(c *Conn, err error)) (*Conn, error) {
 	if err := lp.Maker().Check("unix.Dial"); err != nil {
 		return nil, err

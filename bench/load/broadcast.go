@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// broadcasting says a message on one connection, and hears it on all, before it says the next.
+// broadcasting sends a message on one connection. It sends the next when it has received the first on all.
 type broadcasting struct {
 	streams
 	message []byte
@@ -42,7 +42,7 @@ func broadcastMain(args []string) (any, error) {
 	return &w, err
 }
 
-// greet waits until the server has accepted all: a message is for those that are there.
+// greet waits until the server has accepted all connections, because a message goes only to those that are there.
 func (b *broadcasting) greet() error {
 	last := int64(len(b.conns) - 1)
 	c := &b.conns[last]

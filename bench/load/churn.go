@@ -67,7 +67,7 @@ func (c *churn) dial(i int) error {
 	}
 	c.made++
 	from := unix.SockaddrInet4{Addr: [4]byte{127, 0, 1, byte(1 + c.made%churnSources)}}
-	// The port is chosen by connect, as one that is free towards the server (ip(7), IP_BIND_ADDRESS_NO_PORT).
+	// With this option connect chooses a port that is free towards the server (ip(7), IP_BIND_ADDRESS_NO_PORT).
 	if err := unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1); err != nil {
 		return fmt.Errorf("IP_BIND_ADDRESS_NO_PORT: %w", err)
 	}

@@ -93,7 +93,7 @@ func (d *datagrams) drain() error {
 		if err := d.rest(); err != nil {
 			return err
 		}
-		if d.now-d.heard > lostAfter { // and asked for again
+		if d.now-d.heard > lostAfter { // the rest counts as lost, and is asked for again
 			d.lost = d.asked - d.passed
 		}
 		return nil
@@ -135,7 +135,7 @@ func (d *datagrams) fill() error {
 	}
 	n, errno := recv(d.fd, d.inbox)
 	if transient(errno) {
-		return d.rest() // a lost one shows as a stall: acknowledged are only whole lots
+		return d.rest() // a lost datagram shows as a stall, because only whole lots are acknowledged
 	}
 	if errno != 0 {
 		return fmt.Errorf("recv: %w", errno)

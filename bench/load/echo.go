@@ -44,8 +44,8 @@ const (
 	inboxBytes = 64 << 10
 	// stallLimit is when a load that hears nothing gives the server up.
 	stallLimit = 30 * time.Second
-	// emptyPollMax is far more than a poll that finds nothing takes. A longer one was a thread off its core,
-	// which is no idle time.
+	// emptyPollMax is far more than a poll takes that finds nothing. In a longer one the thread was off its core,
+	// and that is no idle time.
 	emptyPollMax = 20 * time.Microsecond
 )
 
@@ -148,8 +148,8 @@ func (e *echo) start() error {
 	return nil
 }
 
-// turn receives whatever is ready, then sends what that made due: the kernel's code for one, then for the other,
-// is a tenth faster than the two in turn. When nothing was ready, the time was idle.
+// turn receives whatever is ready, and then sends what became due. All receives and then all sends are a tenth faster than
+// the two in turn, because the kernel's code for each stays in the cache. When nothing was ready, the time was idle.
 func (e *echo) turn() error {
 	events, err := e.poll.wait()
 	if err != nil {

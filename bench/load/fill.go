@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fill sends without end; when the window is over it ends its side, and the server answers how much it got.
+// fill sends without end. When the window is over it ends its side, and the server answers how much it got.
 type fill struct {
 	streams
 	message []byte
@@ -45,7 +45,7 @@ func (f *fill) send(_ int, c *stream) error {
 	return nil
 }
 
-// counted holds the server to having had every byte.
+// counted checks that the server has got every byte.
 func (c *stream) counted() error {
 	if err := unix.Shutdown(int(c.fd), unix.SHUT_WR); err != nil {
 		return fmt.Errorf("shutdown: %w", err)

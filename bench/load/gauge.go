@@ -21,7 +21,7 @@ type Window struct {
 	ServerRSS int64         // bytes, at the end
 }
 
-// Work is the load's own time for a message: where this is the wall time of a message, the load is the limit.
+// Work is the load's own time for a message. If it is the wall time of a message, the load is the limit.
 func (w Window) Work() time.Duration {
 	if w.Messages == 0 {
 		return 0
@@ -35,8 +35,8 @@ func (w Window) Disturbed() float64 {
 	return max(0, (w.Wall-w.OwnCPU).Seconds(), server.Seconds()) / w.Wall.Seconds()
 }
 
-// gauge reads the clocks of a window. The load reads the server's clock itself, because another process would
-// have to be woken on one of two busy cores, and would read it milliseconds beside the message count.
+// gauge reads the clocks of a window. The load reads the server's clock itself. Another process would have to be
+// woken on one of two busy cores, and would read the clock milliseconds before or after the message count.
 type gauge struct {
 	target   Target
 	start    time.Duration
@@ -115,8 +115,8 @@ func coreIdle(core int) (time.Duration, error) {
 	return 0, fmt.Errorf("/proc/stat: no %s", name)
 }
 
-// residentBytes walks the page tables. The count in statm is kept per core and summed late: it may be hundreds
-// of KiB off, which is a dozen bytes for each of 18,000 connections.
+// residentBytes walks the page tables. The count in statm is not used, because it is kept per core and summed late.
+// It may be wrong by hundreds of KiB, which is a dozen bytes for each of 18,000 connections.
 func residentBytes(pid int) (int64, error) {
 	if pid == 0 {
 		return 0, nil

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// A Histogram counts durations in buckets of equal relative width: each power of two is cut into 64, so that a
-// quantile is within 1/64 of the truth at any size, and a count is one increment.
+// A Histogram counts durations in buckets of equal relative width. Each power of two is cut into 64, so that a
+// quantile is within 1/64 of the truth at any size. To count is one increment.
 type Histogram struct {
 	counts [(64 - subBits) << subBits]int64
 	total  int64
@@ -35,7 +35,7 @@ func middle(i int) uint64 {
 	return low + 1<<shift/2
 }
 
-// Quantile returns the duration that the share q of all counted ones does not exceed.
+// Quantile returns the duration that a share q of all counted durations does not exceed.
 func (h *Histogram) Quantile(q float64) time.Duration {
 	rank := int64(q * float64(h.total))
 	for i, n := range h.counts {

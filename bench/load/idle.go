@@ -34,7 +34,7 @@ func idleMain(args []string) (any, error) {
 	return e.hold(n)
 }
 
-// affordable assumes that the server, started by the same parent, has the same limit.
+// affordable assumes that the server has the same limit of descriptors, because the same parent has started it.
 func affordable(n int) (int, error) {
 	var l unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &l); err != nil {
@@ -47,9 +47,9 @@ func affordable(n int) (int, error) {
 	return n, nil
 }
 
-// hold has every connection say one word before it falls silent: a connection that never spoke shows nothing
-// of the buffers that a server keeps. The first reading comes after one such connection, and so leaves out
-// what is there once for all of them.
+// hold has every connection send one word and then fall silent. A connection that never spoke would not show the
+// buffers that a server keeps. The first reading comes after one such connection, and so leaves out what is there
+// once for all of them.
 func (e *echo) hold(n int) (r *IdleReport, err error) {
 	first := echo{target: e.target}
 	if err := first.greet(1); err != nil {

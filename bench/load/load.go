@@ -1,5 +1,5 @@
-// Package load makes the work that servers are measured under. Each kind of load is one subcommand in one file;
-// the bench starts it as a process of its own, on a core of its own.
+// Package load makes the work that servers are measured under. Each kind of load is one subcommand in one file.
+// The bench starts it as a process of its own, on a core of its own.
 //
 // How one knows that the load is not the limit:
 //
@@ -10,7 +10,7 @@
 //   - It reports what it had left: [Window.Idle] is the time it polled and found nothing, and [Window.Work]
 //     what a message cost it. A server that was busy all the time (ServerCPU near Wall) was the limit,
 //     whatever the load was doing. The bench marks a figure where neither holds.
-//   - It reports what others took from it: a thread that never sleeps has Wall - OwnCPU of stolen time.
+//   - It reports what others took from it. The thread never sleeps, so Wall - OwnCPU is the time that was stolen.
 package load
 
 import (
@@ -57,7 +57,7 @@ func Main(args []string) int {
 // Target is the server under load, as the command line names it.
 type Target struct {
 	Addr string
-	PID  int // 0: a server whose CPU time is nobody's business
+	PID  int // 0: the CPU time of the server is not measured
 	Core int // the core the server is pinned to
 }
 

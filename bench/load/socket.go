@@ -9,11 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// connectTimeout is long for a loopback connect; a full backlog retries after one second, and three.
+// connectTimeout is long for loopback. With a full backlog the system tries again after one second, and after three.
 const connectTimeout = 10 * time.Second
 
-// dial waits for the connection, so that a refusal is an error here and not an event. Closing resets: 18,000
-// connections in TIME_WAIT would leave no ports for the next server.
+// dial waits for the connection, so that a refusal is an error here and not an event. A close is a reset, because
+// 18,000 connections in TIME_WAIT would leave no ports for the next server.
 func dial(to netip.AddrPort) (fd int, err error) {
 	fd, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
@@ -59,8 +59,8 @@ func socketError(fd int) error {
 	return err
 }
 
-// recv, send and wait are raw, because nothing here may be scheduled away: there is one goroutine, and the
-// runtime has nothing to gain from its thread.
+// recv, send and wait are raw calls. There is one goroutine, so the runtime has no other use for its thread while it
+// is in a call.
 func recv(fd int32, p []byte) (int, unix.Errno) {
 	n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM,
 		uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)), 0, 0, 0)

@@ -50,7 +50,7 @@ func (s *streams) connect(n int, events uint32) error {
 	return nil
 }
 
-// each takes a turn: what is ready is served, and with nothing ready the time was idle.
+// each takes a turn. It serves what is ready. If nothing was ready, the time was idle.
 func (s *streams) each(serve func(i int, c *stream) error) error {
 	events, err := s.poll.wait()
 	if err != nil {
@@ -69,8 +69,8 @@ func (s *streams) each(serve func(i int, c *stream) error) error {
 	return nil
 }
 
-// pattern is what every peer sends, over and over; repeated so often that a full inbox can be compared at once,
-// whatever place it begins at.
+// pattern is what every peer sends, over and over. It is repeated so often that a full inbox can be compared at once,
+// wherever in the pattern it begins.
 func pattern(period int) []byte {
 	p := make([]byte, (inboxBytes/period+2)*period)
 	for i := range p {

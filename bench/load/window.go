@@ -46,8 +46,8 @@ func (c *clock) work() {
 	c.heard = c.now
 }
 
-// run takes turns for the time of the warm-up, and on until ready; then for the time of the window, which count
-// begins.
+// run takes turns for the time of the warm-up, and goes on until ready. Then it sets count to 0, and takes turns for the
+// time of the window.
 func (s *span) run(c *clock, target Target, turn func() error, ready func() bool, count *int64) (w Window, err error) {
 	c.now = c.read()
 	c.heard = c.now

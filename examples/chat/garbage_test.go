@@ -2,11 +2,12 @@ package main
 
 import (
 	"io"
+	"math/rand/v2"
 	"os"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"example.com/pike/examples/internal/program"
 )
@@ -49,12 +50,31 @@ func waitForRoom(t *testing.T, addr string) {
 	t.Fatal("the server is full of clients that have gone")
 }
 
-// TestSecondSignal does not wait for clients that do not close.
-func TestSecondSignal(t *testing.T) {
+// TestRandomBytes sends what is no chat at all. Another client sees lines of the protocol only.
+func TestRandomBytes(t *testing.T) {
 	s := startServer(t)
-	named(t, s.addr, "ann")
-	s.signal(syscall.SIGTERM)
-	s.signal(os.Interrupt)
-	s.ends(0)
-	s.logged("shut down")
+	a := named(t, s.addr, "ann")
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 10 {
+		junk := make([]byte, 200_000)
+		for i := range junk {
+			junk[i] = byte(r.Uint32())
+		}
+		c := call(t, s.addr)
+		go io.Copy(io.Discard, c)
+		c.Write(junk)
+		c.Write([]byte("\n\x1b[2Jstill here\n"))
+		for {
+			l := a.next("")
+			if strings.ContainsFunc(l, func(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 }) || !utf8.ValidString(l) {
+				t.Errorf("%q", l)
+			}
+			if strings.HasSuffix(l, ": [2Jstill here") {
+				break
+			}
+		}
+		c.Close()
+	}
+	a.send("/who")
+	a.next("* in #lobby: ann")
 }

@@ -39,8 +39,8 @@ type terminal struct {
 	err   error
 }
 
-// join connects in and out with the server until either ends: the input, after which the server answers what came
-// before and closes, or the server.
+// join connects in and out with the server until one of the two ends. When the input ends, the server answers what came
+// before, and closes.
 func join(o options, in io.Reader, out, stderr io.Writer) error {
 	lp, err := loop.New(loop.Options{})
 	if err != nil {
@@ -103,8 +103,8 @@ func (t *terminal) signaled(os.Signal) {
 	t.conn.Abort()
 }
 
-// read takes the input to the loop, piece by piece. It is a goroutine because reading from a terminal or a pipe blocks,
-// and a file cannot be watched at all.
+// read takes the input to the loop, piece by piece. It runs on a goroutine of its own, because reading from a terminal or
+// a pipe blocks, and a file cannot be watched at all.
 func (t *terminal) read() {
 	buf := make([]byte, 32<<10)
 	for {
@@ -112,7 +112,7 @@ func (t *terminal) read() {
 		if t.lp.Post(func() { t.say(buf[:n], err) }) != nil || err != nil {
 			return
 		}
-		select { // say has to be done with buf
+		select { // say must be done with buf
 		case <-t.more:
 		case <-t.gone:
 			return

@@ -14,8 +14,8 @@ const (
 	sinkTime  = 200 * time.Millisecond // that it has for them in the end
 )
 
-// A sink writes what is logged from a goroutine of its own, and drops what is too much: a terminal that was stopped,
-// or a pipe that nobody reads, must not stop the loop.
+// A sink writes the log from a goroutine of its own, and drops what is too much. A stopped terminal, or a pipe that
+// nobody reads, must not stop the loop.
 type sink struct {
 	lines chan []byte
 	done  chan struct{}

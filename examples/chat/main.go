@@ -3,9 +3,9 @@
 //	go run ./examples/chat                                   # serve on 127.0.0.1:7000
 //	go run ./examples/chat -connect 127.0.0.1:7000 -name ann # join; nc 127.0.0.1 7000 does as well
 //
-// What can be said is in the comment of package server, and in the answer to /help. On SIGINT or SIGTERM the server
-// tells everyone, sends what is queued and exits, within ten seconds; a second signal does not wait. Its limits are
-// meant for a public port: docs/security.md says what each is for.
+// The comment of package server says what clients can say, and so does the answer to /help. On SIGINT or SIGTERM the
+// server tells everyone, sends what is queued and exits, within ten seconds. A second signal does not wait. The limits
+// are meant for a public port: docs/security.md says what each is for.
 package main
 
 import (

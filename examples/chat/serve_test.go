@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -13,7 +12,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"example.com/pike/poller/pollertest"
 )
@@ -169,35 +167,6 @@ func TestManyClients(t *testing.T) {
 	all[0].next("* rooms: #lobby (200)")
 }
 
-// TestRandomBytes sends what is no chat at all. Another client sees lines of the protocol only.
-func TestRandomBytes(t *testing.T) {
-	s := startServer(t)
-	a := named(t, s.addr, "ann")
-	r := rand.New(rand.NewPCG(1, 2))
-	for range 10 {
-		junk := make([]byte, 200_000)
-		for i := range junk {
-			junk[i] = byte(r.Uint32())
-		}
-		c := call(t, s.addr)
-		go io.Copy(io.Discard, c)
-		c.Write(junk)
-		c.Write([]byte("\n\x1b[2Jstill here\n"))
-		for {
-			l := a.next("")
-			if strings.ContainsFunc(l, func(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 }) || !utf8.ValidString(l) {
-				t.Errorf("%q", l)
-			}
-			if strings.HasSuffix(l, ": [2Jstill here") {
-				break
-			}
-		}
-		c.Close()
-	}
-	a.send("/who")
-	a.next("* in #lobby: ann")
-}
-
 // TestKilledClients ends terminals in the middle of what they send.
 func TestKilledClients(t *testing.T) {
 	if pollertest.Wine() != "" {
@@ -268,18 +237,12 @@ func TestInvitation(t *testing.T) {
 	}
 }
 
-func TestFlags(t *testing.T) {
-	for _, args := range []string{"-max 0", "-idle -1s", "-name x", "extra", "-nonsense", "-max x"} {
-		c := start(t, strings.Fields(args)...)
-		c.ends(2)
-		if c.stderr.String() == "" {
-			t.Errorf("%s: no word", args)
-		}
-	}
+// TestSecondSignal does not wait for clients that do not close.
+func TestSecondSignal(t *testing.T) {
 	s := startServer(t)
-	c := start(t, "-listen", s.addr)
-	c.ends(1)
-	c.logged("chat: listen tcp " + s.addr)
-	c = start(t, "-listen", "127.0.0.1:0", "-transcript", filepath.Join(temporary(t), "no", "such", "folder"))
-	c.ends(1)
+	named(t, s.addr, "ann")
+	s.signal(syscall.SIGTERM)
+	s.signal(os.Interrupt)
+	s.ends(0)
+	s.logged("shut down")
 }

@@ -4,77 +4,35 @@
 //	go run ./examples/echo -listen 127.0.0.1:7007 -udp 127.0.0.1:7007
 //	go run ./examples/echo -listen 127.0.0.1:7007 -loops 2
 //	go run ./examples/echo -listen 127.0.0.1:7007 -tls-self
+//	go run ./examples/echo -listen 127.0.0.1:7007 -proxy-protocol
 package main
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/netip"
 	"os"
 	"syscall"
 
-	"example.com/pike/examples/internal/secure"
 	"example.com/pike/loop"
 	"example.com/pike/poller"
 	"example.com/pike/signal"
-	"example.com/pike/stream/tlslayer"
 	"example.com/pike/tcp"
 	"example.com/pike/udp"
 )
 
 func main() {
-	var o options
-	flag.StringVar(&o.tcp, "listen", "", "echo TCP on `ADDR`")
-	flag.StringVar(&o.udp, "udp", "", "echo UDP on `ADDR`")
-	flag.IntVar(&o.frame, "frame", 0, "answer each `N` bytes of TCP by a write of its own; 0 answers what arrives")
-	flag.IntVar(&o.loops, "loops", 1, "serve on `N` loops, each on a thread of its own and with sockets of its own (SO_REUSEPORT)")
-	o.secure.Register(flag.CommandLine)
-	flag.BoolVar(&o.ownRecords, "tls-own-records", false, "have pike's own code read and write the records of TLS 1.3: see docs/security.md")
-	flag.Parse()
-	if err := o.check(); err != nil || flag.NArg() > 0 {
-		if err == nil {
-			err = fmt.Errorf("%q is no flag", flag.Arg(0))
-		}
+	o, err := parse(os.Args[1:])
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "echo:", err)
-		flag.Usage()
 		os.Exit(2)
 	}
 	if err := run(o, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "echo:", err)
 		os.Exit(1)
 	}
-}
-
-type options struct {
-	tcp, udp     string
-	frame, loops int
-	secure       secure.Flags
-	ownRecords   bool
-}
-
-func (o *options) check() error {
-	switch {
-	case o.tcp == "" && o.udp == "":
-		return errors.New("give -listen ADDR, -udp ADDR, or both")
-	case o.frame < 0 || o.loops < 1:
-		return errors.New("-frame is not negative, -loops is positive")
-	case o.secure.On() && o.tcp == "":
-		return errors.New("TLS is for TCP: give -listen ADDR")
-	case o.ownRecords && !o.secure.On():
-		return errors.New("-tls-own-records needs -tls-self, or -tls-cert and -tls-key")
-	}
-	return o.secure.Check()
-}
-
-// layer is what the bytes of TCP go through, or nil.
-func (o *options) layer(out io.Writer) (poller.Layer, error) {
-	cfg, err := o.secure.Config(out)
-	if cfg == nil {
-		return nil, err
-	}
-	return tlslayer.Server(cfg, &tlslayer.Options{OwnRecords: o.ownRecords}), nil
 }
 
 // run serves until SIGINT or SIGTERM and then prints the totals.
@@ -90,14 +48,14 @@ func run(o options, out io.Writer) error {
 		}
 	}
 	for i := range servers {
-		lp, err := loop.New(loop.Options{})
+		lp, err := loop.New(loop.Options{Logger: slog.Default()})
 		if err != nil {
 			return err
 		}
 		defer lp.Close()
 		servers[i] = &server{lp: lp, layer: layer, frame: o.frame}
 	}
-	// First, so that whoever reads that it listens may end it.
+	// This comes first, so that a signal ends the program as soon as it has said that it listens.
 	first := servers[0]
 	if _, err := signal.Notify(first.lp, func(os.Signal) { stop() }, os.Interrupt, syscall.SIGTERM); err != nil {
 		return err
@@ -172,8 +130,8 @@ type server struct {
 	read   func(*tcp.Conn, []byte) // one value for all connections
 }
 
-// listen opens the sockets of one of several loops. The addresses in o become those of the first, for the others to
-// share the port that the system chose.
+// listen opens the sockets of one of several loops. The first loop puts its addresses into o, so that the others share
+// the port that the system chose.
 func (s *server) listen(o *options) (err error) {
 	s.read = s.echo
 	if o.tcp != "" {
@@ -181,7 +139,6 @@ func (s *server) listen(o *options) (err error) {
 			return err
 		}
 		s.ln.OnAccept = s.accept
-		s.ln.OnError = func(err error) { fmt.Fprintln(os.Stderr, "echo:", err) }
 		o.tcp = s.ln.LocalAddr().String()
 	}
 	if o.udp != "" {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"syscall"
 	"testing"
 	"time"
@@ -65,6 +66,7 @@ func TestEcho(t *testing.T) {
 	path := program.Build(t)
 	t.Run("echo", func(t *testing.T) { testEcho(t, path) })
 	t.Run("frames", func(t *testing.T) { testFrames(t, path) })
+	t.Run("proxied", func(t *testing.T) { testProxied(t, path) })
 	t.Run("bad flags", func(t *testing.T) { testBadFlags(t, path) })
 }
 
@@ -146,10 +148,39 @@ func testFrames(t *testing.T, path string) {
 	}
 }
 
+// testProxied has the header taken off, and refuses who sends none.
+func testProxied(t *testing.T, path string) {
+	p := program.Start(t, path, "-listen", "127.0.0.1:0", "-proxy-protocol")
+	addr := p.Expect("listening tcp ")
+	header := []byte("PROXY TCP4 192.0.2.1 192.0.2.2 4711 80\r\n")
+	for _, pieces := range [][][]byte{{append(header, "hello"...)}, {header, []byte("hello")}, {header[:1], header[1:], []byte("hello")}} {
+		if got := ask(t, addr, pieces...); string(got) != "hello" {
+			t.Errorf("%q came back", got)
+		}
+	}
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(program.Patience))
+	if _, err := c.Write([]byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	// A reset is as good an end: the server has not read all.
+	if got, err := io.ReadAll(c); len(got) > 0 || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("without a header %q came back, %v", got, err)
+	}
+	p.Expect(`signature: the connection begins with`)
+	p.Signal(syscall.SIGINT)
+	p.Ends(0, "tcp: 3 connections, 15 bytes")
+}
+
 func testBadFlags(t *testing.T, path string) {
 	for _, args := range [][]string{
 		{}, {"-frame", "-1", "-listen", "127.0.0.1:0"}, {"-loops", "0", "-listen", "127.0.0.1:0"},
 		{"-listen", "127.0.0.1:0", "now"}, {"-nonsense"}, {"-frame", "x"},
+		{"-udp", "127.0.0.1:0", "-proxy-protocol"},
 	} {
 		program.Start(t, path, args...).Ends(2, "Usage of")
 	}

@@ -108,7 +108,7 @@ func TestSecureEcho(t *testing.T) {
 		} {
 			program.Start(t, path, append(args, "-listen", "127.0.0.1:0")...).Ends(2, "-tls-", "Usage of")
 		}
-		program.Start(t, path, "-tls-self", "-udp", "127.0.0.1:0").Ends(2, "TLS is for TCP")
+		program.Start(t, path, "-tls-self", "-udp", "127.0.0.1:0").Ends(2, "TLS are for TCP")
 		program.Start(t, path, "-listen", "127.0.0.1:0", "-tls-cert", key, "-tls-key", key).Ends(1, "echo: ")
 	})
 }

@@ -1,8 +1,7 @@
-// Embed shows a loop that does not run the program: somebody else's main loop
-// does, and gives it a turn when it has something to do. Here the service is an
-// echo server with a clock, and somebody else is an event loop that can watch a
-// descriptor or, with -frames, a game that comes round sixty times a second
-// anyway.
+// Embed shows a loop inside another program's main loop. The main loop gives it a
+// turn when it has something to do. The service here is an echo server with a clock.
+// The main loop is an event loop that can watch a descriptor. With -frames it is a
+// game that comes round sixty times a second anyway.
 //
 //	go run ./examples/embed
 //	go run ./examples/embed -frames
@@ -57,8 +56,8 @@ func run(addr string, tick time.Duration, byFrames bool) error {
 	return err
 }
 
-// frames is a main loop that has its own rhythm. The loop's share of it is one
-// turn that does not wait.
+// frames is a main loop with its own rhythm. In each round pike's loop has one turn
+// that does not wait.
 func frames(lp *loop.Loop) error {
 	for {
 		alive, err := lp.RunNoWait()
@@ -69,10 +68,10 @@ func frames(lp *loop.Loop) error {
 	}
 }
 
-// watched is a main loop that sleeps until something happens: here another loop
-// of pike's, but whatever can wait for a descriptor and for a time will do. The
-// descriptor is readable when there are events, and also after a Post, such as
-// that of a signal; Timeout says when there are timers.
+// watched is a main loop that sleeps until something happens. Here it is another loop
+// of pike's, but anything that can wait for a descriptor and for a time will do. The
+// descriptor is readable when there are events, and also after a Post, such as that of
+// a signal. Timeout says when the next timer is due.
 func watched(lp *loop.Loop, fd uintptr) error {
 	outer, err := loop.New(loop.Options{})
 	if err != nil {
@@ -100,14 +99,14 @@ func watched(lp *loop.Loop, fd uintptr) error {
 	if _, err := outer.Watch(fd, loop.Readable, func(*loop.Watch, loop.Events) { turn() }); err != nil {
 		return err
 	}
-	turn() // what there is to do before anything happens
+	turn() // some things are due before anything happens
 	if err := outer.Run(); err != nil {
 		return err
 	}
 	return failed
 }
 
-// service is what runs on the embedded loop, and knows nothing of that.
+// service runs on the embedded loop, and does not know that it is embedded.
 func service(lp *loop.Loop, addr string, tick time.Duration) error {
 	ln, err := tcp.Listen(lp, addr, nil)
 	if err != nil {

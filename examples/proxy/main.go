@@ -1,8 +1,8 @@
-// Proxy forwards TCP: what connects to one address talks to another. However
-// slow a reader is, it holds at most 256 KiB for a connection, both directions
-// together; half-closes and resets pass through. On SIGINT or SIGTERM it takes no
-// more connections, and ends when those it has do, or after a while; a second signal
-// does not wait.
+// Proxy forwards TCP: what connects to one address talks to another. However slow a
+// reader is, the proxy holds at most 256 KiB for a connection, both directions together.
+// Half-closes and resets pass through. On SIGINT or SIGTERM it takes no more
+// connections. It ends when those it has end, or after a while. A second signal does not
+// wait.
 //
 //	go run ./examples/proxy -listen 127.0.0.1:7008 -to 127.0.0.1:7007
 //
@@ -58,15 +58,15 @@ type options struct {
 	secure     secure.Flags
 }
 
-// run forwards until SIGINT or SIGTERM and then prints the totals. A connection is never known to be in the middle of
-// nothing here, so all have the grace.
+// run forwards until SIGINT or SIGTERM and then prints the totals. A proxy cannot know that a connection is idle, so all
+// connections have the grace.
 func run(o options, out io.Writer) error {
 	lp, err := loop.New(loop.Options{})
 	if err != nil {
 		return err
 	}
 	defer lp.Close()
-	// First, so that whoever reads that it listens may end it.
+	// This comes first, so that a signal ends the program as soon as it has said that it listens.
 	grace := o.grace
 	end := func(os.Signal) {
 		fmt.Fprintln(out, "shutting down")

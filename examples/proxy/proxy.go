@@ -18,7 +18,7 @@ type proxy struct {
 
 	accepted, open int
 	refused        int // connections that were none, as their handshake failed
-	unreachable    int // connections for which the other end was not to be had
+	unreachable    int // connections whose other end could not be dialed
 	broken         int // that ended by an error of either end
 	there, back    int64
 }
@@ -35,8 +35,8 @@ func listen(lp *loop.Loop, layer poller.Layer, o options) (*proxy, error) {
 	return p, nil
 }
 
-// accept pipes a connection to one that is still being dialed: what arrives
-// meanwhile waits there. Where the dial fails the pipe resets the connection.
+// accept joins a connection to one that is still being dialed. What arrives meanwhile
+// waits there. If the dial fails, Join resets the connection.
 func (p *proxy) accept(in *tcp.Conn) {
 	p.accepted++
 	out, err := tcp.Dial(p.lp, p.to, p.dial, func(_ *tcp.Conn, err error) {
@@ -48,7 +48,7 @@ func (p *proxy) accept(in *tcp.Conn) {
 		p.open++
 		err = stream.Join(in, out, p.ended)
 	}
-	if err != nil { // an address that cannot be
+	if err != nil { // the address makes no sense
 		p.unreachable++
 		in.Abort()
 	}

@@ -1,6 +1,6 @@
-// Signals shows a program that is spoken to by signals: an interrupt or SIGTERM
-// begins an orderly end, which a second one cuts short. Where there are such
-// signals, SIGHUP has it read its configuration again and SIGUSR1 tell how it is.
+// Signals shows a program that obeys signals. An interrupt or SIGTERM begins an
+// orderly end, and a second one cuts it short. On systems that have these signals,
+// SIGHUP has it read its configuration again, and SIGUSR1 has it tell how it is.
 //
 //	go run ./examples/signals
 //	kill -HUP PID; kill -USR1 PID; kill -INT PID
@@ -54,14 +54,14 @@ func run(grace time.Duration) error {
 	if s.asked, err = s.watch(); err != nil {
 		return err
 	}
-	// Once: from then on the signal has its default action again, so that a
+	// After Once has called back the signal has its default action again, so that a
 	// second one ends a program whose orderly end takes too long.
 	_, err = signal.Once(lp, func(sig os.Signal) { s.end(sig, grace) }, os.Interrupt, syscall.SIGTERM)
 	if err != nil {
 		return err
 	}
 	fmt.Println("running as process", os.Getpid())
-	if err := lp.Run(); err != nil { // until nothing is left that could call back
+	if err := lp.Run(); err != nil { // it returns when nothing is left that could call back
 		return err
 	}
 	fmt.Printf("ended in good order after %d reloads\n", s.reloads)

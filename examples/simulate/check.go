@@ -10,13 +10,13 @@ import (
 	"example.com/pike/poller/sim"
 )
 
-// What the server cuts off: who leaves this much unread, and who has not read to the end this long after a shutdown.
+// The server cuts off a client that leaves this much unread, or has not read to the end this long after a shutdown.
 const (
 	unreadMost = 1 << 20
 	shutMost   = 1200 * time.Millisecond
 )
 
-// check looks at a whole world when it is over. What a connection must not be told it has checked by itself.
+// check looks at a whole world when it is over. Each connection has checked by itself that it is told nothing wrong.
 func (p *party) check() error {
 	for _, s := range p.sessions {
 		if s.crashed {
@@ -42,8 +42,8 @@ func (p *party) check() error {
 	return p.checkTranscript()
 }
 
-// checkEnds holds that connections end in order if nothing has broken them: a server that closes one whose client has not
-// got everything, or that closes it under what the client still says, would reset it (RFC 1122, 4.2.2.13).
+// checkEnds holds that a connection ends in order if nothing has broken it. A server must not close one whose client has
+// not got everything, or still sends: that would reset it (RFC 1122, 4.2.2.13).
 func (p *party) checkEnds() error {
 	hits := p.w.Hits()
 	if hits[sim.Reset]+hits[sim.Crash]+hits[sim.DropUnread] > 0 || 2*p.said > unreadMost {
@@ -57,8 +57,8 @@ func (p *party) checkEnds() error {
 	return nil
 }
 
-// complete holds that a stay has every message that was acknowledged while it lasted: sent after the notice of joining
-// had come, and obeyed before something was sent that was answered in the stay.
+// complete holds that a stay has every message that was acknowledged while it lasted. Such a message was sent after the
+// notice of joining had come. The server obeyed it before a line was sent that was answered in the stay.
 func (p *party) complete(s *session, t *stay) error {
 	for _, m := range p.messages {
 		if m.to != nil || m.room != t.room || m.at < t.from || m.ackedAt > t.until || m.from == s {
@@ -89,8 +89,8 @@ func (p *party) checkWhispers() error {
 	return nil
 }
 
-// checkTranscript holds the transcript to the same: everything acknowledged, once, in the sender's order. What a crash
-// has left of it may lack some.
+// checkTranscript holds that the transcript has everything that was acknowledged, once and in the sender's order. After a
+// crash some may be missing.
 func (p *party) checkTranscript() error {
 	last := make([]int, len(p.sessions))
 	for line := range strings.Lines(p.page.String()) {

@@ -44,7 +44,7 @@ func (c *client) between(lo, hi time.Duration) time.Duration {
 
 func (c *client) over() bool { return c.host.Now() >= c.p.until }
 
-// run is the client's program. After a crash it is run again, and what it was connected with is history.
+// run is the client's program. After a crash it is run again, without the connection that it had.
 func (c *client) run(h *sim.Host) error {
 	if c.over() {
 		return nil
@@ -118,7 +118,7 @@ func (c *client) dial() {
 	conn.OnClose = s.closes
 }
 
-// act does something that users, or the networks and programs they have, do.
+// act does something that users do, or their networks and programs.
 func (c *client) act() {
 	s, rnd := c.now, c.p.w.Rand()
 	switch n := rnd.IntN(100); {
@@ -147,7 +147,7 @@ func (c *client) act() {
 	}
 }
 
-// finish ends the client when the party is over: it makes sure that it has been answered, and leaves.
+// finish ends the client when the party is over. The client waits for its answers, and leaves.
 func (c *client) finish() {
 	s := c.now
 	switch {

@@ -9,8 +9,8 @@ import (
 	"example.com/pike/tcp"
 )
 
-// A stay is the time that a session is in a room: it begins with the notice that it has joined, then comes what the
-// room remembers, and then what is said.
+// A stay is the time that a session is in a room. It begins with the notice of joining. Then comes what the room
+// remembers, and then what is said.
 type stay struct {
 	room  string
 	from  poller.Time // when the notice came
@@ -38,7 +38,7 @@ func (s *session) read(_ *tcp.Conn, p []byte) {
 	}
 }
 
-// hears takes a line of the server, which must be one that it had a reason to send.
+// hears takes a line of the server. The server must have had a reason to send it.
 func (s *session) hears(line string) {
 	ok := false
 	switch {
@@ -71,7 +71,7 @@ func (s *session) hears(line string) {
 	}
 }
 
-// answeredBy takes the answer that is due first, if it is this one, as acknowledgment of everything sent before.
+// answeredBy checks whether a line is the answer that is due first. Such an answer acknowledges everything sent before.
 func (s *session) answeredBy(k kind, text string) bool {
 	if len(s.answers) == 0 || s.answers[0].kind != k || s.answers[0].text != text {
 		return false

@@ -1,17 +1,17 @@
-// Simulate runs the chat server of examples/chat, unchanged, with many clients on a network that does everything
-// networks do, in a world that replays from its seed.
+// Simulate runs the chat server of examples/chat, unchanged, with many clients on a simulated network. Everything goes
+// wrong there that can, and each world replays from its seed.
 //
 //	go run ./examples/simulate -seed 7 -trace        # one world, and its story
 //	go run ./examples/simulate -worlds 10000         # the seeds from 1, over all cores
 //	go run ./examples/simulate -worlds 2000 -plant lost-write
 //
-// Whatever happens: what a client sent, and the server acknowledged by answering something sent behind it on the same
-// connection, reaches everyone who was in the room throughout, once and in the sender's order. Nothing is invented,
-// answers come in the order of what they answer, each connection opens once and closes once, none hangs, and in the end
-// nothing is left on a loop or in the world.
+// These rules hold whatever happens. A message is acknowledged when the server has answered something that was sent
+// behind it on the same connection. Such a message reaches everyone who was in the room throughout, once and in the
+// sender's order. No message is invented. Answers come in the order of what they answer. Each connection opens once and
+// closes once, and none hangs. In the end nothing is left on a loop or in the world.
 //
-// A world that breaks this ends the program with its seed, a smaller world that fails as well, the command that
-// replays that, and status 1. -plant puts a bug into the server, which must be found; -plants lists them.
+// A world that breaks a rule ends the program with status 1. The program prints its seed, a smaller world that fails as
+// well, and the command that replays that. -plant puts a bug into the server, which must be found. -plants lists them.
 package main
 
 import (
@@ -41,7 +41,7 @@ type options struct {
 	profile  string
 }
 
-// Each world is soon garbage as a whole, and small: collecting less often costs memory and saves time.
+// Each world is small, and soon all of it is garbage. To collect less often costs memory and saves time.
 const gcPercent = 1000
 
 func main() {

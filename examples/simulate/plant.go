@@ -11,7 +11,7 @@ type plant struct {
 	name string
 	what string
 
-	// One of these: a server's stream with the bug, or its way into a server that listens.
+	// A plant has one of these: a stream with the bug, or a way to put the bug into a server that listens.
 	wire  func(w wire) link
 	enter func(lp *loop.Loop)
 }
@@ -54,8 +54,8 @@ func (p *plant) infect(lp *loop.Loop) {
 	}
 }
 
-// A tap is a poller between the server and its host. Like all of a world it is deterministic: it counts, and does the
-// wrong thing every so often.
+// A tap is a poller between the server and its host. It is deterministic like everything in a world: it counts, and does
+// the wrong thing every so often.
 type tap struct {
 	*sim.Host
 	plant *plant
@@ -108,14 +108,14 @@ type link interface {
 	give(owner poller.StreamHandler)
 }
 
-// A wire is a link without a bug, for those with one to embed.
+// A wire is a link without a bug. Links with a bug embed it.
 type wire struct {
 	poller.Stream
 	t     *tap
 	owner poller.StreamHandler
 }
 
-// Unacked is of the stream too: tcp.Conn.Close asks for it.
+// Unacked is passed on, because Close of a connection asks for it.
 func (w *wire) Unacked() int { return w.Stream.(poller.Acker).Unacked() }
 
 func (w *wire) give(owner poller.StreamHandler) { w.owner = owner }

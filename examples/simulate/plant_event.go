@@ -16,8 +16,8 @@ func (d *deaf) Received(p []byte, err error) {
 	}
 }
 
-// A stale stream has a descriptor, the lowest that is free as on unix. An event queue that knows streams by descriptor
-// only, and has something left for one that was closed, has it for the next.
+// A stale stream has a descriptor: the lowest that is free, as on unix. The bug is an event queue that knows streams by
+// descriptor only. It gives what is left for a closed stream to the next one with its number.
 type stale struct {
 	wire
 	fd   int
@@ -78,7 +78,7 @@ func newHasty(w wire) link { return &hasty{w} }
 
 func (h *hasty) Unacked() int { return 0 }
 
-// A leaking stream forgets the system's part of one that has failed.
+// A leaking stream does not close the system's part of a stream that has failed.
 type leaking struct {
 	wire
 	failed, gone bool

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// A lossy stream forgets no answers, which would be missed at once, but what others have said.
+// A lossy stream forgets what others have said. It forgets no answers, because these would be missed at once.
 type lossy struct{ wire }
 
 func newLossy(w wire) link { return &lossy{w} }

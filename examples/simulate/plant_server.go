@@ -10,7 +10,7 @@ import (
 	"example.com/pike/timer"
 )
 
-// keepMemory has connections obey one line at a time, when many come at once, and keep the rest for later without
+// keepMemory has connections obey one line at a time when many come at once. They keep the rest for later, without
 // copying it.
 func keepMemory(lp *loop.Loop) {
 	onAccept(lp, func(c *tcp.Conn) {

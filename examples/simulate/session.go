@@ -10,7 +10,7 @@ import (
 	"example.com/pike/tcp"
 )
 
-// A session is one connection of a client, from its dial to its OnClose, under a name that no other has.
+// A session is one connection of a client, from its dial to its OnClose. No other session has its name.
 type session struct {
 	p    *party
 	c    *client
@@ -129,7 +129,7 @@ func (s *session) whisper(to *session) {
 	s.due(aWhisper, "", m)
 }
 
-// mark sends what has an answer of its own: it acknowledges what was sent before.
+// mark sends something that has an answer of its own. That answer acknowledges what was sent before.
 func (s *session) mark() {
 	s.marks++
 	text := "/ack-" + strconv.Itoa(s.marks)

@@ -24,10 +24,10 @@ const (
 const (
 	port = 7000
 
-	// A connection that nothing has broken answers within this time after the party, whatever a network does to it.
+	// If nothing has broken a connection, it answers within this time after the party, whatever the network does.
 	patience = 60 * time.Second
 
-	// The server outlives the party by more than that, so that it does not hide who hangs.
+	// The server outlives the party by more than that. If it ended earlier, it would hide clients that hang.
 	encore = 90 * time.Second
 )
 

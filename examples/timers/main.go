@@ -1,6 +1,6 @@
-// Timers shows the kinds of timers, and that a loop ends by itself when none is
-// left: one that repeats, one that each of its ticks puts off, one that fires
-// once, and one that does not keep the loop running.
+// Timers shows the kinds of timers: one that repeats, one that each tick of the first puts
+// off, one that fires once, and one that does not keep the loop running. The loop ends by
+// itself when no other timer is left.
 //
 //	go run ./examples/timers
 //	go run ./examples/timers -every 100ms -ticks 0    # until an interrupt
@@ -64,7 +64,7 @@ func run(every, quiet time.Duration, ticks int) error {
 		return err
 	}
 
-	// Due at once is in the next turn of the loop, never inside the call.
+	// A timer that is due at once fires in the next turn of the loop, never inside the call.
 	if _, err := timer.After(lp, 0, func() { say("the first turn") }); err != nil {
 		return err
 	}

@@ -1,7 +1,7 @@
-// Worker shows what to do with work that blocks: files are read and hashed on a
-// pool of goroutines, and each result is a callback on the loop, where nothing
-// needs a lock. An interrupt, or -timeout, cancels what has not begun, and tells
-// what has.
+// Worker shows what to do with work that blocks. Files are read and hashed on a pool of
+// goroutines. Each result is a callback on the loop, where nothing needs a lock. An
+// interrupt, or -timeout, cancels the jobs that have not begun, and tells the others
+// through their context.
 //
 //	go run ./examples/worker go.mod go.sum README.md
 //	go run ./examples/worker -workers 1 -timeout 2s /dev/zero go.mod
@@ -126,8 +126,8 @@ func (h *hasher) done(ctx context.Context, name string, sum hash.Hash, err error
 	}
 }
 
-// sum blocks, so it runs off the loop. A job that has begun is not interrupted:
-// it has to look at its context now and then.
+// sum blocks, so it runs off the loop. A job that has begun is not interrupted, so it has
+// to look at its context now and then.
 func sum(ctx context.Context, name string) (hash.Hash, error) {
 	f, err := os.Open(name)
 	if err != nil {

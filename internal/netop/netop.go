@@ -1,5 +1,5 @@
-// Package netop has what packages of sockets say and ask alike: addresses as users write
-// them, errors as package net makes them, and options of a socket.
+// Package netop has what packages of handles say and ask alike: addresses as users write
+// them, errors, as package net makes them where there is an address, and options of a socket.
 package netop
 
 import (
@@ -13,8 +13,8 @@ import (
 	"example.com/pike/poller"
 )
 
-// Split takes "host:port" apart. A service name is looked up in the system's table, which
-// asks nobody else.
+// Split takes "host:port" apart. It looks a service name up in the system's table, and asks
+// no server.
 func Split(network, addr string) (host string, port uint16, err error) {
 	host, service, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -27,7 +27,7 @@ func Split(network, addr string) (host string, port uint16, err error) {
 	return host, uint16(n), err
 }
 
-// Resolve is the addresses of host; never none without an error. It blocks, unless host is
+// Resolve returns the addresses of host: at least one, or an error. It blocks unless host is
 // an address.
 func Resolve(ctx context.Context, r poller.Resolver, host string) ([]netip.Addr, error) {
 	if ip, err := netip.ParseAddr(host); err == nil {
@@ -40,8 +40,8 @@ func Resolve(ctx context.Context, r poller.Resolver, host string) ([]netip.Addr,
 	return ips, err
 }
 
-// Listening is the addresses to listen on for host, in order: of none where there is no
-// IPv6, IPv4 will do.
+// Listening returns the addresses to listen on for host, in the order to try them. For an
+// empty host IPv6 comes first, and IPv4 is for systems that have no IPv6.
 func Listening(r poller.Resolver, host string) ([]netip.Addr, error) {
 	if host == "" {
 		return []netip.Addr{netip.IPv6Unspecified(), netip.IPv4Unspecified()}, nil
@@ -81,13 +81,25 @@ func NameError(op, network, name string, err error) error {
 	return &net.OpError{Op: op, Net: network, Addr: nameAddr{network, name}, Err: err}
 }
 
+// HandleError is the error of an operation on a handle that has no address, a timer say:
+// "timer: start: ...".
+func HandleError(handle, op string, err error) error { return &handleError{handle, op, err} }
+
+type handleError struct {
+	handle, op string
+	err        error
+}
+
+func (e *handleError) Error() string { return e.handle + ": " + e.op + ": " + e.err.Error() }
+func (e *handleError) Unwrap() error { return e.err }
+
 // nameAddr is an address as its user wrote it.
 type nameAddr struct{ network, name string }
 
 func (a nameAddr) Network() string { return a.network }
 func (a nameAddr) String() string  { return a.name }
 
-// Flag is an option that is on or off.
+// Flag is the value of an option that is on or off.
 func Flag(on bool) int {
 	if on {
 		return 1
@@ -95,8 +107,8 @@ func Flag(on bool) int {
 	return 0
 }
 
-// SetOption sets an option of a socket. The system has 32 bits for it, and would take the
-// lower ones.
+// SetOption sets an option of a socket. A value of more than 32 bits is syscall.EINVAL,
+// because the system would take the lower 32 bits without a word.
 func SetOption(s poller.Socket, o poller.Option, v int) error {
 	if v != int(int32(v)) {
 		return syscall.EINVAL
@@ -104,8 +116,8 @@ func SetOption(s poller.Socket, o poller.Option, v int) error {
 	return s.SetOption(o, v)
 }
 
-// RawConn is the access to a socket that package syscall defines, for as long as its owner
-// is not closing.
+// RawConn gives the access to a socket that package syscall defines. It ends when the owner
+// of the socket closes.
 func RawConn(s poller.Socket, closing func() bool) (syscall.RawConn, error) {
 	d, ok := s.(poller.Descriptor)
 	if !ok {

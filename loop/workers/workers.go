@@ -160,9 +160,10 @@ func (p *Pool) leave() {
 }
 
 // Close refuses new jobs, waits for those it has, the queued ones included, and
-// ends the goroutines. Again, it returns net.ErrClosed. Called by a job, of whichever Pool,
-// it returns os.ErrInvalid and changes nothing: jobs that wait for each other's pools, or
-// for their own, would do so for ever. It does not find out a goroutine that a job waits for.
+// ends the goroutines. A second call returns net.ErrClosed. If a job of any Pool calls it, it
+// returns os.ErrInvalid and changes nothing: jobs that wait for each other's pools, or for
+// their own, would wait for ever. It cannot see that a job waits for a goroutine which calls
+// Close.
 func (p *Pool) Close() error {
 	if insideJob() {
 		return fmt.Errorf("workers: close inside a job: %w", os.ErrInvalid)
@@ -181,7 +182,8 @@ func (p *Pool) Close() error {
 	return nil
 }
 
-// insideJob looks for work among the callers: which pool's it is, nothing there tells.
+// insideJob reports whether the caller is a job. It finds work on the stack, but not of which
+// pool it is.
 func insideJob() bool {
 	pcs := make([]uintptr, 64)
 	n := runtime.Callers(2, pcs)

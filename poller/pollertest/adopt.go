@@ -55,8 +55,7 @@ func releaser(s poller.Socket) (poller.Releaser, bool) {
 	return r, ok
 }
 
-// drop closes a descriptor that a poller has given back, or works on a duplicate
-// of.
+// drop closes a descriptor that a poller has given back, or of which it has a duplicate.
 func (r *rig) drop(fd uintptr) {
 	r.Helper()
 	r.noError("closing a descriptor that is ours", closeDescriptor(fd))
@@ -70,9 +69,6 @@ func (c *conn) adopted(p poller.Adopter, fd uintptr) *conn {
 	var err error
 	c.call("AdoptStream", func() { d.s, err = p.AdoptStream(fd, d) })
 	c.noError("AdoptStream", err)
-	if d.layered() { // it tells when the layer is ready
-		d.connected, d.told = false, false
-	}
 	c.sockets = append(c.sockets, d)
 	return d
 }
@@ -159,8 +155,8 @@ func (p *packet) adopted(by poller.Adopter, fd uintptr) *packet {
 	return t
 }
 
-// adoptTwice holds that the descriptor stays the caller's: closing what was made
-// of it leaves it usable, and the connection with it.
+// adoptTwice holds that the descriptor stays the caller's: when what was made of it is
+// closed, the descriptor and its connection can still be used.
 func adoptTwice(r *rig) {
 	p := r.adopter()
 	a, b := r.pair(nil)
@@ -177,8 +173,8 @@ func adoptTwice(r *rig) {
 	r.until("the end is received", a.ended)
 }
 
-// adoptBlocking has another owner of a listener make it blocking, again and again: Poll
-// sleeps in no accept.
+// adoptBlocking has another owner of a listener make it blocking, again and again. Poll must
+// not sleep in an accept.
 func adoptBlocking(r *rig) {
 	p := r.adopter()
 	v := r.listen(nil)
@@ -192,8 +188,7 @@ func adoptBlocking(r *rig) {
 	r.madeBlocking(w, fd)
 }
 
-// lentBlocking is the same of a listener of the poller's own, whose descriptor it has
-// handed out.
+// lentBlocking is the same for a listener of the poller's own whose descriptor was handed out.
 func lentBlocking(r *rig) {
 	v := r.listen(nil)
 	d, ok := v.s.(poller.Descriptor)

@@ -7,14 +7,15 @@ var connectedClauses = []clause{
 	{name: "C11_panic_of_the_owner", test: panicOfOwner},
 }
 
-// acceptedConnected has owners start and send as soon as they are told, and not before.
+// acceptedConnected has owners start and send as soon as they are told, and not before. Layers get
+// ready in an order of their own.
 func acceptedConnected(r *rig) {
 	const n = 20
 	v := r.listen(nil)
 	told := 0
 	v.on.accepted = func(c *conn) bool {
 		c.on.connected = func(error) {
-			if c.s == nil || v.last() != c {
+			if c.s == nil || v.last() != c && !c.layered() {
 				r.Errorf("%s: Connected, and Accepted of the next was called", c.name)
 			}
 			told++
@@ -39,8 +40,8 @@ func acceptedConnected(r *rig) {
 	})
 }
 
-// closedByAcceptor closes what it accepts, by itself or by taking nothing: nobody is told
-// Connected, which the recorder holds.
+// closedByAcceptor closes what comes in: it calls Close, or it returns no handler. Nobody is told
+// Connected. The recorder holds that.
 func closedByAcceptor(r *rig) {
 	v := r.listen(nil)
 	n := 0
@@ -78,36 +79,42 @@ func closedWhenConnected(r *rig) {
 	r.until("it is closed", func() bool { return len(v.conns) == 1 && v.last().closed })
 }
 
-// panicOfOwner has the owner of an accepted stream panic out of Poll. The stream has an
-// owner all the same, who is told Closed, and others are accepted.
+// panicOfOwner has the owner of an accepted stream panic out of Poll. The stream still has its
+// owner, who is told Closed, and other connections are accepted.
 func panicOfOwner(r *rig) {
 	v := r.listen(nil)
+	panicked := false
 	v.on.accepted = func(c *conn) bool {
 		first := len(v.conns) == 0
 		c.on.connected = func(error) {
 			if first {
+				panicked = true
 				panic("owner")
 			}
 		}
 		return true
 	}
 	a, b := r.dial(v.addr(), nil), r.dial(v.addr(), nil)
-	r.settleThrough()
+	r.pollThrough("the owner has panicked", func() bool { return panicked })
 	r.until("both are accepted", func() bool { return len(v.conns) == 2 && a.connected && b.connected })
 	v.conns[0].reset()
 	r.until("it is closed", v.conns[0].over)
 }
 
-// settleThrough lets what is on its way arrive, whatever panics.
-func (r *rig) settleThrough() {
-	for end := r.p.Now().Add(settling); r.p.Now() < end; {
+// pollThrough is until, whatever panics.
+func (r *rig) pollThrough(what string, done func() bool) {
+	r.Helper()
+	for start := r.p.Now(); !done(); {
+		if r.p.Now().Sub(start) > patience {
+			r.Fatalf("waiting until %s: not after %v", what, patience)
+		}
 		func() {
 			defer func() {
 				if recover() != nil {
 					r.polling = false
 				}
 			}()
-			r.poll(end)
+			r.poll(r.p.Now().Add(settling))
 		}()
 	}
 }

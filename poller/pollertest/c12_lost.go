@@ -7,8 +7,8 @@ import (
 	"example.com/pike/poller"
 )
 
-// That a connection is gone is told once, whatever its end was doing, and no Poll returns
-// for it again.
+// The loss of a connection is told once, whatever its end was doing, and no Poll returns for
+// it again.
 var lostClauses = []clause{
 	{name: "C12_reset_after_the_end", test: func(r *rig) { resetAfterEnd(r, 0) }, both: true},
 	{name: "C12_reset_after_the_end_and_our_own", test: resetAfterBothEnds},
@@ -58,8 +58,8 @@ func resetAfterEnd(r *rig, answer int) {
 	}
 }
 
-// resetAfterBothEnds has nothing left that a reset could take away: nobody need be told,
-// and it must not spin.
+// resetAfterBothEnds has nothing left that a reset could take away. Nobody need be told, but
+// Poll must not spin.
 func resetAfterBothEnds(r *rig) {
 	a, b := r.pair(nil)
 	a.start()
@@ -75,7 +75,7 @@ func resetAfterBothEnds(r *rig) {
 	}
 }
 
-// answerAfterEnd is the ordinary client, who closes, so that the answer is met by a reset.
+// answerAfterEnd has an ordinary client close, so that the answer to it meets a reset.
 func answerAfterEnd(r *rig) {
 	a, b := r.pair(nil)
 	b.start()
@@ -140,9 +140,8 @@ func resetOfDialed(r *rig) {
 	lose(r, a)
 }
 
-// resetBehindData has what arrived wait for Start, and the reset behind it. A system may
-// drop what nobody has read when a reset arrives (RFC 9293, 3.10.7.4), and then the reset is
-// all there is.
+// resetBehindData has data wait for Start, with a reset behind it. A system may drop unread
+// data when a reset arrives (RFC 9293, 3.10.7.4). Then the reset is all there is.
 func resetBehindData(r *rig) {
 	a, b := r.pair(nil)
 	b.start()

@@ -7,8 +7,8 @@ import (
 	"example.com/pike/poller"
 )
 
-// Every recorder holds rule 1 in every test; these make the calls that would be
-// the ones to break it.
+// Every recorder holds rule 1 in every test. These tests make the calls that are most
+// likely to break it.
 var upcallClauses = []clause{
 	{name: "C1_no_upcall_inside_Start", test: noUpcallInStart, both: true},
 	{name: "C1_no_upcall_inside_a_call_that_fails", test: noUpcallInFailure},

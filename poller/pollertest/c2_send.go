@@ -21,7 +21,7 @@ var sendClauses = []clause{
 	{name: "C2_accepted_sends_and_declines", test: sendDeclined},
 }
 
-// sendOnce sends every size there is an edge at, one after the other.
+// sendOnce sends every size that is at an edge, one after the other.
 func sendOnce(r *rig) {
 	a, b := r.pair(nil)
 	b.start()
@@ -41,7 +41,7 @@ func sendOnce(r *rig) {
 	}
 }
 
-// sendAnswered also holds that the poller keeps alive what it was given: nobody
+// sendAnswered also holds that the poller keeps alive what it was given, because nobody
 // else does.
 func sendAnswered(r *rig) {
 	a, b := r.pair(tight)
@@ -94,7 +94,7 @@ func sendThenEnd(r *rig, end func(c *conn)) {
 	r.until("the end is received", b.ended)
 }
 
-// sendThenGone holds that Poller.Close says nothing, also not of what is out.
+// sendThenGone holds that Poller.Close makes no upcall, also not for a Send in flight.
 func sendThenGone(r *rig) {
 	a, _ := r.pair(tight)
 	a.fill()
@@ -148,7 +148,7 @@ func sendToNobody(r *rig) {
 func sendClosed(r *rig) {
 	a, _ := r.pair(nil)
 	a.close()
-	a.send(100) // done, or Sent before Closed: the recorder holds that
+	a.send(100) // done at once, or Sent before Closed: the recorder holds that
 	r.until("it is closed", a.over)
 	if !a.send(100) {
 		r.Error("a Send after Closed is not done")
@@ -202,8 +202,8 @@ func unsent(r *rig) {
 	r.idleUntil("the end is sent", func() bool { return a.unsent() == 0 })
 }
 
-// sendDeclined has an acceptor send a word and give the connection up; there is
-// nobody to answer to.
+// sendDeclined has an acceptor send something and return no handler. So nobody can be told
+// Sent.
 func sendDeclined(r *rig) {
 	v := r.listen(tight)
 	v.on.accepted = func(c *conn) bool {

@@ -67,7 +67,7 @@ func shutdownBoth(r *rig) {
 	r.quiet()
 }
 
-// lateReply is what a server does whose client says all it has to say first.
+// lateReply has a server answer a client that sends everything first and then ends its side.
 func lateReply(r *rig) {
 	a, b := r.pair(tight)
 	b.start()

@@ -6,8 +6,8 @@ import (
 	"example.com/pike/poller"
 )
 
-// Whoever keeps what an upcall has lent finds it overwritten, in debug builds of all
-// backends: one that reads it later reads nonsense at once, and not on a busy day.
+// In debug builds every backend overwrites what an upcall has lent. A program that reads it
+// later then reads nonsense every time, and not only on a busy day.
 var lentClauses = []clause{
 	{name: "C3_what_was_lent_is_overwritten", test: lentOverwritten},
 	{name: "C3_what_was_lent_in_packets_is_overwritten", test: lentPacketsOverwritten},

@@ -144,7 +144,7 @@ func closedListener(r *rig) {
 		}
 		return true
 	})
-	for _, c := range all { // the system has let them in, or not; nobody holds them now
+	for _, c := range all { // the system may have let them in; nobody has them now
 		if c.connected {
 			c.start()
 			r.until("the end is received", c.ended)
@@ -173,8 +173,8 @@ func packetCloseInUpcalls(r *rig) {
 	}
 }
 
-// freeInClosed takes the address again where the last upcall says that nothing of
-// the socket is with the system.
+// freeInClosed opens a socket at the same address in Closed, because by then nothing of
+// the old socket is with the system.
 func freeInClosed(r *rig) {
 	v := r.listen(nil)
 	p := r.bind(nil)

@@ -11,8 +11,8 @@ var hangUpClauses = []clause{
 	{name: "C5_stopped_sender_and_the_peer_resets", test: hangUpAfterSending},
 }
 
-// hangUp pauses a connection that was in use, and then the peer goes: Poll must
-// not return for that, or the loop would spin until somebody calls Start.
+// hangUp pauses a connection that was in use, and then the peer goes. Poll must not
+// return for that, or the loop would spin until somebody calls Start.
 func hangUp(r *rig, leave func(*conn)) {
 	a, b := r.pair(nil)
 	a.start()
@@ -65,8 +65,8 @@ func hangUpAfterEnd(r *rig) {
 	r.quiet()
 }
 
-// hangUpWhileSending has an end arrive that nobody asks for, while a Send waits
-// for room.
+// hangUpWhileSending has an end arrive while a Send waits for room. Nobody asks for the
+// end.
 func hangUpWhileSending(r *rig) {
 	a, b := r.pair(tight)
 	a.fill()

@@ -32,8 +32,8 @@ func opensStopped(r *rig) {
 	r.until("all is received", func() bool { return a.in == 10 && b.in == 10 })
 }
 
-// stopInReceived stops in each Received: the recorder holds that no other comes
-// before the next Start.
+// stopInReceived stops in each Received. The recorder holds that no other comes before the
+// next Start.
 func stopInReceived(r *rig) {
 	a, b := r.pair(nil)
 	b.on.received = func(_ []byte, err error) { b.stop() }
@@ -66,7 +66,7 @@ func stopStartInReceived(r *rig) {
 	r.until("the end is received", b.ended)
 }
 
-// stopAnother has sockets become ready at once; the first that is served stops
+// stopAnother has several sockets become ready at once. The first that is served stops
 // the others.
 func stopAnother(r *rig) {
 	const n = 6

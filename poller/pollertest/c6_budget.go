@@ -18,11 +18,11 @@ var budgetClauses = []clause{
 	{name: "C6_more_data_than_one_Poll_delivers", test: moreThanBudget},
 }
 
-// endless is a connection that is never idle: what is received is sent again
-// before the upcall is over, so that only a budget ends the Poll.
+// endless is a connection that is never idle. What it receives is sent again before the
+// upcall is over, so that only a budget ends the Poll.
 func (r *rig) endless() (a, b *conn) {
-	// The buffers are large, or the system itself would make a pause; FreeBSD refuses
-	// more than some 1,800,000 bytes (kern.ipc.maxsockbuf).
+	// The buffers are large, because with small ones the system itself would make pauses.
+	// FreeBSD refuses more than some 1,800,000 bytes (kern.ipc.maxsockbuf).
 	a, b = r.pair(&poller.Options{RecvBuffer: 1 << 20, SendBuffer: 1 << 20})
 	const much = 1 << 20
 	more := func() {
@@ -68,7 +68,7 @@ func endlessAndDeadline(r *rig) {
 	a.reset()
 }
 
-// endlessDatagrams has a socket that sends itself one for each it gets.
+// endlessDatagrams has a socket that sends itself a datagram for each one that it gets.
 func endlessDatagrams(r *rig) {
 	p := r.bind(nil)
 	to := p.addr()
@@ -166,7 +166,7 @@ func acceptMany(r *rig) {
 	}
 }
 
-// manySockets has more of them ready than fit into a batch.
+// manySockets has more sockets ready than fit into a batch.
 func manySockets(r *rig) {
 	v := r.listen(nil)
 	const n = 300

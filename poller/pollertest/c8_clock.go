@@ -41,8 +41,8 @@ func pastDeadline(r *rig) {
 	}
 }
 
-// pastDeadlineTells has data wait before it polls with a deadline that is past and
-// not 0, right after Polls that had nothing to tell.
+// pastDeadlineTells polls with a deadline that is past and not 0, right after Polls that
+// had nothing to tell. Data waits by then.
 func pastDeadlineTells(r *rig) {
 	a, b := r.pair(nil)
 	for sent := int64(1); sent <= 5; sent++ {
@@ -59,7 +59,7 @@ func pastDeadlineTells(r *rig) {
 	}
 }
 
-// deadlineWithSockets has sockets of every kind that nothing happens to.
+// deadlineWithSockets polls with sockets of every kind to which nothing happens.
 func deadlineWithSockets(r *rig) {
 	a, b := r.pair(nil)
 	r.bind(nil)

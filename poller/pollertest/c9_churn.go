@@ -7,8 +7,8 @@ var churnClauses = []clause{
 }
 
 // A churner does things at random to connections of its own, also inside their
-// upcalls; the recorders judge. The random numbers are the same in every run, so
-// that on a simulator a failure comes again.
+// upcalls. The recorders judge. The random numbers are the same in every run, so that on a
+// simulator a failure comes again.
 type churner struct {
 	*rig
 	rng   *rand.Rand
@@ -91,8 +91,8 @@ func (k *churner) step() {
 	}
 }
 
-// drain has what is left say all it has, and holds that it arrives where neither
-// end was cut off.
+// drain has the connections that are left send all they have. It holds that everything
+// arrives if neither end was cut off.
 func (k *churner) drain() {
 	k.v.on.accepted = nil
 	for _, c := range k.sockets {
@@ -127,8 +127,8 @@ func (k *churner) drain() {
 		}
 		return left == 0
 	})
-	// A system may have given the port of a connection that was reset to another,
-	// and then the addresses do not tell who was whose peer.
+	// A system may have given the port of a connection that was reset to another one.
+	// Then the addresses do not tell which connections were peers.
 	users := map[pattern]int{}
 	for _, s := range k.sockets {
 		if c, ok := s.(*conn); ok && c.connected {

@@ -2,10 +2,9 @@ package pollertest
 
 import "example.com/pike/poller"
 
-// In these tests several sockets become ready at once and one upcall closes
-// others, whose events the poller may hold already. The recorders hold that
-// nothing reaches a socket that is closed; the patterns, that no data reaches
-// another.
+// In these tests several sockets become ready at once, and one upcall closes others.
+// The poller may hold their events already. The recorders hold that nothing reaches a
+// socket that is closed. The patterns hold that no data reaches another socket.
 var staleClauses = []clause{
 	{name: "C9_close_of_another_of_the_batch", test: func(r *rig) { closeAnother(r, (*conn).close) }},
 	{name: "C9_reset_of_another_of_the_batch", test: func(r *rig) { closeAnother(r, (*conn).reset) }},
@@ -105,9 +104,9 @@ func closeMixed(r *rig) {
 	}
 }
 
-// dialInstead closes a socket that has an event waiting and opens one that may
-// get the same descriptor: a dial that is refused must not take that event for
-// success, as libuv's tcp_close_accept test found.
+// dialInstead closes a socket that has an event waiting, and opens one that may get the
+// same descriptor. A dial that is refused must not take that event for success. libuv's
+// test tcp_close_accept found such a fault.
 func dialInstead(r *rig, inClosed bool) {
 	v := r.listen(nil)
 	for range 10 {

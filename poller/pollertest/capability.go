@@ -6,7 +6,7 @@ import (
 	"example.com/pike/poller"
 )
 
-// What only some backends can do; the others skip.
+// These tests are of what only some backends can do. The others skip them.
 var capabilityClauses = []clause{
 	{name: "Acker_tells_what_has_arrived", test: acked, both: true},
 	{name: "Foreteller_tells_of_data_and_of_the_end", test: foretold, both: true},
@@ -36,7 +36,7 @@ func acked(r *rig) {
 	}
 	b.start()
 	r.until("all is received", func() bool { return !a.sending && b.in == a.out })
-	// An acknowledgement makes no Poll return, so that all there is to do is to look.
+	// An acknowledgement makes no Poll return, so the test can only look again and again.
 	ackedAll := func(what string) {
 		r.idleUntil(what+" is acknowledged", func() bool { return k.Unacked() == 0 })
 	}
@@ -93,8 +93,8 @@ func metered(r *rig) {
 	}
 }
 
-// risen has upcalls of each kind, in all of which the recorders look: those of what was
-// put off, in a Poll that does not wait, and those of what comes while it waits.
+// risen causes upcalls of two kinds: of what was put off, in a Poll that does not wait, and
+// of what comes while a Poll waits. The recorders look in all of them.
 func risen(r *rig) {
 	if _, ok := r.p.(poller.Sleeper); !ok {
 		r.Skip("this poller is no poller.Sleeper")
@@ -107,8 +107,8 @@ func risen(r *rig) {
 	}
 }
 
-// waits looks at a Waiter's count to the nanosecond: with something ready, nothing at all
-// is what a Poll has waited.
+// waits looks at a Waiter's count to the nanosecond. With something ready a Poll must have
+// waited 0 ns.
 func waits(r *rig) {
 	w, ok := r.p.(poller.Waiter)
 	if !ok {

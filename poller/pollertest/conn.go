@@ -9,9 +9,9 @@ import (
 	"example.com/pike/poller"
 )
 
-// A conn owns a stream and checks all that is called on it. What it sends and
-// expects are patterns that the two addresses of a connection decide, so that no
-// two connections, and no two directions of one, have the same.
+// A conn owns a stream and checks all that is called on it. It sends and expects patterns.
+// The two addresses of a connection decide them, so that no two connections have the same
+// pattern, and no two directions of one connection.
 type conn struct {
 	life
 	s  poller.Stream
@@ -144,8 +144,8 @@ func (c *conn) Closed() {
 	}
 }
 
-// takeBack looks whether the poller has left the buffers, and the slice that held them, as
-// they were, and makes them useless: they are the caller's again.
+// takeBack checks that the poller has left the buffers, and the slice that held them, as they
+// were. Then it makes them useless, because they are the caller's again.
 func (c *conn) takeBack() {
 	for i, b := range c.lent {
 		if was := c.held[i]; len(b) != len(was) || unsafe.SliceData(b) != unsafe.SliceData(was) {
@@ -220,8 +220,8 @@ func (c *conn) reply() {
 	c.on.sent = func(error) { pay() }
 }
 
-// fill sends to a peer that is stopped until the system takes no more, so that a
-// Send stays out.
+// fill sends to a stopped peer until the system takes no more, so that a Send stays in
+// flight.
 func (c *conn) fill() {
 	c.Helper()
 	for range 256 {

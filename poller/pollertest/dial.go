@@ -68,8 +68,8 @@ func dialClosed(r *rig) {
 	}
 }
 
-// dialClosedSoon closes when the system may know already how the dial ended, and
-// the poller not yet.
+// dialClosedSoon closes at a time when the system may know how the dial ended, and the
+// poller does not know it yet.
 func dialClosedSoon(r *rig) {
 	v := r.listen(nil)
 	for _, to := range []poller.Addr{v.addr(), r.nobody()} {
@@ -115,7 +115,7 @@ func dialClosedByAnother(r *rig) {
 	}
 }
 
-// dialStarted calls Start at once, which must not be forgotten.
+// dialStarted calls Start before there is a connection. The poller must not forget that.
 func dialStarted(r *rig) {
 	v := r.listen(nil)
 	v.on.accepted = func(c *conn) bool { c.send(1000); return true }
@@ -141,8 +141,8 @@ func dialStopped(r *rig) {
 	r.until("data is there", func() bool { return a.in == 1000 })
 }
 
-// dialSend sends and shuts down before there is a connection: the contract knows
-// no moment when a Send goes unanswered.
+// dialSend sends and shuts down before there is a connection. By the contract every Send
+// is answered, whenever it is made.
 func dialSend(r *rig) {
 	v := r.listen(nil)
 	for _, size := range []int{0, 1, 1 << 20} {
@@ -165,8 +165,8 @@ func dialSend(r *rig) {
 	}
 }
 
-// dialRefusedSend holds, by its recorders, that the Send is answered by the time
-// of Closed.
+// dialRefusedSend sends on a dial that is refused. The recorders hold that the Send is
+// answered before Closed.
 func dialRefusedSend(r *rig) {
 	a := r.dial(r.nobody(), nil)
 	a.send(100)
@@ -204,8 +204,8 @@ func dialLocal(r *rig) {
 	r.cannotDial(v.addr(), v.addr()) // which is listened on
 }
 
-// cannotDial holds that there is no way from an address to another; systems find
-// that out in Dial or later.
+// cannotDial holds that there is no way from one address to another. Some systems find
+// that out in Dial, and others later.
 func (r *rig) cannotDial(to, from poller.Addr) {
 	r.Helper()
 	c, err := r.tryDial(to, &poller.Options{Local: from})

@@ -71,7 +71,9 @@ func foretold(r *rig) {
 	r.settle()
 	b.foretells("all is told", 0, 0)
 	a.shutdown()
-	r.late("an end", b, func(n int, ev poller.Events) bool { return n == 0 && ev == poller.Readable })
+	r.late("an end", b, func(n int, ev poller.Events) bool { // a layer's may have bytes of its own
+		return (n == 0 || b.layered()) && ev == poller.Readable
+	})
 	r.until("the end is told", b.ended)
 	b.foretells("the end is told", 0, 0)
 	a.close()
@@ -102,7 +104,7 @@ func foretoldSend(r *rig) {
 	a, b := r.pair(tight)
 	a.fill()
 	r.settle()
-	r.until("the peer is full", func() bool { // a busy system makes room yet
+	r.until("the peer is full", func() bool { // a busy system may still make room
 		n, ev := a.untold()
 		return n == 0 && ev == 0
 	})
@@ -125,7 +127,7 @@ func foretoldReset(r *rig) {
 	b.foretells("the reset is told", 0, 0)
 }
 
-// foretoldMany has more of everything than a Poll tells: what is left over is foretold
+// foretoldMany has more of everything than a Poll tells. What is left over is foretold
 // until it is told.
 func foretoldMany(r *rig) {
 	v := r.listen(nil)

@@ -11,7 +11,7 @@ import (
 	"example.com/pike/poller"
 )
 
-// What Options ask for before a socket is bound, listens or connects.
+// These tests are of Options that count before a socket is bound, listens or connects.
 var hookClauses = []clause{
 	{name: "Options_Control_sees_the_descriptor", test: controlled, both: true},
 	{name: "Options_Control_that_refuses_or_panics", test: controlFails},
@@ -124,8 +124,8 @@ func keepAliveConfig(r *rig) {
 	}
 }
 
-// reuseDial dials two servers from one port, of which the system gives it to a second
-// connection only if both share it.
+// reuseDial dials two servers from one port. The system gives the port to the second
+// connection only if both connections share it.
 func reuseDial(r *rig) {
 	v, w := r.listen(nil), r.listen(nil)
 	free := r.listen(nil)

@@ -15,8 +15,8 @@ type life struct {
 	burst   int  // bytes received
 }
 
-// What one Poll may do for one socket (rule 6). Any limit would do; these are
-// well above those of the backends.
+// What one Poll may do for one socket (rule 6). The contract names no numbers. These are
+// well above the budgets of the backends.
 const (
 	upcallsMost = 2048
 	burstMost   = 8 << 20

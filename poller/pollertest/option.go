@@ -16,8 +16,8 @@ var optionClauses = []clause{
 	{name: "Option_linger_keeps_nobody_waiting", test: lingerLong},
 }
 
-// An optionCase says which values an option takes and which it must refuse; with
-// neither it does not exist for the kind of socket.
+// An optionCase says which values an option takes and which it must refuse. An option with
+// neither does not exist for the kind of socket.
 type optionCase struct {
 	o         poller.Option
 	good, bad []int
@@ -133,8 +133,8 @@ func lingerZero(r *rig) {
 	r.is("a close with Linger 0", b.end, faultReset)
 }
 
-// lingerLong holds that Close does not wait for what is unsent, whatever time to linger
-// the socket has, and that the peer gets all of it.
+// lingerLong holds that Close does not wait for unsent data, however long the socket is to
+// linger, and that the peer gets all of it.
 func lingerLong(r *rig) {
 	v := r.listen(nil)
 	r.noError("SetOption", v.s.SetOption(poller.Linger, 30))
@@ -150,7 +150,7 @@ func lingerLong(r *rig) {
 	}
 }
 
-// promptly holds that f takes less than a third of the time to linger that these tests set.
+// promptly holds that f takes less than a third of the linger time that these tests set.
 func (r *rig) promptly(what string, f func()) {
 	r.Helper()
 	start := r.p.Now()
@@ -202,7 +202,7 @@ func optionsInherited(r *rig) {
 	for _, o := range []poller.Option{poller.RecvBuffer, poller.SendBuffer} {
 		n, err := v.s.Option(o)
 		r.noError("Option", err)
-		// Some systems round up to whole segments, which loopback has large ones of.
+		// Some systems round up to whole segments, and those of loopback are large.
 		if got, err := b.s.Option(o); err != nil || got < n || got > 2*n {
 			r.Errorf("%s: option %d is %d, %v; the listener has %d", b.name, o, got, err, n)
 		}

@@ -29,9 +29,9 @@ type packet struct {
 	copies  [][]byte         // of their data
 	sending bool
 	answers int // Sents
-	before  int // messages of a Send that went out, when the rest is sent by another
-	parts   int // Sents of which there was a rest
-	sent    int // of the last one
+	before  int // messages of a Send that went out before the rest was sent again
+	parts   int // Sents that left a rest
+	sent    int // messages that the last Sent told of
 	sendErr error
 }
 
@@ -59,7 +59,7 @@ func (p *packet) Received(ms []poller.Message, err error) {
 	}
 }
 
-// hear keeps the datagrams of a message, and holds that it says no more than was
+// hear keeps the datagrams of a message. It holds that the message says no more than was
 // asked for.
 func (p *packet) hear(m poller.Message) {
 	switch {

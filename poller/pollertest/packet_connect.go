@@ -48,8 +48,8 @@ func connectFilters(r *rig) {
 	}
 }
 
-// connectForgets connects when the datagrams of strangers are there already, and then
-// when those of the former peer are.
+// connectForgets connects when datagrams of strangers are there already, and then again when
+// datagrams of the former peer are.
 func connectForgets(r *rig) {
 	for _, n := range []int{1, 40, 100} {
 		p, q, stranger := r.bindAt(r.addr(0), &poller.Options{RecvBuffer: roomy}), r.bind(nil), r.bind(nil)

@@ -7,8 +7,8 @@ import (
 	"example.com/pike/poller"
 )
 
-// What the IP header says. A backend that cannot tell refuses the options, and
-// one that cannot say refuses the message; neither may be silent.
+// These tests are of what the IP header says. A backend that cannot receive it refuses the
+// options. One that cannot send it refuses the message. Neither may be silent about it.
 var controlClauses = []clause{
 	{name: "Control_packet_info_is_received", test: controlInfo, both: true},
 	{name: "Control_traffic_class_is_received", test: controlClass, both: true},
@@ -205,8 +205,8 @@ func controlDualStack(r *rig) {
 	}
 }
 
-// controlGroup holds that of a datagram to a group Local is the group, and that it is
-// answered from an address that it can be answered from.
+// controlGroup holds that Local is the group if a datagram came to a group, and that the
+// answer to it comes from an address that can send.
 func controlGroup(r *rig) {
 	c := r.club()
 	c.member.close()
@@ -223,7 +223,7 @@ func controlGroup(r *rig) {
 	r.answer(c.sender.hears().Peer, q)
 }
 
-// answer holds that who a datagram is from could send it.
+// answer holds that the source of a datagram is an address that can send.
 func (r *rig) answer(from netip.AddrPort, q *packet) {
 	r.Helper()
 	ip := from.Addr()

@@ -23,8 +23,8 @@ var multicastClauses = []clause{
 	{name: "Broadcast_must_be_allowed", test: broadcast},
 }
 
-// interfaces are those that may carry multicast, loopback first; 0 is the choice
-// of the system.
+// interfaces are those that may carry multicast, loopback first. 0 is the system's
+// choice.
 func interfaces() []net.Interface {
 	var on, off []net.Interface
 	all, _ := net.Interfaces()
@@ -164,8 +164,8 @@ func multicastJoin(r *rig) {
 	}
 }
 
-// multicastChosen joins on the interface that the system chooses, wherever package
-// net finds that it would choose one.
+// multicastChosen joins on the interface that the system chooses, if package net finds that
+// it would choose one.
 func multicastChosen(r *rig) {
 	l, err := net.ListenMulticastUDP("udp", nil, &net.UDPAddr{IP: r.group().AsSlice()})
 	if err != nil {
@@ -179,8 +179,8 @@ func multicastChosen(r *rig) {
 	}
 }
 
-// multicastAnother holds that a socket receives the groups that it has joined, and
-// not those that any socket of the machine has: Linux has to be told.
+// multicastAnother holds that a socket receives only the groups that it has joined itself.
+// On Linux it would receive those of every socket of the machine, unless it is told not to.
 func multicastAnother(r *rig) {
 	c := r.club()
 	other := r.bindAt(r.addr(0), nil)
@@ -215,8 +215,9 @@ func multicastSource(r *rig) {
 	c.receivesNothing("it has joined another source")
 }
 
-// multicastDual joins a group of IPv4 by the socket that servers open by default, and
-// sends to it by one: each option of the IP layer is that of either family.
+// multicastDual joins a group of IPv4 with the socket of both families that servers open by
+// default, and sends to the group from such a socket. Each option of the IP layer counts for
+// both families.
 func multicastDual(r *rig) {
 	r.needMapped()
 	c := r.club()

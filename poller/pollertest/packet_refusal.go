@@ -6,8 +6,8 @@ import (
 	"example.com/pike/poller"
 )
 
-// What comes back for one datagram is nothing of another: neither of one to somebody
-// else nor of a later one.
+// What comes back for one datagram is no error of another one, neither of a datagram to
+// somebody else nor of a later one.
 var refusalClauses = []clause{
 	{name: "Refusal_by_one_peer_spares_others", test: refusalSpares, both: true},
 	{name: "Refusal_is_told_of_each_datagram", test: refusalEach, both: true},
@@ -27,8 +27,8 @@ func (r *rig) curious() *packet {
 	return p
 }
 
-// refusals are the errors received, which are to be refusals, by the port that
-// refused; they are forgotten.
+// refusals are the errors received, by the port that refused. All of them must be refusals.
+// They are forgotten then.
 func (p *packet) refusals() map[uint16]int {
 	p.Helper()
 	by := map[uint16]int{}
@@ -117,8 +117,8 @@ func refusalStopped(r *rig) {
 	}
 }
 
-// refusalOld has a peer refuse, and be there when the next is sent. That a system
-// refuses only so often must not matter: FreeBSD does it 200 times a second.
+// refusalOld has a peer refuse a datagram, and be there when the next one is sent. FreeBSD
+// refuses only 200 times a second, and that must not matter.
 func refusalOld(r *rig) {
 	for _, n := range []int{1, 2, 65} {
 		at := r.refusing(1)[0]

@@ -6,8 +6,8 @@ import (
 	"example.com/pike/poller"
 )
 
-// Runs of datagrams: whether the system cuts and joins them or the backend does,
-// what arrives is what was sent.
+// These tests are of runs of datagrams. What arrives is what was sent, whether the system or
+// the backend cuts and joins the runs.
 var segmentClauses = []clause{
 	{name: "Segment_runs_of_every_count", test: segmentCounts, both: true},
 	{name: "Segment_runs_of_every_size", test: segmentSizes, both: true},
@@ -90,8 +90,8 @@ func segmentMixed(r *rig) {
 	})
 }
 
-// run is a message that is n datagrams of the given size but for the last, and
-// those datagrams.
+// run returns a message that is a run of n datagrams, and the datagrams themselves. All but
+// the last have the given size.
 func run(to poller.Addr, n, size, last int) (m poller.Message, ms []poller.Message) {
 	ms = messages(to, n, size)
 	ms[n-1].Data = ms[n-1].Data[:last]
@@ -102,8 +102,8 @@ func run(to poller.Addr, n, size, last int) (m poller.Message, ms []poller.Messa
 	return m, ms
 }
 
-// segmentCut sends runs longer than any system takes at once, too; of 256 datagrams
-// BSDs begin to drop some (net.inet.ip.intr_queue_maxlen).
+// segmentCut also sends runs that are longer than any system takes at once. With 256
+// datagrams BSDs would begin to drop some (net.inet.ip.intr_queue_maxlen).
 func segmentCut(r *rig) {
 	r.offloads(func(p, q *packet) {
 		for _, c := range []struct{ n, size, last int }{

@@ -68,8 +68,8 @@ func packetSizes(r *rig) {
 	}
 }
 
-// packetLargest sends the most that fits into a packet of IPv4; some systems have
-// a limit of their own below that.
+// packetLargest sends the most that fits into a packet of IPv4. Some systems have a lower
+// limit of their own.
 func packetLargest(r *rig) {
 	p, q := r.bind(nil), r.bind(nil)
 	for i := range 3 {
@@ -134,7 +134,7 @@ var packetErrorClauses = []clause{
 	{name: "Packet_close_answers_the_send", test: packetCloseSending},
 }
 
-// fails sends ms and holds that exactly the first n go out.
+// fails sends ms, and holds that exactly the first n go out.
 func (p *packet) fails(n int, ms ...poller.Message) error {
 	p.Helper()
 	if p.send(ms...) {

@@ -6,11 +6,11 @@ import (
 	"sync"
 )
 
-// A pattern is an endless stream of bytes that tells a byte that is lost, doubled
-// or of another stream: each stream is noise from another place on.
+// A pattern is an endless stream of bytes in which a byte shows that is lost, doubled or of
+// another stream. Each pattern is the same noise from a different place on.
 type pattern uint64
 
-// noisePeriod is prime: no shift by a size that programs like is a multiple of it.
+// noisePeriod is a prime number, because a shift by a common size is then no multiple of it.
 const (
 	noisePeriod = 65521
 	noiseChunk  = 64 << 10
@@ -67,7 +67,7 @@ func (s pattern) bytes(n int, off int64) []byte {
 	return b
 }
 
-// scribble makes b useless: whoever still reads it sends what no stream has.
+// scribble makes b useless. A backend that still sends from it sends what no pattern has.
 func scribble(b []byte) {
 	for i := range b {
 		b[i] = 0xDB

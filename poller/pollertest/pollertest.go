@@ -2,18 +2,18 @@
 // every backend must pass, as nettest is for net.Conn.
 //
 // A test is named after the rule it holds, C1 to C15, or after the method or the
-// interface it is about: rule 13 is held by those of Adopt, rule 14 by those of
-// Foreteller, rule 16 by all, when stream/layer/layertest runs them over a layer. Rule 10 leaves
-// nothing to hold. The tests know nothing but [poller.Poller] and its optional interfaces,
-// so that the suite runs on systems and on a simulated network alike: sockets of
-// one poller talk to each other over 127.0.0.1 and ::1; time is the poller's; no
-// test expects a Send to be done at once, data to arrive in certain pieces, or an
-// order between two sockets. Every wait is bounded in time and in Polls.
+// interface it is about. The tests of Adopt hold rule 13, and those of Foreteller rule 14.
+// All hold rule 16, when stream/layer/layertest runs them over a layer. Rule 10 leaves nothing to hold.
+//
+// The tests know nothing but [poller.Poller] and its optional interfaces, so that the
+// suite runs on systems and on a simulated network alike. Sockets of one poller talk to
+// each other over 127.0.0.1 and ::1. Time is the poller's. No test expects that a Send is
+// done at once, that data arrives in certain pieces, or an order between two sockets. Every
+// wait is bounded in time and in Polls.
 //
 // Every upcall goes to a recorder, which checks in all tests what must always
-// hold: that it comes inside Poll and not inside a call, that nothing comes after
-// Closed, that Sent answers a Send, that data is what was sent. See conn, server,
-// packet.
+// hold: an upcall comes inside Poll and not inside a call, nothing comes after Closed,
+// Sent answers a Send, and data is what was sent. See conn, server, packet.
 package pollertest
 
 import (
@@ -32,8 +32,8 @@ type clause struct {
 	both bool // in both families, not only on 127.0.0.1
 }
 
-// chapters are the clauses by subject, in the order in which they run: what the
-// later ones build on comes first.
+// chapters are the clauses by subject, in the order in which they run. What later clauses
+// build on comes first.
 var chapters = slices.Concat(streamChapters, [][]clause{
 	packetClauses, packetErrorClauses, segmentClauses, controlClauses, connectClauses, refusalClauses, multicastClauses,
 })
@@ -55,9 +55,9 @@ func Run(t *testing.T, open func(t testing.TB) poller.Poller) {
 	RunExcept(t, open, nil)
 }
 
-// RunExcept is Run without the tests in except, by name, which are skipped for the
-// reason given there. It is for systems that break a rule under a backend which
-// keeps it elsewhere, as emulators do. A name that no test has is an error.
+// RunExcept is Run without the tests whose names are in except. They are skipped for the
+// reason given there. It is for a system, such as an emulator, that breaks a rule which the
+// backend keeps elsewhere. A name that no test has is an error.
 func RunExcept(t *testing.T, open func(t testing.TB) poller.Poller, except map[string]string) {
 	t.Helper()
 	runClauses(t, slices.Concat(chapters...), open, except)

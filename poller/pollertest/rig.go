@@ -30,14 +30,14 @@ type socket interface {
 	String() string
 }
 
-// The bounds of every wait. The time is long because a busy machine may stop a
-// test for seconds; it is only spent where something is broken.
+// The bounds of every wait. The time is long because a busy machine may stop a test for
+// seconds. A test spends it only if something is broken.
 const (
 	patience  = 20 * time.Second
 	pollsMost = 1 << 20
 )
 
-// call makes a call into the poller; an upcall before it returns breaks rule 1.
+// call makes a call into the poller. An upcall before the call returns breaks rule 1.
 func (r *rig) call(name string, f func()) {
 	outer := r.calling
 	r.calling = name
@@ -111,7 +111,7 @@ func (r *rig) settle() {
 	r.idle(settling)
 }
 
-// quiet holds that nothing makes Poll return: that no socket spins the loop.
+// quiet holds that nothing makes Poll return, so that no socket spins the loop.
 func (r *rig) quiet() {
 	r.Helper()
 	r.settle()
@@ -168,8 +168,8 @@ func (r *rig) addr(port uint16) poller.Addr {
 	return poller.AddrOf(netip.AddrPortFrom(r.host, port))
 }
 
-// nobody is an address where nobody listens. It is below the ports that systems
-// give out, so that no dial ever connects to itself.
+// nobody is an address where nobody listens. Its port is below those that systems give
+// out, so that no dial connects to itself.
 func (r *rig) nobody() poller.Addr { return r.addr(1) }
 
 // needIPv6 skips the test where the machine has no ::1.

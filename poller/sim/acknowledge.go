@@ -10,9 +10,9 @@ type ack struct {
 }
 
 // A receiver may wait this long for more to acknowledge at once, unless it has two
-// full segments (RFC 9293, 3.8.6.3; TCP_DELACK_MIN of Linux). It does so one time
-// in delayedOneIn: Linux begins without delay, and goes on so after a pause. What a
-// machine says to itself is acknowledged at once.
+// full segments (RFC 9293, 3.8.6.3; TCP_DELACK_MIN of Linux). It waits one time in
+// delayedOneIn, because Linux does not wait at the beginning and after a pause. What a
+// machine sends to itself is acknowledged at once.
 const (
 	delayMost    = 40 * millisecond
 	delayedOneIn = 4
@@ -62,8 +62,8 @@ func (p *pipe) await() {
 	}
 }
 
-// heard is the arrival of one that the sender awaits, or of one that another has
-// overtaken.
+// heard is the arrival of an acknowledgement. The sender awaits it, or another one has
+// overtaken it.
 func (p *pipe) heard() {
 	p.awaited = 0
 	// Linux reports room when a third of the buffer is free (sk_stream_is_writeable).
@@ -91,7 +91,7 @@ func (p *pipe) acknowledge(n int, fin bool) {
 	p.await()
 }
 
-// cover adds an acknowledgement, which is one of all that was sent before, too.
+// cover adds an acknowledgement. It is also one of everything that was sent before.
 func (p *pipe) cover(a ack) {
 	for last := len(p.acks) - 1; last >= 0 && p.acks[last].at >= a.at; last-- {
 		a.n += p.acks[last].n
@@ -107,7 +107,7 @@ func (p *pipe) askAgain() {
 	last := len(p.acks) - 1
 	switch {
 	case last < 0 || p.acks[last].at != poller.Never || p.src.gone:
-		p.askWait = 0 // a later one has come through
+		p.askWait = 0 // a later acknowledgement has come through
 	case !p.dst.h.m.off && back.up() && back.back.up():
 		p.askWait = 0
 		a := p.acks[last]
@@ -123,7 +123,7 @@ func (p *pipe) askAgain() {
 	}
 }
 
-// unheard is the end of it for a connection that is dead: what has not been
+// unheard ends the acknowledgements of a connection that is dead: what has not been
 // acknowledged by now never will be.
 func (p *pipe) unheard() {
 	p.hear()

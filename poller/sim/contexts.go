@@ -5,15 +5,15 @@ import (
 	"slices"
 )
 
-// A watchedContext is one whose end a program wants to be told.
+// A watchedContext is a context whose end a program wants to be told.
 type watchedContext struct {
 	ctx context.Context
 	f   func()
 }
 
-// AfterFunc has f called when ctx has ended, behind the turn in which that was: see
-// poller.Gate. context.AfterFunc begins a goroutine, and whether that is faster than the
-// loop would not be up to the seed.
+// AfterFunc has f called when ctx has ended, after the turn in which it ended; see
+// poller.Gate. context.AfterFunc would not do. It begins a goroutine, and the seed does not
+// decide whether that is faster than the loop.
 func (h *Host) AfterFunc(ctx context.Context, f func()) (stop func() bool) {
 	c, w := &watchedContext{ctx, f}, h.w
 	w.contexts = append(w.contexts, c)

@@ -13,8 +13,8 @@ func (w *World) Cut(a, b *Host) {
 	w.cut(a.m, b.m, poller.Never)
 }
 
-// CutFor is Cut and, d later, Heal, unless another cut lasts longer: each takes nothing
-// from the others.
+// CutFor is Cut and, d later, Heal. If another cut lasts longer, the hosts stay apart
+// until that one ends.
 func (w *World) CutFor(a, b *Host, d time.Duration) {
 	w.apart(a, b)
 	w.cut(a.m, b.m, w.now.Add(d))
@@ -39,8 +39,8 @@ func (w *World) Heal(a, b *Host) {
 	a.m.tellOf(vHeal, b.m)
 }
 
-// cut parts two machines. The end of a cut is an event for the sake of the trace
-// alone: whoever waits for the network tries again by itself.
+// cut parts two machines. The end of a cut is an event only for the trace, because all
+// that wait for the network try again by themselves.
 func (w *World) cut(a, b *machine, until poller.Time) {
 	if until <= w.now {
 		return
@@ -58,7 +58,7 @@ func (w *World) cut(a, b *machine, until poller.Time) {
 	w.doubt(a, b, until)
 }
 
-// until has a cut last until then, and reports whether it would not have.
+// until has a cut last at least until then, and reports whether that is longer than before.
 func (l *link) until(t poller.Time) bool {
 	if t <= l.cutUntil {
 		return false
@@ -90,9 +90,9 @@ func (m *machine) tellOf(v verb, of *machine) {
 	m.first.note(v, 0, name, n, eOK)
 }
 
-// doubt starts the keep-alive probes of the connections that a cut concerns. Those of
-// other connections would be answered without anybody noticing, so they are never
-// sent: a world that is at rest has no events.
+// doubt starts the keep-alive probes of the connections that a cut concerns. The probes of
+// other connections would be answered, and nobody would notice. So they are never sent, and
+// a world that is at rest has no events.
 func (w *World) doubt(a, b *machine, until poller.Time) {
 	a.probe(b, until)
 	b.probe(a, until)

@@ -6,7 +6,7 @@ import (
 	"example.com/pike/poller"
 )
 
-// A datagram is one on its way, or received and not yet told.
+// A datagram is under way, or received and not yet told.
 type datagram struct {
 	w     *World
 	from  *packet
@@ -26,7 +26,7 @@ const (
 	datagramMost6 = 65527
 )
 
-// transmit sends one message, a run as the datagrams that it is.
+// transmit sends one message. A run is sent as its datagrams.
 func (s *packet) transmit(m poller.Message) errno {
 	if m.Segment < 0 {
 		return eINVAL
@@ -77,15 +77,15 @@ func (s *packet) transmitOne(m *poller.Message, data []byte) errno {
 	return eOK
 }
 
-// canSendFrom reports whether a datagram can have a source address: one of this
-// machine and of the family of its destination, or one of many.
+// canSendFrom reports whether a datagram can have a source address. It can if the address is
+// one of this machine and of the family of the destination, or one for many.
 func (s *packet) canSendFrom(local, to netip.Addr) bool {
 	local = local.Unmap()
 	return local.Is4() == to.Is4() && (s.h.m.isLocal(local) || s.isMany(local))
 }
 
-// isMany reports whether an address is one that a datagram can be for and not from: it
-// leaves the source to the system.
+// isMany reports whether an address is one for many, of a group or a broadcast. No datagram can
+// come from it. As a source it leaves the choice to the system.
 func (s *packet) isMany(local netip.Addr) bool {
 	return local.IsMulticast() || s.h.m.isBroadcast(local)
 }
@@ -157,7 +157,7 @@ func (s *packet) post(to *machine, d datagram, data []byte) {
 		return
 	}
 	dst := poller.AddrOf(d.dst)
-	for range max(1, (len(data)+l.MTU-1)/l.MTU) { // any fragment lost is all lost
+	for range max(1, (len(data)+l.MTU-1)/l.MTU) { // if a fragment is lost, all is
 		if l.strikes(h, Drop, l.Loss, to, &dst) {
 			return
 		}
@@ -176,7 +176,7 @@ func (s *packet) post(to *machine, d datagram, data []byte) {
 	}
 }
 
-// strikes is for the faults that a link has of its own, too.
+// strikes decides a fault that the link may have of its own as well.
 func (l *link) strikes(h *Host, f Fault, ppm uint32, to *machine, dst *poller.Addr) bool {
 	if h.strikes(f, h.m, to, dst.Port(), dst) {
 		return true
@@ -189,7 +189,7 @@ func (l *link) strikes(h *Host, f Fault, ppm uint32, to *machine, dst *poller.Ad
 	return true
 }
 
-// happen is the arrival.
+// happen is the arrival of the datagram.
 func (d *datagram) happen(kind, int64) {
 	m := d.to
 	if m.off {

@@ -217,8 +217,8 @@ func (s *stream) answer(e errno) {
 	s.wake()
 }
 
-// drop is the end of s for its process. The system goes on to deliver what it
-// has taken, unless it is to abort the connection, or vanishes itself.
+// drop is the end of s for its process. The system still delivers what it has taken,
+// unless it is to abort the connection, or vanishes itself.
 func (s *stream) drop(vanish, abort bool) {
 	if s.gone {
 		return
@@ -245,7 +245,7 @@ func (s *stream) drop(vanish, abort bool) {
 	s.leavePort(!s.aborted && known && !s.dead && s.in().fin != finArrived)
 }
 
-// leavePort frees the port; the side that has closed first waits with it.
+// leavePort frees the port. The side that has closed first keeps it for a while.
 func (s *stream) leavePort(wait bool) {
 	if s.family == unixDomain {
 		return
@@ -266,10 +266,10 @@ func (c *conn) abort(s *stream) {
 	c.reset(s.other())
 }
 
-// reset has a reset arrive at one end, sent by the other's system, after what the
-// network has not lost on the way: what would have to be sent again is gone with the
-// connection. A reset is not sent again if it is lost itself: then only keep-alive, or
-// the answer to what s sends, will tell.
+// reset has a reset from the other end's system arrive at one end. It arrives after what
+// is under way and was not lost. What would have to be sent again is gone with the
+// connection. A reset that is lost itself is not sent again. Then only keep-alive, or the
+// answer to what s sends, will tell.
 func (c *conn) reset(s *stream) {
 	l := s.other().h.m.link(s.h.m)
 	if !l.up() || s.h.m.off {

@@ -7,9 +7,9 @@ import (
 	"example.com/pike/poller"
 )
 
-// A die is what the seed decides by drawing. Each fault has its own and so has
-// each of the things below: taking one fault out of a world leaves the draws of
-// the others as they were, which is what makes shrinking a failure work.
+// A die is something that the seed decides by drawing numbers. Each fault has a die of its
+// own, and so has each of the things below. If a fault is taken out of a world, the draws of
+// the others stay as they were. Without that no failure could be made smaller.
 type die int
 
 const (
@@ -25,9 +25,9 @@ const (
 	dieCount
 )
 
-// dice are the generators. Only Uint64 of a PCG is used, and integer
-// arithmetic: the methods of rand.Rand may change between Go versions, and
-// floating point may round otherwise where a processor fuses multiply and add.
+// dice are the generators. They use only Uint64 of a PCG, and integer arithmetic. The
+// methods of rand.Rand may change between versions of Go. Floating point may round in another
+// way on a processor that fuses multiply and add.
 type dice [dieCount]rand.PCG
 
 func (d *dice) seed(seed uint64) {
@@ -47,7 +47,7 @@ func (d *dice) below(which die, n int64) int64 {
 	return int64(hi)
 }
 
-// chance is true ppm times in a million.
+// chance is true ppm times in a million draws.
 func (d *dice) chance(which die, ppm uint32) bool {
 	return uint32(d[which].Uint64()>>32*million>>32) < ppm
 }

@@ -31,8 +31,8 @@ const (
 	errnoCount
 )
 
-// errnos are the errors by number: only names that package syscall has on every
-// system, Windows included.
+// errnos are the errors by number. They are only those whose names package syscall has on
+// every system, Windows included.
 var errnos = [errnoCount]struct {
 	name string
 	err  syscall.Errno

@@ -23,22 +23,22 @@ type T interface {
 
 // The environment variables of Test and Explore.
 const (
-	// EnvSeed replays one world: a seed and, after blanks, what Explore has found
-	// to be needless, as in "42 -drop -rule:0 clients=3".
+	// EnvSeed replays one world. It is a seed and, after blanks, what Explore has taken
+	// away, as in "42 -drop -rule:0 clients=3".
 	EnvSeed = "PIKE_SEED"
 
-	// EnvSeeds has Explore run other worlds than its caller says: "5000" is how
-	// many, "70000:5000" the first seed and how many, "70000:" the first seed of as
-	// many as the caller says.
+	// EnvSeeds has Explore run other worlds than its caller says. "5000" is how many.
+	// "70000:5000" is the first seed and how many. "70000:" is the first seed of as many
+	// worlds as the caller says.
 	EnvSeeds = "PIKE_SEEDS"
 
 	// EnvTrace is a file to write the trace of a replayed world to.
 	EnvTrace = "PIKE_TRACE"
 )
 
-// Test runs f in one world, of seed 1 or PIKE_SEED, and fails t with the end of
-// the trace if f returns an error or the world has failed. Most often f makes hosts,
-// gives them programs and returns World.Run.
+// Test runs f in one world, of seed 1 or PIKE_SEED. If f returns an error, or the world
+// has failed, it fails t with the end of the trace. Mostly f makes hosts, gives them programs
+// and returns World.Run.
 func Test(t T, cfg Config, f func(w *World) error) {
 	t.Helper()
 	seed, cfg, _ := replayed(t, 1, cfg)
@@ -51,10 +51,10 @@ func Test(t T, cfg Config, f func(w *World) error) {
 }
 
 // Explore runs f in n worlds, of the seeds from 1, over all cores. At the first
-// failure it makes the world smaller, by leaving out faults and rules and by making
-// Config.Params smaller, and fails t with the command that replays it and the
-// end of its trace. The first world, and each hundredth after it, it runs twice, to see
-// whether anything decides that is not the seed.
+// failure it makes the world smaller: it leaves out faults and rules, and makes
+// Config.Params smaller. Then it fails t with the command that replays this world, and with
+// the end of its trace. It runs the first world, and every hundredth after it, twice, to
+// see whether the seed alone decides what happens.
 func Explore(t T, n int, cfg Config, f func(w *World) error) {
 	t.Helper()
 	if _, _, replay := replayed(t, 1, cfg); replay {
@@ -98,8 +98,8 @@ func (f *Failure) Replay() string {
 	return strings.Join(append([]string{strconv.FormatUint(f.Seed, 10)}, f.less...), " ")
 }
 
-// checkEvery is how often Search runs a world twice. The first one is one of those, so
-// that it is done in every search.
+// checkEvery is how often Search runs a world twice. The first world is one of those, so that
+// every search has one.
 const checkEvery = 100
 
 // Search runs f in n worlds, of the seeds from first, over all cores, and stops
@@ -130,15 +130,14 @@ type search struct {
 	result    Result
 }
 
-// errExited is what a world has done that called t.FailNow or the like.
+// errExited is the failure of a world whose code called t.FailNow or the like.
 var errExited = errors.New("sim: the world ended its goroutine; use World.Errorf")
 
-// errNotRun is a test that would pass whatever its programs do.
+// errNotRun is the failure of a test that would pass whatever its programs do.
 var errNotRun = errors.New("sim: World.Go was given a program, and World.Run was not called after that")
 
-// work runs one world after the other. Seeds are given out in order, so that all
-// below one that fails have been given out before it: the lowest to fail is the
-// same in every run.
+// work runs one world after the other. Seeds are given out in order. When one fails, all
+// lower ones have been given out, so the lowest seed that fails is the same in every run.
 func (s *search) work() {
 	seed, running := uint64(0), false
 	defer func() {
@@ -233,8 +232,8 @@ func replayed(t T, seed uint64, cfg Config) (uint64, Config, bool) {
 	return seed, cfg, true
 }
 
-// Seeds is which worlds Explore would run, of n that the test asks for: those from
-// 1 on, or what PIKE_SEEDS says. It is for tests that make their worlds themselves.
+// Seeds tells which worlds Explore would run if a test asks for n: those from 1 on, or what
+// PIKE_SEEDS says. It is for tests that make their worlds themselves.
 func Seeds(t T, n int) (first uint64, count int) {
 	t.Helper()
 	text := os.Getenv(EnvSeeds)

@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// A Fault is one way in which a world can be unkind. Each has its occasions, at
-// which it may strike: with the probability that [Faults] gives it, or because a
-// [Rule] says so.
+// A Fault is one thing that can go wrong in a world. Each fault has its occasions. At an
+// occasion it strikes with the probability that [Faults] gives it, or because a [Rule] says
+// so.
 //
-// Those from ShortSend to Pause are what a program meets on any machine, and on
-// its own loopback too. The others belong to networks: what a machine says to
-// itself they only strike where a rule names it.
+// A program meets the faults from ShortSend to Pause on any machine, and on its own
+// loopback too. The others belong to networks. They strike what a machine sends to itself
+// only if a rule names that machine.
 type Fault uint8
 
 const (
@@ -105,8 +105,8 @@ type Faults [NumFaults]uint32
 // within a Poll, and how long things take.
 func None() Faults { return Faults{} }
 
-// Light is what every program meets in production: nothing that TCP does not
-// hide, and datagrams that are lost now and then.
+// Light is what every program meets in production: what TCP hides, and datagrams that are
+// lost now and then.
 func Light() (f Faults) {
 	for i := range f {
 		f[i] = profiles[i].light

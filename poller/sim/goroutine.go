@@ -41,8 +41,8 @@ func identified(text []byte) (id uint64, rest []byte) {
 	return id, text[i:]
 }
 
-// look finds out what jobs do. The runtime stops everything for that, so that what it
-// says was so at one moment: a goroutine that somebody has just released is runnable.
+// look finds out what jobs do. The runtime stops everything for that, so that all it says
+// is of one moment. A goroutine that somebody has just released is runnable then.
 func (js *jobs) look(of []*job) sight {
 	routines := js.routines()
 	var seen sight
@@ -67,6 +67,7 @@ func (js *jobs) look(of []*job) sight {
 		}
 		seen.busy = seen.busy || j.id == 0
 	}
+	seen.busy = seen.busy || js.carriesOn(routines)
 	alive := map[uint64]bool{}
 	for i := range routines {
 		alive[routines[i].id] = true
@@ -79,9 +80,32 @@ func (js *jobs) look(of []*job) sight {
 	return seen
 }
 
-// stirs reports whether r may be about to do something. One that sleeps, or waits for the
-// network, only counts if whoever has started it is no more: that may have been a child
-// of a job.
+// carriesOn reports whether a goroutine that any job has started, also one that has ended, does something: a
+// job may wait for what an earlier one has begun, as the steps of a TLS handshake do. Those that sleep, or
+// wait for the network, may do that for ever.
+func (js *jobs) carriesOn(routines []routine) (busy bool) {
+	js.mu.Lock()
+	defer js.mu.Unlock()
+	for more := true; more; {
+		more = false
+		for i := range routines {
+			r := &routines[i]
+			if js.lines[r.parent] && !js.lines[r.id] {
+				js.lines[r.id], more = true, true
+			}
+		}
+	}
+	for i := range routines {
+		if r := &routines[i]; js.lines[r.id] && !r.waits() && r.state != "sleep" && r.state != "IO wait" && r.state != "syscall" {
+			return true
+		}
+	}
+	return false
+}
+
+// stirs reports whether r may be about to do something. A goroutine that sleeps, or waits
+// for the network, counts only if the goroutine that has started it is gone. That may have
+// been the child of a job.
 func (r *routine) stirs(hasParent bool) bool {
 	switch r.state {
 	case "running", "runnable":
@@ -92,9 +116,9 @@ func (r *routine) stirs(hasParent bool) bool {
 	return false
 }
 
-// begun finds the goroutine of the job that the calling goroutine has begun: the one
-// of a job that it has started and that is not loose. 0 is none, or that another has not
-// quite ended. That spares each short job to find out its number.
+// begun finds the goroutine of the job that the calling goroutine has begun: it has started
+// it, it is a job's, and it is not loose. 0 means that there is none, or that another one has
+// not quite ended. A short job need not find out its own number so.
 func begun(routines []routine) (id uint64) {
 	root := goroutineID()
 	for i := range routines {
@@ -131,8 +155,8 @@ func (j *job) knows(routines []routine) {
 	}
 }
 
-// dumpMost bounds the description of all goroutines; those that have no room in it are
-// taken to wait.
+// dumpMost bounds the description of all goroutines. Goroutines that have no room in it
+// count as waiting.
 const dumpMost = 64 << 20
 
 func (js *jobs) routines() (rs []routine) {
@@ -174,12 +198,14 @@ func described(text []byte) (r routine) {
 	return r
 }
 
-// waits reports whether another goroutine has to do something before r goes on. One that
-// sleeps, or waits for the system, goes on by itself. The names are those of
-// waitReasonStrings in runtime/runtime2.go. The runtime itself waits by semaphores, too, of
-// a job that happens to begin a collection while somebody looks at all goroutines say: no
-// function of sync or internal/poll is on top then. And who is just about to enter the gate
-// waits for its mutex, which nobody keeps.
+// waits reports whether another goroutine has to do something before r goes on. A goroutine
+// that sleeps, or waits for the system, goes on by itself. The names are those of
+// waitReasonStrings in runtime/runtime2.go.
+//
+// Two goroutines look as if they waited and do not. The runtime itself waits by semaphores, for
+// example in a job that begins a collection while somebody looks at all goroutines. No function
+// of sync or internal/poll is on top of its stack then. And a goroutine that is about to enter
+// the gate waits for the gate's mutex, which nobody keeps.
 func (r *routine) waits() bool {
 	if r.state == "semacquire" && !bytes.Contains(r.text, []byte(".runtime_Semacquire")) ||
 		bytes.Contains(r.text, entering) && strings.HasPrefix(r.state, "sync.") {

@@ -14,9 +14,9 @@ import (
 // A Host is a machine in a world with one process on it, and that process's
 // poller: what loop.New takes. Process adds further processes.
 //
-// Either its program is given to World.Go, which runs it whenever the world has
-// something for it, or an ordinary test calls Poll, which then runs the world as
-// far as it has to.
+// There are two ways to run it. World.Go is given its program, and runs it whenever the
+// world has something for it. Or an ordinary test calls Poll, which runs the world as far
+// as it has to.
 type Host struct {
 	w    *World
 	m    *machine
@@ -25,7 +25,7 @@ type Host struct {
 
 	sockets []endpoint
 	ready   []endpoint // with something to tell
-	closing []endpoint // with nothing left to tell but that
+	closing []endpoint // with nothing left to tell but Closed
 	told    []endpoint // the memory of ready and closing, in turn
 	ended   []endpoint
 	signals []os.Signal
@@ -104,8 +104,8 @@ const (
 	// than one socket may have become ready.
 	scheduleMost = 20 * microsecond
 
-	// Whoever reads the clock this often without a Poll is waiting for it: from
-	// then on every reading costs turnCost.
+	// A program that reads the clock this often without a Poll waits for it to change.
+	// From then on every reading costs turnCost.
 	readsFree = 1000
 )
 
@@ -125,8 +125,8 @@ func (h *Host) Sockets() int { return len(h.sockets) }
 // machine's addresses, for World.Go or to be polled.
 func (h *Host) Process(name string) *Host { return h.w.process(h.m, name) }
 
-// Now reads the clock of the world. Code costs no time by itself, but who reads
-// the clock in a loop until it changes will see it change.
+// Now reads the clock of the world. Code takes no time by itself, but a program that
+// reads the clock again and again until it changes will see it change.
 func (h *Host) Now() poller.Time {
 	if h.reads++; h.reads > readsFree {
 		h.w.step(h.w.now + turnCost)
@@ -151,7 +151,7 @@ func (h *Host) Events() uint64 { return h.events }
 // MarkWaits has each Poll mark in state that it waits, while the rest of the world runs.
 func (h *Host) MarkWaits(state *atomic.Uint32) { h.marks = state }
 
-// MeasureWaits has each Poll add to d how long nothing was there to be told.
+// MeasureWaits has each Poll add to d how long it had nothing to tell.
 func (h *Host) MeasureWaits(d *time.Duration) { h.waits = d }
 
 // Poll lets the world run until it has something for this host, and tells it.
@@ -219,8 +219,8 @@ func (h *Host) wait(deadline poller.Time) {
 	}
 }
 
-// alarm has the deadline happen. An alarm that is set already and rings before
-// is left alone: it sets the next one.
+// alarm sets an event for the deadline. If an earlier alarm is set already it leaves it
+// alone, because that one sets the next.
 func (h *Host) alarm() {
 	if h.timer > h.deadline {
 		h.timer = h.deadline
@@ -234,7 +234,7 @@ func (h *Host) schedule(at poller.Time) {
 	h.w.queue.push(at, evTurn, h, h.turns)
 }
 
-// rouse has it come because there is something to do.
+// rouse has the turn of h come because there is something to do.
 func (h *Host) rouse() {
 	if !h.waiting || h.roused {
 		return
@@ -250,7 +250,7 @@ func (h *Host) rouse() {
 	h.schedule(at)
 }
 
-// due reports whether an event makes it the turn of h.
+// due reports whether an event begins the turn of h.
 func (h *Host) due(k kind, arg int64) bool {
 	switch k {
 	case evBegin:
@@ -280,7 +280,7 @@ func (h *Host) happen(k kind, arg int64) {
 	}
 }
 
-// deliver makes the upcalls that are due, in an order of the seed's. What they
+// deliver makes the upcalls that are due, in an order that the seed decides. What they
 // cause waits for the next Poll.
 func (h *Host) deliver() {
 	h.polling = true

@@ -11,15 +11,15 @@ import (
 	"example.com/pike/poller"
 )
 
-// A job is a function given to the Executor. It has a goroutine of its own, and the
-// world stands still until it has ended: nothing else runs meanwhile. A job that waits
-// for what the world has yet to do would keep it standing for ever, so such a one is let
-// loose. From then on the world looks, whenever code of a program has run, whether that
-// was what the job has waited for, and stands still for it again.
+// A job is a function given to the Executor. It has a goroutine of its own. The world
+// stands still until the job has ended, and nothing else runs meanwhile. But a job may wait for
+// what the world has yet to do, and the world would stand still for ever. So such a job is let
+// loose. From then on the world looks at it whenever code of a program has run. If the job goes
+// on, the world stands still for it again.
 //
-// A loose job that goes on does so beside the callback that has released it. What it
-// does to the world must not depend on which of them is faster: it stops at the gate
-// before it does any of that, until the callback's turn is over.
+// A loose job goes on beside the callback that has released it. What it does to the world must
+// not depend on which of the two is faster. So the job stops at the gate before it does anything
+// to the world, and waits there until the callback's turn is over.
 type job struct {
 	h    *Host
 	life int64
@@ -33,7 +33,7 @@ type job struct {
 	pass   chan struct{}
 	family map[uint64]bool // goroutines that it has started, and theirs
 	dead   bool            // its world has ended without it; under jobs.mu
-	waits  string          // in what and where, when that was last looked at
+	waits  string          // what it waited in, and where, at the last look
 }
 
 // The states of a job's gate.
@@ -48,12 +48,12 @@ const (
 	lookFirst = 50 * time.Microsecond // before a job that has begun is looked at
 	lookMost  = 5 * time.Millisecond  // between looks at it
 
-	// As long as there are others that may be what a job waits for, a helper of the test
-	// say, it is given this much.
+	// A job is given this much time while there are other goroutines that it may wait for,
+	// such as a helper of the test.
 	strangersMost = 50 * time.Millisecond
 
-	// A world is not stuck before its jobs have waited so long after it had nothing left
-	// to do: they may wait for a goroutine that has nothing to do with it.
+	// A world that has nothing left to do gives its jobs this much time before it is stuck,
+	// because they may wait for a goroutine that has nothing to do with the world.
 	lingerMost = 50 * time.Millisecond
 
 	// gateMost is what a job waits at the gate. A callback that lasts longer needs
@@ -81,6 +81,7 @@ type jobs struct {
 	dump    []byte
 
 	mu     sync.Mutex
+	lines  map[uint64]bool // goroutines of jobs, and what those have started
 	byID   map[uint64]*job
 	closed chan struct{} // by the end of the world
 }
@@ -92,9 +93,9 @@ func (j *job) happen(kind, int64) {
 	js := &j.h.w.jobs
 	js.init()
 	j.over, j.pass = make(chan struct{}), make(chan struct{}, 1)
-	go j.main(js.changed)
+	go j.main(js)
 	for i := 0; i < yields && !j.ended(); i++ {
-		runtime.Gosched() // most jobs are short: to let them run here spares waking another thread
+		runtime.Gosched() // most jobs are short: if they run here no other thread has to be woken
 	}
 	js.quiet(append(js.loose[:len(js.loose):len(js.loose)], j), true) // which may release one another
 	if j.ended() {
@@ -116,13 +117,17 @@ var looseIDs sync.Map
 func (js *jobs) init() {
 	if js.changed == nil {
 		js.changed, js.closed = make(chan struct{}, 1), make(chan struct{})
-		js.byID = map[uint64]*job{}
+		js.byID, js.lines = map[uint64]*job{}, map[uint64]bool{}
 		js.timer = realTimer(time.Hour)
 	}
 }
 
 // main is the job's goroutine.
-func (j *job) main(changed chan struct{}) {
+func (j *job) main(js *jobs) {
+	changed := js.changed
+	js.mu.Lock()
+	js.lines[goroutineID()] = true
+	js.mu.Unlock()
 	defer func() {
 		if v := recover(); v != nil {
 			j.fell = &panicked{j.h.name, v, debug.Stack()}
@@ -168,8 +173,8 @@ func (w *World) rethrow() {
 }
 
 // settleAfter is settle after a turn of h. To look at all goroutines takes as long as a
-// hundred turns, and most often it is its own loop that a job waits for: other hosts'
-// turns are looked behind once in lookEvery.
+// hundred turns, and a job mostly waits for its own loop. So after the turns of other hosts it
+// looks only once in lookEvery.
 func (w *World) settleAfter(h *Host) {
 	js := &w.jobs
 	w.tellEnded()
@@ -183,8 +188,8 @@ func (w *World) settleAfter(h *Host) {
 	}
 }
 
-// settle lets the loose jobs do what the code that has just run allows them to: one
-// after the other, in an order that does not depend on how fast they are.
+// settle lets the loose jobs do what the code that has just run allows them to do. They
+// go on one after the other, in an order that does not depend on how fast they are.
 func (w *World) settle() {
 	js := &w.jobs
 	w.tellEnded()
@@ -200,7 +205,8 @@ func (w *World) settle() {
 	}
 }
 
-// oneGoesOn takes the first loose job that has ended away, or opens the gate to it.
+// oneGoesOn finds the first loose job that has ended or stands at the gate. It takes the one
+// away, and opens the gate to the other.
 func (js *jobs) oneGoesOn() bool {
 	for i, j := range js.loose {
 		switch {
@@ -306,8 +312,8 @@ func (w *World) linger() bool {
 	return false
 }
 
-// release lets the loose jobs go that have a chance to end, now that the world has.
-// Of one that waits for what nobody will do any more the goroutine stays.
+// release lets the loose jobs end that still can, because the world has ended. The goroutine
+// of a job that waits for what nobody will do any more stays.
 func (js *jobs) release() {
 	if js.n.Load() == 0 {
 		return

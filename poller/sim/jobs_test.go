@@ -285,6 +285,34 @@ func TestJobWaitsForItsGoroutines(t *testing.T) {
 	}
 }
 
+// TestJobWaitsForGoroutinesOfAnEarlierOne has two jobs, as the steps of a TLS handshake are: what the first has
+// begun goes on for the second, for longer than strangers are waited for.
+func TestJobWaitsForGoroutinesOfAnEarlierOne(t *testing.T) {
+	var story strings.Builder
+	_, err := sim.Once(1, sim.Config{Trace: &story}, func(w *sim.World) error {
+		w.Go(w.Host("h"), func(h *sim.Host) error {
+			return loop.RunOn(h, func(lp *loop.Loop) error {
+				turn, back := make(chan struct{}), make(chan struct{})
+				first := func() {
+					go func() {
+						<-turn
+						for end := time.Now().Add(120 * time.Millisecond); time.Now().Before(end); {
+						}
+						close(back)
+					}()
+				}
+				second := func() { turn <- struct{}{}; <-back }
+				timer.After(lp, later, func() { work(lp, second) })
+				return work(lp, first)
+			})
+		})
+		return w.Run()
+	})
+	if err != nil || strings.Contains(story.String(), "lets job") || !strings.Contains(story.String(), "finished job 2") {
+		t.Errorf("%v\n%s", err, &story)
+	}
+}
+
 // TestHowJobsEnd has them panic, exit and fail a world, at once and after waiting.
 func TestHowJobsEnd(t *testing.T) {
 	for _, waits := range []bool{false, true} {

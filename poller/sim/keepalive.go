@@ -2,9 +2,9 @@ package sim
 
 import "example.com/pike/poller"
 
-// probe has keep-alive find out that the peer does not answer, unless it will
-// again by until, when the first probe is due. Only connections in doubt are
-// probed; the probes of others would change nothing.
+// probe has keep-alive find out that the peer does not answer before until. It does nothing
+// if the peer will answer again before the first probe is due. Only connections in doubt are
+// probed, because the probes of others would change nothing.
 func (s *stream) probe(until poller.Time) {
 	if s.h == nil || !s.opt.keepAlive || s.probing || s.gone || s.dead || !s.answered {
 		return
@@ -31,8 +31,8 @@ func (s *stream) probed() {
 		}
 		return
 	}
-	// With a user timeout that decides, and not the count of probes (tcp_keepalive_timer
-	// in net/ipv4/tcp_timer.c).
+	// If there is a user timeout it decides, and not the count of probes
+	// (tcp_keepalive_timer in net/ipv4/tcp_timer.c).
 	s.probes++
 	over := s.probes > s.opt.count
 	if limit := s.userTimeout(); limit > 0 {

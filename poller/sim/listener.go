@@ -87,7 +87,7 @@ func (h *Host) bindListener(l *listener, addr poller.Addr, f family, o *poller.O
 			return eADDRINUSE
 		}
 	}
-	// Connections that are still there only matter without SO_REUSEADDR
+	// Connections that are still there matter only without SO_REUSEADDR
 	// (socket(7)).
 	if o.NoReuseAddr && (p.streams > 0 || p.wait > h.w.now) {
 		return eADDRINUSE
@@ -96,8 +96,8 @@ func (h *Host) bindListener(l *listener, addr poller.Addr, f family, o *poller.O
 	return eOK
 }
 
-// overlaps reports whether a socket for an address would get what is meant for
-// s: the same address, or one of them is a wildcard that covers the other.
+// overlaps reports whether a socket for an address would get what is meant for s. It
+// would if the addresses are the same, or if one is a wildcard that covers the other.
 func overlaps(s *socket, a netip.Addr, v6Only bool) bool {
 	b := s.local.Addr()
 	switch {
@@ -157,8 +157,8 @@ func (m *machine) listenerFor(a poller.Addr) *listener {
 	return best
 }
 
-// fits says how well a socket fits a destination: 0 is not at all, and exactly
-// is better than by wildcard.
+// fits says how well a socket fits a destination. 0 is not at all. An exact address is
+// better than a wildcard.
 func fits(s *socket, to netip.Addr) int {
 	switch own := s.local.Addr(); {
 	case own == to:

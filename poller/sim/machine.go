@@ -54,9 +54,10 @@ func (p *port) unused(now poller.Time) bool {
 	return len(p.listeners) == 0 && len(p.packets) == 0 && p.streams == 0 && p.wait <= now
 }
 
-// shared reports whether a connection may have the port that shares it, too: all that are
-// there do, and none of them listens (inet_csk_bind_conflict in
-// net/ipv4/inet_connection_sock.c). Those in TIME_WAIT do not matter.
+// shared reports whether one more connection that shares its port may have this one. It may
+// if all sockets that have the port share it, and none of them listens
+// (inet_csk_bind_conflict in net/ipv4/inet_connection_sock.c). Those in TIME_WAIT do not
+// matter.
 func (p *port) shared() bool { return len(p.listeners) == 0 && p.alone == 0 }
 
 // enter counts a stream, and exit counts it out.
@@ -126,9 +127,9 @@ var limitedBroadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 // loopbackBroadcast is every socket of a machine.
 var loopbackBroadcast = netip.AddrFrom4([4]byte{127, 255, 255, 255})
 
-// isBroadcast reports whether a reaches every machine of a network of m, by
-// limitedBroadcast or by the last address of one. All networks have 256 addresses, but
-// for that of loopback.
+// isBroadcast reports whether a reaches every machine of a network of m. Such an address is
+// limitedBroadcast, or the last address of the network. Every network but loopback has 256
+// addresses.
 func (m *machine) isBroadcast(a netip.Addr) bool {
 	if !a.Is4() {
 		return false
@@ -146,9 +147,9 @@ func (m *machine) isBroadcast(a netip.Addr) bool {
 	})
 }
 
-// route finds the machine that has an address and the address of m that it
-// is reached from. A nil machine with a source is an address that nobody has,
-// where everything is lost; without a source there is no way there at all.
+// route finds the machine that has an address, and the address of m that it is reached
+// from. If nobody has the address the machine is nil, and everything sent there is lost.
+// Without a source there is no way there at all.
 func (m *machine) route(to netip.Addr) (*machine, netip.Addr) {
 	to = to.WithZone("")
 	if m.isLocal(to) {

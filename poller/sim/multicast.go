@@ -15,8 +15,8 @@ const (
 	interfaces        = networkInterface
 )
 
-// zoneIndex is the interface that a zone names, "lo" or "eth0" or by number; 0 if there
-// is no zone, and less if it names none.
+// zoneIndex is the interface that a zone names: "lo", "eth0" or a number. It is 0 if there is
+// no zone, and less than 0 if there is no such interface.
 func zoneIndex(zone string) int {
 	switch zone {
 	case "":
@@ -29,8 +29,8 @@ func zoneIndex(zone string) int {
 	return -1
 }
 
-// zoned says why an address cannot have the zone that it has: there is none, or it
-// would say nothing of it (RFC 4007, 6).
+// zoned says why an address cannot have the zone that it has: there is no such zone, or the
+// address needs none (RFC 4007, 6).
 func zoned(ip netip.Addr) errno {
 	switch z := zoneIndex(ip.Zone()); {
 	case z == 0:
@@ -90,8 +90,8 @@ func (m *machine) interfaceFor(group netip.Addr) int {
 	return loopbackInterface
 }
 
-// join is as Linux has it (ip(7)): a group from everybody, or from some sources,
-// and not both.
+// join joins a group as Linux does (ip(7)): from everybody, or from some sources, but not
+// both.
 func (s *packet) join(m poller.Membership) errno {
 	for _, g := range s.groups {
 		if g.Group != m.Group || g.Interface != m.Interface {
@@ -120,8 +120,7 @@ func (s *packet) leave(m poller.Membership) errno {
 	return eOK
 }
 
-// multicast sends to every machine in reach, where those sockets get it that
-// have joined.
+// multicast sends to every machine in reach. There the sockets that have joined get it.
 func (s *packet) multicast(to netip.AddrPort, c *poller.Control, data []byte) errno {
 	h := s.h
 	via := c.Interface

@@ -61,7 +61,8 @@ func (t *options) from(o *poller.Options, cfg *Config) {
 	}
 }
 
-// seconds is d in the system's, rounded up; what is not positive leaves it as it is.
+// seconds is d in whole seconds, as the system has it, rounded up. If d is not positive the
+// setting stays as it is.
 func seconds(d time.Duration, own int32) int32 {
 	if d <= 0 {
 		return own
@@ -69,7 +70,7 @@ func seconds(d time.Duration, own int32) int32 {
 	return int32((d + time.Second - 1) / time.Second)
 }
 
-// check refuses what no system takes, and what only a descriptor makes possible.
+// check refuses what no system takes, and what is possible only with a descriptor.
 func check(o *poller.Options) error {
 	if o.Control != nil {
 		return errors.ErrUnsupported
@@ -212,8 +213,8 @@ func (s *socket) has(o poller.Option) bool {
 	return false
 }
 
-// inRange is what the backends check before they ask the system, and what Linux
-// checks then (tcp(7)).
+// inRange reports whether an option takes a value. The backends check it before they ask the
+// system, and Linux checks it then (tcp(7)).
 func inRange(o poller.Option, v int) bool {
 	switch o {
 	case poller.TTL:

@@ -219,8 +219,8 @@ func (s *packet) receive() {
 	}
 }
 
-// handOver tells of n datagrams. Their memory goes to the handler as it is, but
-// for that of runs.
+// handOver tells of n datagrams. The handler gets their memory itself; only runs are
+// copied.
 func (s *packet) handOver(n int) {
 	w := s.h.w
 	batch := slices.Clone(s.queue[:n])

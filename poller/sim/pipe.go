@@ -20,18 +20,18 @@ type pipe struct {
 	queued   int
 	fin      finState
 	blocked  bool        // the sender waits for the receiver to read
-	waited   poller.Time // since when, if it has a user timeout
-	retrying bool        // or for a network that works
+	waited   poller.Time // since when it waits, if it has a user timeout
+	retrying bool        // the sender waits for a network that works
 	stopped  bool        // nothing more is sent
-	broken   bool        // nor does anything arrive that was
+	broken   bool        // what was sent does not arrive either
 	forgot   bool        // what had arrived was lost again
-	deaf     bool        // nobody will read: no bytes are kept, only their number
+	deaf     bool        // nobody will read: only the number of bytes is kept
 	last     poller.Time // when what was sent last arrives
-	unbroken poller.Time // when it would if nothing of it had to be sent again
+	unbroken poller.Time // when it would arrive if nothing had to be sent again
 	wait     poller.Time // before the next retry
-	since    poller.Time // when the first one was
+	since    poller.Time // when the first retry was
 
-	kept     int   // bytes that the sender has not heard of having arrived
+	kept     int   // bytes whose arrival the sender has not heard of
 	acks     []ack // on their way, in order
 	finAcked bool
 	awaited  poller.Time // when an event is that stands for one of acks; 0: there is none
@@ -197,7 +197,7 @@ func (p *pipe) segment(n int, fin bool) {
 		p.backOff()
 		return
 	case dst.aborted || dst.gone && n > 0:
-		// Nobody will ever read it: the answer is a reset, and what the other
+		// Nobody will ever read it. So the answer is a reset, and what the other
 		// direction has not sent yet is lost (RFC 9293, 3.10.7.1).
 		p.discard()
 		dst.out().stop()
@@ -244,14 +244,14 @@ func (p *pipe) retry() {
 	}
 }
 
-// stop drops what has not been sent. What is on its way still arrives.
+// stop drops what has not been sent. What is under way still arrives.
 func (p *pipe) stop() {
 	p.buf = p.buf[:min(len(p.buf), p.head+p.arrived+p.flight)]
 	p.queued, p.stopped = 0, true
 	p.release()
 }
 
-// discard drops that, too.
+// discard drops what has not been sent and what is under way.
 func (p *pipe) discard() {
 	p.buf = p.buf[:min(len(p.buf), p.head+p.arrived)]
 	p.flight, p.queued, p.stopped, p.broken = 0, 0, true, true
@@ -264,13 +264,13 @@ func (p *pipe) forget() {
 	p.arrived, p.flight, p.forgot, p.broken = 0, 0, true, true
 }
 
-// deafen drops what has arrived: nobody will read it, nor what follows.
+// deafen drops what has arrived, because nobody will read it or what follows.
 func (p *pipe) deafen() {
 	p.deaf, p.arrived = true, 0
 	p.release()
 }
 
-// release gives the memory back when it holds nothing that anybody will read.
+// release gives the memory of the pipe back if nobody will read what it holds.
 func (p *pipe) release() {
 	if p.buf != nil && (p.deaf || p.arrived+p.flight+p.queued == 0 && (p.stopped || p.fin == finArrived)) {
 		p.conn.w.giveBuffer(p.buf)

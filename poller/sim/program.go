@@ -8,14 +8,13 @@ import (
 	"example.com/pike/poller"
 )
 
-// Go starts a program on a host, which is to be the poller of its loop. The
-// program runs when World.Run does, as a coroutine that gives way to others
-// while it waits in Poll, so no two programs ever run at once. What it returns
-// ends the world if it is an error; sockets it has left open are closed as those
-// of a process that exits are.
+// Go starts a program on a host, which is the poller of the program's loop. The
+// program runs while World.Run does. It is a coroutine that gives way to others while it
+// waits in Poll, so no two programs ever run at once. If it returns an error, the world
+// ends. The sockets that it has left open are closed like those of a process that exits.
 //
-// A host has one program at a time; when it has returned, or the host has crashed,
-// Go may start another.
+// A host has one program at a time. When that has returned, or the host has crashed, Go
+// may start another.
 func (w *World) Go(h *Host, program func(h *Host) error) {
 	w.owns(h)
 	h.start(program, false)
@@ -67,8 +66,8 @@ func (h *Host) begin(life int64) bool {
 	return true
 }
 
-// A panicked is what a program has panicked with, and where: iter.Pull goes on with
-// the panic on the stack of whoever resumed the program.
+// A panicked is what a program has panicked with, and where. The place is kept because
+// iter.Pull goes on with the panic on the stack of the goroutine that resumed the program.
 type panicked struct {
 	host  string
 	value any
@@ -118,18 +117,17 @@ func (h *Host) returned() {
 	}
 }
 
-// Kill ends the process at once, as SIGKILL does: its sockets are closed by the
-// system, which resets those with unread data. It takes effect when the code
-// that is running now waits.
+// Kill ends the process at once, as SIGKILL does. The system closes its sockets, and
+// resets those with unread data. It takes effect when the code that is running now waits.
 func (h *Host) Kill() { h.w.queue.push(h.w.now, evHalt, h, 0) }
 
-// Crash takes the power from the machine. If it has none already, the cut that lasts
-// longer decides when it is back. Peers learn nothing until they send
-// something and the machine is on again (Restart, Boot, World.Go), or get no answer for too
-// long. It takes effect when the code that is running now waits.
+// Crash takes the power from the machine. If the machine has none already, the cut that
+// lasts longer decides when the power is back. Peers learn of it only if they send something
+// when the machine is on again (Restart, Boot, World.Go), or if they get no answer for too
+// long. Crash takes effect when the code that is running now waits.
 func (h *Host) Crash() { h.loses(0) }
 
-// Boot gives the machine its power back; its process is polled from outside.
+// Boot gives the machine its power back. Its process is then polled from outside.
 func (h *Host) Boot() {
 	h.m.powerOn()
 	if h.program == nil {
@@ -155,7 +153,7 @@ func (m *machine) powerOff(span poller.Time) {
 		m.first.note(vOff, 0, nil, 0, eOK)
 		for _, h := range m.hosts {
 			h.halt(true)
-			h.life++ // a process that was killed before does not begin again without power
+			h.life++ // without power a process that was killed before does not begin again
 		}
 		clear(m.ports)
 		clear(m.paths)

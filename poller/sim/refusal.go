@@ -6,14 +6,14 @@ import (
 	"example.com/pike/poller"
 )
 
-// A refusal is ICMP on its way to say that nobody has a port, or what has been said.
+// A refusal is an ICMP message that nobody has a port: under way, or arrived and not told.
 type refusal struct {
 	to   *packet
 	peer netip.AddrPort // whom the datagram was for
 	by   netip.Addr
 }
 
-// refusalsMost are those that a socket keeps; what a system has room for differs.
+// refusalsMost is how many refusals a socket keeps. Real systems have room for more or fewer.
 const refusalsMost = 1024
 
 // unreachable has ICMP tell the sender that nobody has the port (RFC 1122,
@@ -25,9 +25,9 @@ func (d *datagram) unreachable() {
 	}
 }
 
-// happen is the arrival. Of a socket that is not connected Linux tells only with
-// IP_RECVERR (ip(7)), of one that is only of its peer, and without that option it keeps
-// one error and no more (udp_err in net/ipv4/udp.c).
+// happen is the arrival of the refusal. As on Linux, a socket that is not connected is told
+// only with IP_RECVERR (ip(7)), and a connected one only of its peer. Without that option the
+// system keeps one error and no more (udp_err in net/ipv4/udp.c).
 func (r *refusal) happen(kind, int64) {
 	s := r.to
 	switch {

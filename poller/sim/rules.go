@@ -22,27 +22,27 @@ import (
 type Rule struct {
 	Fault Fault
 
-	// From is the host that dials or sends, To the one that listens or receives,
-	// Port the port of To. Of a fault that concerns one host, that is To. A world whose
-	// Run ends without a host that one of its rules names has failed.
+	// From is the host that dials or sends. To is the host that listens or receives, and
+	// Port is a port of To. For a fault that concerns one host, To is that host. A world fails
+	// if a rule names a host that is not there when Run ends.
 	From, To string
 	Port     uint16
 
-	// Nth is which of the occasions that match it strikes, from 1; 0 is every
-	// one. Of Reset and Stall the occasions are not segments but connections, each
-	// of which they strike once.
+	// Nth is which of the matching occasions the fault strikes, from 1. 0 is every one. For
+	// Reset and Stall the occasions are connections and not segments. They strike each
+	// connection once.
 	Nth int
 
-	// After is how many bytes, both directions together, a connection carries
-	// before Reset or Stall strikes it.
+	// After is how many bytes a connection carries before Reset or Stall strikes it,
+	// both directions together.
 	After int64
 
-	// At is a time before which it does not strike. Partition and Crash without
-	// Nth strike at that time, once.
+	// At is a time before which the fault does not strike. Partition and Crash without
+	// Nth strike once, at that time.
 	At time.Duration
 
-	// For is how long Stall, LateWindow, Pause, SlowJob, Partition and Crash last; 0 is as
-	// long as they do by chance.
+	// For is how long Stall, LateWindow, Pause, SlowJob, Partition and Crash last. With 0
+	// the seed decides.
 	For time.Duration
 }
 
@@ -158,8 +158,8 @@ func (w *World) strikeAtTime(r *rule) {
 	}
 }
 
-// strikes decides whether f strikes now; h is who notices, a what the trace
-// says it struck.
+// strikes decides whether f strikes now. h is the host that notices. a is what the trace says
+// f has struck.
 func (h *Host) strikes(f Fault, from, to *machine, port uint16, a *poller.Addr) bool {
 	w := h.w
 	if w.rates[f] == 0 && w.ruled[f] == nil {

@@ -9,19 +9,19 @@ import (
 
 // What ends a world or a Poll.
 var (
-	// ErrDeadlock ends a world in which nothing can happen any more although
-	// somebody waits. What another goroutine may be about to do does not count.
+	// ErrDeadlock ends a world in which somebody waits and nothing can happen any more.
+	// What another goroutine may be about to do does not count.
 	ErrDeadlock = errors.New("deadlock")
 
 	// ErrLimit ends a world that has reached Config.Limit or Config.Steps.
 	ErrLimit = errors.New("limit reached")
 
 	// ErrKilled is what Poll returns on a host that has crashed or was killed. The
-	// program is to return: its sockets are gone.
+	// program must return, because its sockets are gone.
 	ErrKilled = errors.New("sim: the process is gone")
 
-	// ErrOver is what Poll returns when the world has ended, by a failure or, for
-	// the program of Daemon, because there is nobody else left.
+	// ErrOver is what Poll returns when the world has ended by a failure. The program
+	// of a Daemon gets it also when all other programs have returned.
 	ErrOver = errors.New("sim: the world has ended")
 )
 
@@ -115,8 +115,8 @@ func (w *World) end(i int) {
 	}
 }
 
-// await is Poll's waiting, until it is the turn of h, whose program is no
-// coroutine: it is what the world runs on meanwhile.
+// await is how Poll waits for the turn of a host whose program is no coroutine. The world
+// runs on the goroutine of that Poll meanwhile.
 func (w *World) await(h *Host) {
 	w.rooted = true
 	defer func() { w.rooted = false }()
@@ -133,8 +133,8 @@ func (w *World) await(h *Host) {
 	w.rethrow()
 }
 
-// next is the root's: it runs the world until it is some host's turn, or until
-// it has ended, and then returns nil.
+// next runs the world until it is some host's turn, or returns nil when the world has
+// ended. Only the root calls it.
 func (w *World) next() *Host {
 	if h := w.chosen; h != nil {
 		w.chosen = nil
@@ -151,8 +151,8 @@ func (w *World) next() *Host {
 	return nil
 }
 
-// advance lets events happen until it is some host's turn, whom it returns. On
-// a coroutine it stops before an event that is the root's to run.
+// advance lets events happen until it is some host's turn, and returns that host. On a
+// coroutine it stops before an event that only the root may run.
 func (w *World) advance(root bool) *Host {
 	q := &w.queue
 	for w.err == nil {

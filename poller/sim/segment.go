@@ -23,8 +23,8 @@ func (s *packet) message(d *datagram) poller.Message {
 	return m
 }
 
-// extend makes m, which came behind run, a part of it: if the system may do that,
-// and the seed has it so.
+// extend makes m, which came behind run, a part of the run. It does so if a system may, and
+// if the seed decides so.
 func (s *packet) extend(run, m *poller.Message) bool {
 	size := max(run.Segment, len(run.Data)/run.Count())
 	switch {

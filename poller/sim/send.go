@@ -107,7 +107,7 @@ func (s *stream) proceed() {
 	e := eOK
 	switch {
 	case s.dead:
-		// Whoever asks first is told why; from then on it is a broken pipe (send(2)).
+		// The first call is told why. Later ones get a broken pipe (send(2)).
 		if e = s.err; e == eOK {
 			e = ePIPE
 		}
@@ -127,8 +127,8 @@ func (s *stream) proceed() {
 	s.handler.Sent(e.of("send"))
 }
 
-// returned gives the buffers back, and looks whether the owner has left them
-// alone meanwhile.
+// returned gives the buffers back, and checks that the owner has not changed them
+// meanwhile.
 func (s *stream) returned() {
 	if sum(s.held) != s.heldSum {
 		s.h.w.fail(fmt.Errorf("sim: %s: the buffers of a Send to %v were changed before Sent", s.h.name, s.peer))

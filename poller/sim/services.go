@@ -17,14 +17,15 @@ const (
 	jobMost  = 2 * millisecond
 )
 
-// Submit has job run at a time of the seed's, no more than Config.Workers of a
-// process at once. It takes that time first and then runs in an instant, on a goroutine
-// of its own, for which the world stands still. One that waits for something that the
-// world has yet to do, a callback or what another job does, is waited for no more until
-// that has been done; it then goes on, in an instant again, and keeps no worker meanwhile.
-// If nothing can happen any more the world has ended with [ErrDeadlock], and the report
-// says where the job waits. The goroutine of a job that waits when the world has ended
-// stays, as long as nobody releases it.
+// Submit has job run after a time that the seed decides. At most Config.Workers jobs of a
+// process run at once. A job first takes its time, and then runs in an instant, on a
+// goroutine of its own. The world stands still for it.
+//
+// A job may wait for something that the world has yet to do, such as a callback or another
+// job. Then the world goes on without it, and the job keeps no worker. When it has what it
+// waits for it goes on, in an instant again. If nothing can happen any more the world ends
+// with [ErrDeadlock], and the report says where the job waits. The goroutine of such a job
+// stays as long as nobody releases it.
 func (h *Host) Submit(run func()) error {
 	h.w.enter()
 	h.w.inbox.put(func(b *inbox) { b.jobs = append(b.jobs, &job{h: h, life: h.life, run: run}) })
@@ -58,8 +59,8 @@ func (h *Host) work(j *job) {
 	w.queue.push(end, evCall, j, 0)
 }
 
-// LookupNetIP answers with what World.Name and World.Host said, at once: it is
-// the job that looks up a name which takes time. It is to be called in one.
+// LookupNetIP answers at once, with what World.Name and World.Host said. It is called in the
+// job that looks a name up, and that job takes the time.
 func (h *Host) LookupNetIP(ctx context.Context, network, name string) ([]netip.Addr, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -105,8 +106,8 @@ func (h *Host) Signals(notify func(os.Signal), sigs ...os.Signal) (stop func()) 
 	}
 }
 
-// Signal sends a signal to the process. With nobody listening an interrupt or
-// SIGTERM ends it; SIGKILL always does.
+// Signal sends a signal to the process. An interrupt or SIGTERM ends it if nobody
+// listens. SIGKILL always ends it.
 func (h *Host) Signal(s os.Signal) {
 	if h.gone == nil && !h.closed {
 		h.w.queue.push(h.w.now, evSignal, arrival{h, s}, 0)

@@ -14,10 +14,10 @@ import (
 // triesMost bounds the worlds that Shrink runs.
 const triesMost = 400
 
-// Shrink looks for less that fails in the same way: without some of the faults
-// and rules, and with smaller Params. The seed stays. The same way is the same error
-// (errors.Is), or the same text but for numbers and what is quoted; of panics the stack
-// does not count, of deadlocks and limits who waits for what.
+// Shrink looks for a smaller world that fails in the same way: without some of the faults
+// and rules, and with smaller Params. The seed stays. Two failures are the same if their
+// errors are (errors.Is), or if their texts are, apart from numbers and quoted text. The stack
+// of a panic does not count, nor does who waits for what in a deadlock or at a limit.
 func (f *Failure) Shrink(run func(w *World) error) *Failure {
 	s := &shrinker{best: *f, found: f.Err, run: run, tries: triesMost}
 	for s.pass() {
@@ -99,9 +99,8 @@ func attempt(seed uint64, cfg Config, run func(w *World) error) (w *World, err e
 	return w, err
 }
 
-// alike reports whether a is the failure that was found, b: it is no use to find a
-// deadlock where a wrong answer was to be explained, nor the complaint of a small world
-// where a large one had lost a write.
+// alike reports whether a is the failure b that was found. A smaller world that fails in
+// another way explains nothing: a deadlock is no help where the answer was wrong.
 func alike(a, b error) bool {
 	for _, kind := range []error{ErrDeadlock, ErrLimit, errExited} {
 		if errors.Is(a, kind) || errors.Is(b, kind) {
@@ -114,9 +113,9 @@ func alike(a, b error) bool {
 	return gist(a) == gist(b)
 }
 
-// gist is what an error says up to its numbers, addresses, times and what it quotes, all
-// of which get other in a smaller world. Of a panic it is what the program said, not the
-// stack.
+// gist is the text of an error without numbers, addresses, times and quoted text, because
+// all of these are different in a smaller world. The gist of a panic is what the program
+// said, without the stack.
 func gist(err error) string {
 	text := err.Error()
 	if strings.HasPrefix(text, panicPrefix) {

@@ -51,8 +51,8 @@ func familyOf(a poller.Addr) (family, errno) {
 	return inet6, eOK
 }
 
-// plain is a without what only matters to users: an IPv4 address is one, not
-// mapped into IPv6.
+// plain is a with an IPv4 address as IPv4, and not mapped into IPv6. Only users care for
+// that difference.
 func plain(a poller.Addr) poller.Addr {
 	if a.IsValid() && a.Path == "" && a.Addr().Is4In6() {
 		a.AddrPort = netip.AddrPortFrom(a.Addr().Unmap(), a.Port())

@@ -21,11 +21,11 @@ type stream struct {
 	answered  bool // the system knows how the dial ended
 	connected bool
 	ended     bool  // EOF or an error was received
-	lost      bool  // an error was: nothing more will be
-	awaits    bool  // EOF is told also while it is stopped
+	lost      bool  // an error was received, and nothing more will be
+	awaits    bool  // EOF is told also while the stream is stopped
 	dead      bool  // the system has given the connection up, for err
 	gone      bool  // the process has no part in it any more
-	aborted   bool  // nor has the system: it was reset, or the machine lost power
+	aborted   bool  // the system has no part in it either: it was reset, or the machine lost power
 	err       errno // not told yet
 	cause     errno // why it is dead
 
@@ -126,8 +126,9 @@ func (s *stream) Shutdown() {
 	}
 }
 
-// readable reports whether there is something to receive: that the connection is gone
-// also after EOF, and while it is stopped if nothing that arrived is before that.
+// readable reports whether there is something to receive. The loss of a connection is
+// received also after EOF. It is received while the stream is stopped, too, if nothing that
+// arrived is before it.
 func (s *stream) readable() bool {
 	in := s.in()
 	switch {
@@ -222,7 +223,7 @@ func (s *stream) receiveEnd(in *pipe) {
 		s.handler.Received(nil, io.EOF)
 		return
 	}
-	if s.started || !s.busy { // or else it is the Send that asks first
+	if s.started || !s.busy { // otherwise the Send asks first
 		s.err = eOK
 	}
 	s.ended, s.started, s.lost = true, false, true
@@ -242,8 +243,8 @@ func (w *World) lend(n int) []byte {
 	return w.buf[:n:n]
 }
 
-// wipe makes memory useless that was lent to an upcall, so that whoever has
-// kept it will notice.
+// wipe makes memory that was lent to an upcall useless, so that a program that has kept
+// it will notice.
 func wipe(p []byte) {
 	for len(p) > 0 {
 		p = p[copy(p, wipedBytes):]
@@ -319,8 +320,8 @@ func (s *stream) abandon(vanish bool) {
 	s.closed = true
 	s.busy, s.held, s.bufs, s.left = false, nil, nil, 0
 	// The system answers a close that leaves bytes unread with a reset (RFC 1122,
-	// 4.2.2.13). The backends read them first when a handler calls Close; nobody
-	// does for a process that ends.
+	// 4.2.2.13). When a handler calls Close the backends read these bytes first. For a
+	// process that ends nobody reads them.
 	s.drop(vanish, s.in().arrived > 0)
 }
 

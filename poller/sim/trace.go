@@ -130,9 +130,9 @@ type trace struct {
 	out     io.Writer
 }
 
-// The hash is FNV-1a taken a word at a time, with a shift so that the upper
-// bits of a word reach the lower ones of the hash. It has to tell one history
-// from another, not to withstand anyone.
+// The hash is FNV-1a taken a word at a time. A shift brings the upper bits of a word
+// to the lower bits of the hash. The hash has to tell one history from another, and need not
+// withstand an attack.
 const (
 	fnvOffset = 14695981039346656037
 	fnvPrime  = 1099511628211
@@ -153,9 +153,9 @@ func mixBytes(h uint64, p []byte) uint64 {
 	return h
 }
 
-// hashSent has the hash cover what a Send was given, by its checksum: that it was
-// sent has happened, whether anybody receives it or not. What is received needs no
-// more than its length, since it is what was sent.
+// hashSent has the hash cover what a Send was given, by its checksum. It counts whether or
+// not anybody receives it. Of what is received the length is enough, because it is what was
+// sent.
 func (w *World) hashSent(check uint64) {
 	if !w.cfg.OpaqueData {
 		w.trace.hash = mix(w.trace.hash, check)
@@ -174,8 +174,8 @@ func mixAddr(h uint64, a *poller.Addr) uint64 {
 	return mix(mixBytes(h, ip[:]), uint64(a.Port()))
 }
 
-// note records what h does or what happens to it. The address a may be nil; it is
-// told but not hashed, as id stands for it.
+// note records what h does or what happens to it. The address a may be nil. It is told
+// and not hashed, because id stands for it.
 func (h *Host) note(v verb, id uint32, a *poller.Addr, n int64, e errno) {
 	h.record(v, id, n, e)
 	if t := &h.w.trace; t.out != nil {
@@ -192,8 +192,8 @@ func (h *Host) record(v verb, id uint32, n int64, e errno) {
 	t.records++
 }
 
-// A blow is a fault that has struck and that the trace tells of when it is known how
-// long it lasts.
+// A blow is a fault that has struck. The trace tells of it when it is known how long the
+// fault lasts.
 type blow struct {
 	h    *Host
 	addr poller.Addr

@@ -3,8 +3,8 @@ package sim
 import "example.com/pike/poller"
 
 // Untold is what the next Polls have to tell. After a callback that took long, which is one
-// that read the clock very often, the world has yet to catch up: what has arrived by
-// now nobody knows before the next Poll, and so all may have.
+// that read the clock very often, the world has yet to catch up. What has arrived by now is
+// not known before the next Poll, so anything may have arrived.
 func (s *stream) Untold() (n int, ev poller.Events) {
 	behind := s.h.w.queue.first() < s.h.w.now
 	switch {

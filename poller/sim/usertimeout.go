@@ -14,8 +14,8 @@ func (p *pipe) giveUp() poller.Time {
 	return giveUp
 }
 
-// again is when it tries again, after wait, but not after the user timeout: that is
-// cut to fit (tcp_clamp_rto_to_user_timeout in net/ipv4/tcp_timer.c).
+// again is when the sender's system tries again: after wait, or when the user timeout is
+// over if that is earlier (tcp_clamp_rto_to_user_timeout in net/ipv4/tcp_timer.c).
 func (p *pipe) again(wait, since poller.Time) poller.Time {
 	at := p.conn.w.now + wait
 	if limit := p.src.userTimeout(); limit > 0 {

@@ -46,9 +46,9 @@ type Config struct {
 	Params []Param
 
 	// OpaqueData has World.Hash cover how many bytes are sent, and where to, but not
-	// which: for programs whose bytes are random and whose behaviour is not, as those of
-	// TLS and QUIC, which draw keys from crypto/rand. What does depend on them must
-	// not have a size that does: signatures by ECDSA do, by Ed25519 and RSA do not.
+	// which bytes. It is for programs whose bytes are random and whose behaviour is not, such
+	// as those with TLS or QUIC, which draw keys from crypto/rand. How many bytes they send
+	// must not be random: signatures by ECDSA differ in size, those by Ed25519 and RSA do not.
 	OpaqueData bool
 
 	// Trace is where to tell what happens, a line each.
@@ -83,12 +83,12 @@ type World struct {
 	steps uint64
 	dice  dice
 	queue queue
-	still int // events in queue that change nothing for anybody: see atRest
+	still int // events in queue that change nothing for anybody; see atRest
 	trace trace
 	rates Faults
 	rules []rule
 	ruled [NumFaults][]*rule
-	by    *rule // that made the fault strike that strikes now
+	by    *rule // that has made the current fault strike
 	blow  blow
 	hits  Hits
 	err   error // why the world has ended
@@ -160,10 +160,10 @@ func (c *Config) setDefaults() {
 	}
 }
 
-// Host is the host of a name, as names are looked up, without regard to case; it is
-// added if there is none. Without addresses a new one gets one of 10.0.0.0/8 and one of
-// fd00::/8. Its name resolves to them in every program of the world. To give a host that
-// is there other addresses than it has panics.
+// Host returns the host of a name, and adds it if there is none. Names are compared
+// without regard to case. A new host without addresses gets one of 10.0.0.0/8 and one of
+// fd00::/8. Its name resolves to its addresses in every program of the world. It panics if
+// the host is there and has other addresses than those asked for.
 func (w *World) Host(name string, addrs ...string) *Host {
 	if h := w.Lookup(name); h != nil {
 		if len(addrs) > 0 && !slices.Equal(h.m.addrs, parsed(addrs)) {
@@ -279,8 +279,8 @@ func (w *World) Param(name string) int {
 	panic(fmt.Sprintf("sim: Config.Params has no %q", name))
 }
 
-// Errorf ends the world as a failure. Programs may call it from callbacks; it
-// also makes a World what assertion packages take in place of a *testing.T.
+// Errorf ends the world as a failure. Programs may call it from callbacks. With it
+// assertion packages take a World in place of a *testing.T.
 func (w *World) Errorf(format string, args ...any) {
 	if !w.enter() {
 		return

@@ -1,18 +1,14 @@
 package layer
 
-import (
-	"errors"
-
-	"example.com/pike/poller"
-)
+import "example.com/pike/poller"
 
 // A Base is a stream that passes everything on to the stream below it: what a layer embeds
 // that changes only some of it. It is used after Init. Its methods belong to the goroutine of
 // the poller, as those of every stream.
 //
 // Until the layer is ready the stream below is not started by what the owner does: Start and Stop
-// of the owner are noted, and done then. A layer that shakes hands calls StartBelow.
-// Send is passed on at any time.
+// of the owner are noted, and done then. Send is passed on at any time. A layer that shakes hands
+// calls Hold in Wrap, so that what the owner sends waits; it then has SendOwn, StartBelow and Unread.
 //
 // It passes on what is optional too: Acker, Foreteller, EndWatcher, Descriptor, Prefetcher.
 // poller.As finds them only if the streams below have them. It is no Releaser, because who
@@ -20,6 +16,7 @@ import (
 type Base struct {
 	poller.Stream // below
 	above         poller.StreamHandler
+	held          *held // what waits, of layers that shake hands; or nil
 	marks         marks
 }
 
@@ -40,7 +37,7 @@ func (b *Base) is(m marks) bool { return b.marks&m != 0 }
 // Wrap returns, and whose Connected is where the layer begins: the stream below tells it,
 // or, where that is connected already, at.Env does soon, with nil.
 func (b *Base) Init(below poller.Stream, above, in poller.StreamHandler, at poller.Place) {
-	b.Stream, b.above, b.marks = below, above, 0
+	b.Stream, b.above, b.held, b.marks = below, above, nil, 0
 	if !at.Dialing {
 		at.Env.Defer(&start{b, in})
 	}
@@ -70,6 +67,7 @@ func (b *Base) Ready(err error) {
 	switch {
 	case err != nil:
 		b.marks |= failed
+	case b.keeps():
 	case b.is(started):
 		b.Stream.Start()
 	case b.is(watching):
@@ -78,7 +76,11 @@ func (b *Base) Ready(err error) {
 		b.Stream.Stop()
 	}
 	b.marks &^= shaking
-	b.above.Connected(err)
+	if b.held == nil {
+		b.above.Connected(err)
+		return
+	}
+	b.readyHeld(err)
 }
 
 // StartBelow begins delivery to the layer, which is not ready yet: of the peer's part of a handshake.
@@ -112,7 +114,10 @@ func (b *Base) SetHandler(h poller.StreamHandler) { b.above = h }
 // Start begins delivery, as soon as the stream can be used.
 func (b *Base) Start() {
 	b.marks = b.marks&^watching | started
-	if b.is(ready) {
+	switch {
+	case b.keeps():
+		b.handOver()
+	case b.is(ready):
 		b.Stream.Start()
 	}
 }
@@ -155,13 +160,16 @@ func (b *Base) Untold() (n int, ev poller.Events) {
 	if n, ev = f.Untold(); !b.is(ready) && ev != 0 {
 		return 0, poller.Writable
 	}
+	if b.keeps() && b.is(started) { // which has arrived
+		return n + len(b.held.read), ev | poller.Readable
+	}
 	return n, ev
 }
 
 // WatchEnd has the end told to an owner who has stopped; see poller.EndWatcher.
 func (b *Base) WatchEnd() {
 	b.marks = b.marks&^started | watching
-	if b.is(ready) {
+	if b.is(ready) && !b.keeps() {
 		b.watchEnd()
 	}
 }
@@ -188,63 +196,4 @@ func (b *Base) Prefetch() byte {
 		sum += p.Prefetch()
 	}
 	return sum
-}
-
-// Upcalls are the handler of the stream below a [Base]: what a layer's own handler embeds
-// that listens to some of it. They are made by Base.Upcalls.
-type Upcalls struct{ base *Base }
-
-// Connected says that the layer is ready, or with err that it never will be.
-func (u Upcalls) Connected(err error) { u.base.Ready(err) }
-
-// Received passes on what has arrived. An end, or a loss, before the layer was ready is why it
-// never will be.
-func (u Upcalls) Received(p []byte, err error) {
-	if err != nil && !u.base.is(ready) {
-		u.base.Ready(err)
-		return
-	}
-	u.base.above.Received(p, err)
-}
-
-// Sent passes the answer to a Send on.
-func (u Upcalls) Sent(err error) { u.base.above.Sent(err) }
-
-// Closed passes the end on.
-func (u Upcalls) Closed() { u.base.above.Closed() }
-
-// Prefetch loads what is called next; see poller.Prefetcher.
-func (u Upcalls) Prefetch() byte {
-	sum := byte(u.base.marks)
-	if p, ok := u.base.above.(poller.Prefetcher); ok {
-		sum += p.Prefetch()
-	}
-	return sum
-}
-
-// A Transparent is a Base for a layer that leaves the bytes as they are, so that the
-// connection can be handed over below it (poller.Releaser and poller.Duplicator): what goes on
-// then, stream.Conn.NetConn say, does so without the layer.
-type Transparent struct{ Base }
-
-// Release gives the descriptor of the stream below back.
-func (t *Transparent) Release() (uintptr, error) {
-	r, ok := t.Stream.(poller.Releaser)
-	if !ok {
-		return 0, errors.ErrUnsupported
-	}
-	fd, err := r.Release()
-	if err == nil {
-		t.marks |= closed
-	}
-	return fd, err
-}
-
-// Duplicate is another descriptor of the socket.
-func (t *Transparent) Duplicate() (uintptr, error) {
-	d, ok := t.Stream.(poller.Duplicator)
-	if !ok {
-		return 0, errors.ErrUnsupported
-	}
-	return d.Duplicate()
 }

@@ -5,6 +5,7 @@ import (
 
 	"example.com/pike/loop"
 	"example.com/pike/poller"
+	"example.com/pike/stream"
 	"example.com/pike/stream/layer"
 	"example.com/pike/tcp"
 )
@@ -75,7 +76,7 @@ func Example() {
 			fmt.Println(err)
 			return
 		}
-		c.OnRead = tcp.Discard
+		c.OnRead = stream.Discard
 		c.WriteString("hello")
 		c.CloseWrite()
 	})

@@ -1,6 +1,9 @@
 package tlslayer
 
-import "example.com/pike/poller"
+import (
+	"example.com/pike/poller"
+	"example.com/pike/stream/tlslayer/internal/protection"
+)
 
 // Shutdown says close_notify after what is sent, and then ends the sending side of below. Receiving
 // goes on.
@@ -28,18 +31,22 @@ func (s *stream) endWrite() {
 func (s *stream) notify() {
 	o := s.output(0)
 	before := len(o.cipher)
-	s.records.notify()
+	if s.records.own != nil {
+		o.cipher = s.records.own.SealAlert(o.cipher, protection.CloseNotify)
+	} else {
+		s.records.notify()
+	}
 	s.notice = uint8(len(o.cipher) - before)
 	s.mark(notified) // from here on what TLS writes is dropped: an answer to an update of keys, say
 }
 
-// Close ends the stream. Where nothing of above's is in flight, it says close_notify and waits until
-// that is with the system. Otherwise data is lost, and a peer must not take that for the end.
+// Close ends the stream. If the system has all that above has sent, it says close_notify and waits until
+// that is with the system, too. Otherwise data is lost, and a peer must not take that for the end.
 func (s *stream) Close() {
 	if s.is(closed) {
 		return
 	}
-	if s.hs == nil && !s.is(failed|abrupt) && (s.out == nil || !s.out.busy || s.is(broken)) {
+	if s.hs == nil && !s.is(failed|abrupt) && (s.out == nil || !s.out.holds() || s.is(broken)) {
 		if !s.is(notified | broken) {
 			s.notify()
 		}
@@ -76,7 +83,7 @@ func (s *stream) end() {
 	if s.hs != nil {
 		s.hs.abandon()
 	} else if !s.is(reading) {
-		s.wire.in = nil
+		s.forget()
 	}
 }
 

@@ -22,6 +22,7 @@ type Error struct {
 // connections have it already.
 func (e *Error) Error() string { return "tls " + e.Step + ": " + e.Err.Error() }
 
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
 var (

@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"net"
 	"runtime/debug"
+
+	"example.com/pike/stream/tlslayer/internal/protection"
 )
 
 // A handshake runs tls.Conn.Handshake on a coroutine: it is given what arrives, and gives
@@ -18,8 +20,10 @@ type handshake struct {
 	out           []byte // to be sent
 	ended         bool   // nothing more will arrive
 	finished      bool
-	err           error     // why there will be no connection
-	thrown        *panicked // a panic of the coroutine
+	err           error               // why there will be no connection
+	thrown        *panicked           // a panic of the coroutine
+	capture       *protection.Capture // nil without records of our own
+	own           *own                // what came of that, or nil
 	local, remote net.Addr
 
 	side     *side
@@ -97,6 +101,9 @@ func (h *handshake) make() {
 		h.conn = tls.Client(&h.s.wire, cfg)
 	} else {
 		h.conn = tls.Server(&h.s.wire, cfg)
+		if h.side.own != nil {
+			h.capture = new(protection.Capture)
+		}
 	}
 	h.coroutine.init()
 }
@@ -179,12 +186,15 @@ func (h *handshake) failed() {
 func (h *handshake) succeeded() {
 	s := h.s
 	s.hs, s.wire.hs = nil, nil
-	s.records.conn = h.conn
+	s.records.take(h)
 	s.mark(ready)
+	if cfg := h.side.cfg; cfg != nil && cfg.DynamicRecordSizingDisabled {
+		s.mark(wholeRecords)
+	}
 	if s.wire.in = append(s.wire.in, h.queue...); len(s.wire.in) == 0 {
 		s.wire.in = nil
 	}
-	if !s.is(started) || len(s.wire.in) > 0 {
+	if !s.wants() || len(s.wire.in) > 0 {
 		s.stopBelow()
 	}
 	s.above.Connected(nil)
@@ -207,6 +217,9 @@ func (h *handshake) run() {
 	defer func() {
 		if v := recover(); v != nil {
 			h.thrown = &panicked{v, debug.Stack()}
+		}
+		if h.capture != nil {
+			h.captured()
 		}
 		h.finished = true
 	}()

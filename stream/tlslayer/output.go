@@ -8,6 +8,7 @@ type output struct {
 	lent   [1][]byte
 	recs   []record // those of cipher that hold data and are not wholly with the system
 	own    int      // bytes of cipher that answer the peer
+	sealing
 
 	busy  bool     // a Send of above is in flight:
 	bufs  [][]byte // what it sends, from the first that is not wholly sealed
@@ -25,6 +26,9 @@ type output struct {
 type record struct{ plain, end int }
 
 func (o *output) flying() bool { return o.flight > o.off }
+
+// holds reports whether something of above's is not with the system.
+func (o *output) holds() bool { return o.busy || o.ahead > 0 }
 
 // output is what s has to send, with a buffer for n bytes of data.
 func (s *stream) output(n int) *output {

@@ -8,6 +8,7 @@ type pool struct {
 	plain  []byte // what Received is given
 	gather []byte // small buffers that become one record
 	small  [][]byte
+	whole  [][]byte
 	large  [][]byte
 	spare  []*output
 }
@@ -26,8 +27,10 @@ const (
 	sealMost    = 64 << 10 // plaintext that is sealed at a time, so that memory follows what a peer takes
 	smallPlain  = 1 << 10  // so much goes into a small buffer
 	smallCipher = 2 << 10
+	wholeCipher = headerLen + maxPlaintext + maxOverhead // a record
 	largeCipher = sealMost/maxPlaintext*(headerLen+maxPlaintext+maxOverhead) + 1024
 	spareSmall  = 1024
+	spareWhole  = 64
 	spareLarge  = 16
 )
 
@@ -37,6 +40,23 @@ func (p *pool) take(n int) []byte {
 	if n <= smallPlain {
 		of, size = &p.small, smallCipher
 	}
+	return takeFrom(of, size)
+}
+
+// takeCipher gives a buffer for n bytes of ciphertext.
+func (p *pool) takeCipher(n int) []byte {
+	switch {
+	case n <= smallCipher:
+		return takeFrom(&p.small, smallCipher)
+	case n <= wholeCipher:
+		return takeFrom(&p.whole, wholeCipher)
+	case n <= largeCipher:
+		return takeFrom(&p.large, largeCipher)
+	}
+	return make([]byte, 0, n)
+}
+
+func takeFrom(of *[][]byte, size int) []byte {
 	last := len(*of) - 1
 	if last < 0 {
 		return make([]byte, 0, size)
@@ -51,6 +71,8 @@ func (p *pool) put(b []byte) {
 	switch {
 	case cap(b) == smallCipher && len(p.small) < spareSmall:
 		p.small = append(p.small, b[:0])
+	case cap(b) == wholeCipher && len(p.whole) < spareWhole:
+		p.whole = append(p.whole, b[:0])
 	case cap(b) == largeCipher && len(p.large) < spareLarge:
 		p.large = append(p.large, b[:0])
 	}

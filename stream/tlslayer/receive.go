@@ -35,6 +35,10 @@ func (l *lower) Received(p []byte, err error) {
 // arrived delivers what had been kept and p, and keeps what is not wanted yet. That is
 // ciphertext, and less than what one upcall of below brings, as below is stopped then.
 func (s *stream) arrived(p []byte) {
+	if s.records.own != nil {
+		s.arrivedOwn(p)
+		return
+	}
 	kept := len(s.wire.in) > 0
 	if kept {
 		p = append(s.wire.in, p...)
@@ -42,6 +46,8 @@ func (s *stream) arrived(p []byte) {
 	s.wire.in = p
 	s.deliver()
 	switch {
+	case s.is(released):
+		return
 	case len(s.wire.in) == 0:
 		s.wire.in = nil
 	case !kept:
@@ -49,37 +55,38 @@ func (s *stream) arrived(p []byte) {
 	}
 	switch {
 	case s.is(closed | readEnded):
-	case s.crowded(), !s.is(started):
+	case s.wants() && (len(s.wire.in) == 0 || !s.opens()):
+		s.startBelow()
+	default:
 		s.stopBelow()
-		if s.err != nil && s.is(wireEnded) && len(s.wire.in) == 0 && !s.is(started) {
+		if s.is(wireEnded) && s.err != nil && len(s.wire.in) == 0 && s.held == nil && !s.is(started) {
 			s.endRead(s.err) // a loss is told to who is stopped, too, if nothing is before it
 		}
-	case len(s.wire.in) == 0:
-		s.startBelow()
 	}
 }
 
 // deliver opens records until there is no more, or nobody who wants it.
 func (s *stream) deliver() {
 	s.mark(reading)
-	for s.is(started) && !s.is(readEnded|closed) && (len(s.wire.in) > 0 || s.is(wireEnded)) && !s.crowded() {
+	if p := s.held; p != nil && s.is(started) {
+		s.held = nil
+		s.data(p)
+	}
+	for s.wants() && s.opens() {
 		before := s.wire.wrote
 		n, err := s.records.open(s.pool.plain)
 		if own := s.wire.wrote - before; own > 0 {
 			s.answer(own, err != nil && err != errWait)
 		}
 		if n > 0 { // also with an error: crypto/tls looks ahead
-			s.above.Received(s.pool.plain[:n], nil)
-			if s.told() {
-				break
-			}
+			s.data(s.pool.plain[:n])
 		}
-		if err != nil && err != errWait {
+		if err != nil && err != errWait && !s.is(closed) {
 			s.endRead(err)
 		}
 	}
 	s.unmark(reading)
-	if s.is(readEnded | closed) {
+	if s.is(readEnded|closed) && !s.is(released) {
 		s.wire.in = nil
 	}
 }
@@ -141,13 +148,23 @@ func (s *stream) lost(err error) {
 	s.told()
 }
 
-// Untold implements [poller.Foreteller].
+// Untold implements [poller.Foreteller]. What there is below is ciphertext. Before the handshake is over it is, as
+// of a dial, that there may be an answer.
 func (s *stream) Untold() (n int, ev poller.Events) {
+	if s.is(closed) {
+		return 0, 0
+	}
 	if f, ok := s.below.(poller.Foreteller); ok {
 		n, ev = f.Untold()
 	}
-	if s.is(started) && len(s.wire.in) > 0 {
-		n, ev = n+len(s.wire.in), ev|poller.Readable
+	if s.hs != nil {
+		if ev != 0 {
+			ev = poller.Writable
+		}
+		return 0, ev
+	}
+	if kept := len(s.wire.in) + len(s.held); s.is(started) && kept > 0 {
+		n, ev = n+kept, ev|poller.Readable
 	}
 	return n, ev
 }

@@ -7,6 +7,22 @@ import "crypto/tls"
 // its locks for as long as the handshake lasts, and a call from the loop would hang it.
 type records struct {
 	conn *tls.Conn // nil until the handshake is over
+	own  *own      // instead of conn; see Options.OwnRecords
+}
+
+// take is when the handshake is over.
+func (r *records) take(h *handshake) {
+	if r.own = h.own; r.own == nil {
+		r.conn = h.conn
+	}
+}
+
+// state is what crypto/tls says of the connection.
+func (r *records) state() tls.ConnectionState {
+	if r.own != nil {
+		return r.own.state
+	}
+	return r.conn.ConnectionState()
 }
 
 // open reads the next record, or less, into p, which has room for the plaintext of one. It

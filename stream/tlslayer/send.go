@@ -7,10 +7,8 @@ import (
 	"example.com/pike/poller"
 )
 
-const (
-	directLeast = 4 << 10 // a lone record of so much goes to the system without a copy of ours
-	sendBudget  = 1 << 20 // bytes that are sealed in one go, before others have their turn
-)
+// sendBudget is how much is sealed in one go, before others have their turn.
+const sendBudget = 1 << 20
 
 // Send seals bufs and sends that. It is done when the system has it all, so that who sends waits for the
 // peer as without TLS.
@@ -137,48 +135,13 @@ func (s *stream) seal() (n int) {
 	s.enlarge(o.left)
 	for o.left > 0 && n < sealMost {
 		p := o.next(s.pool)
-		if _, ok := s.record(p, o.left == 0); !ok {
+		if _, ok := s.protect(p, o.left == 0); !ok {
 			o.left += len(p)
 			return n
 		}
 		n += len(p)
 	}
 	return n
-}
-
-// record seals p. A large one that is alone goes from the buffer of crypto/tls to the system: whole
-// says that all of it did. It is not ok if TLS seals no more.
-func (s *stream) record(p []byte, last bool) (whole, ok bool) {
-	o := s.out
-	if last && len(o.cipher) == 0 && len(p) >= directLeast {
-		s.mark(direct)
-	}
-	err := s.records.seal(p)
-	wasDirect := s.is(direct)
-	s.unmark(direct)
-	if err != nil {
-		s.mark(broken)
-		return false, false
-	}
-	if wasDirect && len(o.cipher) == 0 {
-		return true, true
-	}
-	o.recs = append(o.recs, record{len(p), len(o.cipher)})
-	return false, true
-}
-
-// sealed takes what TLS has written.
-func (s *stream) sealed(p []byte) {
-	if s.is(failed | notified | closed) {
-		return
-	}
-	if s.is(direct) && len(s.out.cipher) == 0 {
-		p = p[s.below.TrySend(p):]
-	}
-	if len(p) > 0 {
-		o := s.output(len(p))
-		o.cipher = append(o.cipher, p...)
-	}
 }
 
 // TrySend seals as much of p as the system takes, and the rest of what is sealed at a time. It
@@ -207,16 +170,13 @@ func (s *stream) TrySend(p []byte) (taken int) {
 		s.enlarge(len(p))
 		for n = 0; n < len(p) && n < sealMost; {
 			q := p[n:min(len(p), n+maxPlaintext)]
-			whole, ok := s.record(q, n+len(q) == len(p))
+			out, ok := s.protect(q, n+len(q) == len(p))
 			if !ok {
 				break
 			}
 			n += len(q)
-			if whole {
-				o.taken += len(q)
-			} else {
-				o.ahead += len(q)
-			}
+			o.taken += out
+			o.ahead += len(q) - out
 		}
 	}
 }

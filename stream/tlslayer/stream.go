@@ -15,6 +15,7 @@ type stream struct {
 	hs      *handshake // nil once it is over
 	records records
 	wire    wire
+	held    []byte  // data that was found when only an end was watched for
 	out     *output // nil with nothing to send
 	err     error   // the loss of the connection
 	state   bits
@@ -25,26 +26,30 @@ type stream struct {
 type bits uint32
 
 const (
-	started   bits = 1 << iota // above wants what arrives
-	onBelow                    // below is started
-	deferred                   // Flush will be called
-	reading                    // deliver runs
-	ready                      // Connected(nil) was told
-	wireEnded                  // below has told its end, or the loss
-	readEnded                  // and above was told an end, or an error
-	gotNotice                  // that was the peer's close_notify
-	shutting                   // Shutdown was called
-	notified                   // and our close_notify is sealed
-	finished                   // and below was told to end
-	failed                     // below sends no more
-	broken                     // TLS seals no more: the handshake has failed, or an alert has ended it
-	alerted                    // and that alert is ours
-	refused                    // Sent is to tell that a Send has failed
-	direct                     // what is sealed goes to below at once
-	abrupt                     // Linger is 0: Close is a reset
-	closed                     // nobody above wants to hear anything but Sent and Closed
-	leaving                    // and below is still to take what we have to say
-	released                   // NetConn has handed the connection over
+	client       bits = 1 << iota
+	started           // above wants what arrives
+	watching          // above wants the end
+	onBelow           // below is started
+	deferred          // Flush will be called
+	reading           // deliver runs
+	ready             // Connected(nil) was told
+	wireEnded         // below has told its end, or the loss
+	readEnded         // and above was told an end, or an error
+	gotNotice         // that was the peer's close_notify
+	shutting          // Shutdown was called
+	notified          // and our close_notify is sealed
+	finished          // and below was told to end
+	failed            // below sends no more
+	broken            // TLS seals no more: the handshake has failed, or an alert has ended it
+	alerted           // and that alert is ours
+	refused           // Sent is to tell that a Send has failed
+	direct            // what is sealed goes to below at once
+	protecting        // data is being sealed
+	wholeRecords      // the config has no small records
+	abrupt            // Linger is 0: Close is a reset
+	closed            // nobody above wants to hear anything but Sent and Closed
+	leaving           // and below is still to take what we have to say
+	released          // NetConn has handed the connection over
 )
 
 func (s *stream) is(b bits) bool { return s.state&b != 0 }
@@ -124,20 +129,21 @@ func (s *stream) Start() {
 	if s.is(started | readEnded | closed) {
 		return
 	}
+	s.unmark(watching)
 	s.mark(started)
 	switch {
 	case s.hs != nil, s.is(reading):
-	case len(s.wire.in) > 0, s.is(wireEnded):
+	case len(s.wire.in) > 0, s.is(wireEnded), s.held != nil:
 		s.later()
 	default:
 		s.startBelow()
 	}
 }
 
-// Stop ends it at once. No more than one record is ever deciphered, so nothing of it waits. A
-// handshake goes on.
+// Stop ends it at once. No more than one record is opened at a time, so no data waits. A handshake goes
+// on.
 func (s *stream) Stop() {
-	s.unmark(started)
+	s.unmark(started | watching)
 	if s.hs == nil {
 		s.stopBelow()
 	}
@@ -194,6 +200,10 @@ func (l *lower) Closed() {
 	if s.hs != nil {
 		s.hs.abandon()
 	}
+	if s.records.own != nil {
+		s.forget()
+		s.records.own.Wipe()
+	}
 	if o := s.out; o != nil {
 		s.out = nil
 		busy := o.busy
@@ -207,3 +217,22 @@ func (l *lower) Closed() {
 	}
 	s.above.Closed()
 }
+
+// Fd implements [poller.Descriptor], for options that have no method. Who writes to it, or reads, breaks the
+// connection.
+func (s *stream) Fd() uintptr {
+	if d, ok := s.below.(poller.Descriptor); ok {
+		return d.Fd()
+	}
+	return ^uintptr(0)
+}
+
+var (
+	_ poller.Blocker    = (*stream)(nil)
+	_ poller.Acker      = (*stream)(nil)
+	_ poller.Foreteller = (*stream)(nil)
+	_ poller.EndWatcher = (*stream)(nil)
+	_ poller.Descriptor = (*stream)(nil)
+	_ poller.Prefetcher = (*stream)(nil)
+	_ poller.Prefetcher = (*lower)(nil)
+)

@@ -42,8 +42,21 @@ import (
 type Options struct {
 	// OnLoop runs the steps of handshakes on the loop, instead of its Executor. A step
 	// takes from a tenth of a millisecond to several, for which all other connections wait.
-	// It is for programs with few handshakes, and for tests.
+	// It is for programs with few handshakes, and for tests. A panic of a function of the tls.Config ends the
+	// program then: it is not in a callback of the loop, and so not for its OnPanic.
 	OnLoop bool
+
+	// OwnRecords has a server's connections of TLS 1.3 with AES-GCM drop their tls.Conn
+	// after the handshake, and the records opened and sealed by this package, in place. An
+	// idle connection has some 2 KB then instead of 7 or, after a large record, 23, and a
+	// record allocates nothing. All others go on with tls.Conn: clients, TLS 1.2,
+	// ChaCha20-Poly1305, and every connection in FIPS 140-3 mode.
+	//
+	// The secrets come by Config.KeyLogWriter, of a copy of the Config that each handshake
+	// has for itself. One that you have set still gets every line. NetConn is
+	// errors.ErrUnsupported for such connections, because no tls.Conn is left.
+	// It is off by default, because the code that guards the records is not crypto/tls then.
+	OwnRecords bool
 }
 
 // A side is a layer: what the connections of one end have in common.
@@ -51,6 +64,7 @@ type side struct {
 	cfg    *tls.Config
 	o      Options
 	client bool
+	own    *tls.Config // of handshakes that are to end with records of our own, or nil
 	dialed atomic.Pointer[dialed]
 }
 
@@ -76,6 +90,9 @@ func newSide(cfg *tls.Config, o *Options, client bool) poller.Layer {
 	if o != nil {
 		d.o = *o
 	}
+	if d.o.OwnRecords && !client && cfg != nil {
+		d.own = watch(cfg)
+	}
 	return d
 }
 
@@ -91,8 +108,11 @@ func (d *side) check() error {
 }
 
 // configFor is the config of a connection. A server's is never cloned: a clone has its own
-// keys for session tickets, and loses those that are set later.
+// keys for session tickets, and loses those that are set later. (protection.Watch knows a way.)
 func (d *side) configFor(host string) *tls.Config {
+	if d.own != nil {
+		return d.own
+	}
 	cfg := d.cfg
 	if !d.client || host == "" || cfg != nil && (cfg.ServerName != "" || cfg.InsecureSkipVerify) {
 		if cfg == nil {
@@ -120,6 +140,9 @@ func (d *side) Wrap(below poller.Stream, h poller.StreamHandler, at poller.Place
 		s.depth = under.depth + 1
 	}
 	s.pool = poolOf(at.Env, s.depth)
+	if d.client {
+		s.mark(client)
+	}
 	s.wire.s = s
 	s.hs = &handshake{s: s, side: d, host: at.Host, err: d.check()}
 	s.wire.hs = s.hs
@@ -141,7 +164,7 @@ func State(c interface{ Layer() poller.Stream }) (cs tls.ConnectionState, ok boo
 	if s == nil || !s.is(ready) || s.is(released) {
 		return cs, false
 	}
-	return s.records.conn.ConnectionState(), true
+	return s.records.state(), true
 }
 
 // find looks for TLS in a stack.

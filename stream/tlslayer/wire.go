@@ -60,6 +60,9 @@ func (w *wire) Write(p []byte) (int, error) {
 	switch {
 	case w.hs != nil:
 		w.hs.out = append(w.hs.out, p...)
+		if w.hs.capture != nil {
+			w.hs.capture.Sent(p)
+		}
 	case w.nc != nil:
 		return w.nc.Write(p)
 	default:

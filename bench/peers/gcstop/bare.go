@@ -9,8 +9,8 @@ import (
 	"example.com/pike/bench/peers/work"
 )
 
-// systemCall is unix.RawSyscall6 or unix.Syscall6. What its arguments point at is in bare, which is a variable of the
-// package and so neither moves nor dies.
+// systemCall is unix.RawSyscall6 or unix.Syscall6. Its arguments point into bare, which is a variable of the package, so
+// the memory neither moves nor is collected.
 type systemCall func(trap, a, b, c, d, e, f uintptr) (uintptr, uintptr, unix.Errno)
 
 var bare struct {
@@ -25,7 +25,7 @@ type end struct {
 	unsent []byte // what the system did not take
 }
 
-// echoBare is the loop of pike's epoll backend without pike: wait without waiting, receive into one buffer, send at once.
+// echoBare is the loop of pike's epoll backend without pike: poll without waiting, receive into one buffer, send at once.
 func echoBare(call systemCall, size int) error {
 	ep, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {

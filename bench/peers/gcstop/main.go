@@ -1,6 +1,6 @@
 // Gcstop measures how long the garbage collector waits for a saturated echo loop to stop, while another goroutine
-// allocates as fast as it can: with raw system calls, which the scheduler knows nothing of, with those that tell it
-// (syscall.Syscall), and on pike. Both ends of every connection are on the one loop, so that it never waits.
+// allocates as fast as it can. It does so with raw system calls, which the scheduler knows nothing of, with calls that tell
+// the scheduler (syscall.Syscall), and on pike. Both ends of every connection are on the one loop, so it never waits.
 package main
 
 import (

@@ -73,7 +73,7 @@ func serveStreams(kind string, serve func(net.Conn)) {
 			log.Fatal(err)
 		}
 		if kind == "broadcast" {
-			join(conn) // before the next is accepted, as messages are for those that are there
+			join(conn) // before the next is accepted, because a message goes only to those that are there
 		}
 		go func() {
 			defer conn.Close()

@@ -1,4 +1,4 @@
-// Goruntime does with timers and channels of the Go runtime what others do with a loop.
+// Goruntime does with timers and channels of the Go runtime what the other peers do with a loop.
 package main
 
 import (
@@ -28,7 +28,7 @@ const (
 	fireWithin = 200
 )
 
-// timers measures AfterFunc, as a timer with a channel has no callback.
+// timers measures AfterFunc, because a timer with a channel has no callback.
 func timers() {
 	var fired atomic.Int64
 	fire := func() { fired.Add(1) }
@@ -40,7 +40,7 @@ func timers() {
 	random := work.NewRandom()
 	shuffled := work.Shuffle(all, &random)
 	later := func() time.Duration { return time.Duration(10_000+random.Next()%60_000) * time.Millisecond }
-	runtime.GC() // what making a million left is no part of restarting them
+	runtime.GC() // the garbage of making a million must not count for restarting them
 	sample := map[string]float64{}
 	measure := func(name string, f func()) {
 		at := work.CPU()

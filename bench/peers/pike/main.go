@@ -1,4 +1,4 @@
-// Pike does the work of the bench that is no echo; that is examples/echo.
+// Pike does the work of the bench on pike, but for echoes, which are by examples/echo.
 package main
 
 import (

@@ -43,7 +43,7 @@ func sink(c *tcp.Conn) {
 
 var piece = work.Pattern(work.Piece)
 
-// pump writes without end, the next piece when the system has the last.
+// pump writes without end. It writes a piece when the system has taken the last one.
 func pump(c *tcp.Conn) {
 	c.OnWrite = func(c *tcp.Conn) { c.Write(piece) }
 	c.Write(piece)

@@ -17,8 +17,8 @@ const (
 	fireWithin = 200
 )
 
-// timers measures with a million timers armed what it costs to start, restart, stop and fire one, in ns of CPU.
-// They count from the call, as Go's do.
+// timers measures what it costs to start, restart, stop and fire a timer while a million are armed, in ns of CPU. The
+// timers count from the call, as Go's do.
 func timers(lp *loop.Loop, _ []string) error {
 	return timersStarted(lp, func(t *timer.Timer, d time.Duration) { t.Start(d, 0) })
 }
@@ -79,7 +79,7 @@ func measureTimers[T any](lp *loop.Loop, all []T, fired *int, start func(T, time
 	random := work.NewRandom()
 	shuffled := work.Shuffle(all, &random)
 	later := func() time.Duration { return time.Duration(10_000+random.Next()%60_000) * time.Millisecond }
-	runtime.GC() // what making a million left is no part of restarting them
+	runtime.GC() // the garbage of making a million must not count for restarting them
 	sample := map[string]float64{}
 	measure := func(name string, f func()) {
 		at := work.CPU()

@@ -2,15 +2,16 @@ package server
 
 import "example.com/pike/timer"
 
-// What one turn of the loop may queue for sending, after which it must send. Without such a bound the lines that many
-// clients send at once would be more than readers are allowed to leave unread, before any reader had a chance.
+// What one turn of the loop may queue before it must send. Without a bound the lines that many clients send at once
+// could be more than a reader may leave unread, before the reader had a chance to read. No limit of package stream can do
+// this: a QueueLimit pauses the connection whose queue is long, and here others fill that queue.
 const (
 	eachPerTurn  = unreadMost / 4 // bytes for one reader, at most: all messages together
 	allPerTurn   = 4 << 20        // bytes for all readers
 	linesPerTurn = 64             // of one client, before others have their turn
 )
 
-// pace bounds what is done in a turn. What is left over waits in the order in which it came.
+// A pace bounds what is done in a turn. What is left over waits in the order in which it came.
 type pace struct {
 	s       *Server
 	next    *timer.Timer // due at once, which is in the next turn
@@ -36,7 +37,8 @@ func (p *pace) spent() bool {
 	return p.each >= eachPerTurn || p.all >= allPerTurn || p.s.record.full()
 }
 
-// wake has turn called in the next turn, when what this one has queued was sent as far as readers took it.
+// wake has turn called in the loop's next turn. By then the loop has sent what this turn queued, as far as readers take
+// it.
 func (p *pace) wake() {
 	if !p.next.Active() {
 		p.next.Start(0, 0)

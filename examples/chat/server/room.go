@@ -7,7 +7,7 @@ import (
 
 const (
 	historyMost = 20 // messages that a room remembers
-	vacantMost  = 64 // rooms that are remembered with nobody in
+	vacantMost  = 64 // empty rooms that are remembered
 )
 
 // A room is some clients, in the order in which they joined, and the last messages.

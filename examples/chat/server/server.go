@@ -1,5 +1,5 @@
-// Package server is a chat server on a loop of pike's. It starts no goroutine, asks no clock but the loop's and decides
-// nothing by the order of a map, so that it runs unchanged on a simulated network.
+// Package server is a chat server on a loop of pike's. It starts no goroutine, reads no clock but the loop's, and decides
+// nothing by the order of a map. So it runs unchanged on a simulated network.
 //
 //	srv, err := server.Listen(lp, "127.0.0.1:7000", server.Options{})
 //	...
@@ -7,9 +7,9 @@
 //
 // # The protocol
 //
-// Both sides send lines of UTF-8. Those of a client end in \n or \r\n and have at most 4096 bytes before that; what
-// follows the last end is no line, and is dropped when the client goes. A client begins as guest-N in #lobby. A line
-// that begins with / is a command; any other goes to the others in the client's room, and blank ones nowhere.
+// Both sides send lines of UTF-8. A line of a client ends in \n or \r\n and has at most 4096 bytes before that. What
+// follows the last line end is no line, and is dropped when the client goes. A client begins as guest-N in #lobby. A
+// line that begins with / is a command. Any other line goes to the others in the client's room. Blank lines go nowhere.
 //
 //	/nick NAME       take a name: 1 to 20 letters of ASCII, digits, - and _; guest-N is the server's to give
 //	/join #ROOM      go to another room, whose name after the # is made like those of clients
@@ -29,17 +29,18 @@
 //	* ...                   an answer: "* in #lobby: ann, bob" (more such lines where it is long), "* rooms: #lobby (2)"
 //	! ...                   what was wrong with something the client sent, or why it is being closed
 //
-// Who joins a room is told its last 20 messages, after the notice that says so. Lines are obeyed in their order: an
-// answer means that everything sent before has been done. Names and rooms that differ only in case are the same.
-// TEXT never has control characters or others that a terminal would act upon.
+// A client that joins a room gets its last 20 messages, after the notice of joining. Lines are obeyed in their order, so
+// an answer means that everything sent before has been done. Names and rooms that differ only in case are the same.
+// TEXT never has control characters, or others that a terminal would act upon.
 //
 // # What it defends
 //
-// A client that has more than 1 MiB to read is dropped, so is the one with most to read when all clients together have
-// more than 256 MiB, one that has something to read and takes none of it for a minute, and one that sends no line for
-// Options.Idle. No more is obeyed in one turn of the loop than readers can be expected to take; what is left waits, and
-// its sender is not read from, so that a flood neither drowns those who do read nor delays the others. The same holds
-// while the transcript lags behind.
+// The server drops a client that has more than 1 MiB to read, that takes nothing of what it has to read for a minute, or
+// that sends no line for Options.Idle. When all clients together have more than 256 MiB to read, it drops those with most.
+//
+// One turn of the loop obeys no more lines than readers can be expected to take. The other lines wait, and their senders
+// are not read from. So a flood neither drowns the clients that read nor delays the others. The same holds while the
+// transcript lags behind.
 package server
 
 import (
@@ -64,9 +65,9 @@ type Options struct {
 	// Max is how many clients there may be at a time; 0 is DefaultMax.
 	Max int
 
-	// Rate is how many connections a second are accepted in the long run, and at
-	// once after a quiet second; more wait in the system's backlog. 0 is
-	// DefaultRate, negative is no limit.
+	// Rate is how many connections are accepted in a second, and how many at once
+	// after a quiet second. More wait in the system's backlog. 0 is DefaultRate,
+	// negative is no limit.
 	Rate float64
 
 	// Transcript, if set, is written every message, by jobs of loop.Work: off
@@ -88,14 +89,7 @@ const (
 	unreadMost  = 1 << 20          // bytes that a client may leave unread
 	takeTime    = time.Minute      // for a client to take something of what is queued for it
 	leaveTime   = 30 * time.Second // for a client to take what it is still sent, and to close
-	leavingMost = 1024             // connections that may be at it; of more, the one that began first is cut off
-)
-
-// How long a shutdown waits: for clients to close when they read that the server does, and then for what was written
-// to be sent.
-const (
-	courtesy = 300 * time.Millisecond
-	patience = 900 * time.Millisecond
+	leavingMost = 1024             // connections that may be leaving; of more, the one that began first is cut off
 )
 
 // A Server is a chat server. Its methods belong to the loop's goroutine.
@@ -116,11 +110,10 @@ type Server struct {
 	used   []*room // those with someone in, and the lobby
 	vacant []*room // the others, longest first
 
-	conns   int    // not closed yet
-	live    lineup // clients, by when they last sent a line
-	leaving lineup // connections that are to close, by when that began
-	most    int    // of those
-	full    bool   // clients have been refused since one was not
+	conns   int       // not closed yet
+	leaving []*client // those that are to close, by when that began
+	most    int       // of those
+	full    bool      // clients have been refused since one was not
 	pace    pace
 	record  transcript
 
@@ -162,8 +155,6 @@ func Listen(lp *loop.Loop, addr string, o Options) (*Server, error) {
 	s.ln = ln
 	s.names, s.rooms = map[string]*client{}, map[string]*room{}
 	s.lobby = s.open("#lobby")
-	s.live.init(lp, max(s.idle, 0), s.idled)
-	s.leaving.init(lp, leaveTime, s.overdue)
 	s.pace.init(s)
 	s.record.init(lp, o.Transcript, s.recorded)
 	s.last, _ = timer.New(lp, s.hurry)
@@ -177,7 +168,7 @@ func Listen(lp *loop.Loop, addr string, o Options) (*Server, error) {
 func (s *Server) Addr() netip.AddrPort { return s.ln.LocalAddr().AddrPort }
 
 // Clients is how many clients there are.
-func (s *Server) Clients() int { return s.live.n }
+func (s *Server) Clients() int { return len(s.names) }
 
 // Unwritten is how many bytes of the transcript have not been written yet.
 func (s *Server) Unwritten() int { return s.record.unwritten() }
@@ -185,9 +176,10 @@ func (s *Server) Unwritten() int { return s.record.unwritten() }
 func (s *Server) accept(conn *tcp.Conn) {
 	c := &client{s: s, conn: conn}
 	c.lines.Max = lineMost
+	c.time, _ = timer.New(s.lp, c.late)
 	conn.Context, conn.OnRead, conn.OnEOF, conn.OnClose = c, s.read, s.eof, s.gone
 	s.conns++
-	if s.live.n >= s.max {
+	if len(s.names) >= s.max {
 		if !s.full {
 			s.log.Warn("full: clients are refused", "max", s.max, "addr", conn.RemoteAddr())
 		}
@@ -200,57 +192,8 @@ func (s *Server) accept(conn *tcp.Conn) {
 	s.guests++
 	c.name = fmt.Sprint(guestPrefix, s.guests)
 	s.names[fold(c.name)] = c
-	s.live.push(c)
+	c.wait(s.idle)
 	s.log.Debug("connected", "name", c.name, "addr", conn.RemoteAddr())
 	c.tellf("* welcome, %s; /help lists the commands", c.name)
 	s.join(c, s.lobby)
-}
-
-// Shutdown tells every client that the server is going, sends what is queued and closes. It takes at most 1.2 s
-// and what the transcript still needs; clients that have not read by then are cut off. OnClose follows. The Shutdown
-// of the loop is this one, and bounds it.
-func (s *Server) Shutdown() {
-	if s.closing {
-		return
-	}
-	s.closing = true
-	s.ln.Close()
-	s.log.Info("shutting down", "clients", s.live.n)
-	for c := s.live.first; c != nil; c = s.live.first {
-		s.leave(c, "shutdown")
-		s.see(c, "* the server is shutting down")
-	}
-	s.last.Start(courtesy, patience)
-	s.settle()
-}
-
-// hurry closes what is left of a shutdown: first what has been sent all, whether the client closes or not, and when it
-// is called again everything.
-func (s *Server) hurry() {
-	if s.last.Period() > 0 {
-		s.last.SetPeriod(0)
-		for c := s.leaving.first; c != nil; c = c.next {
-			c.conn.Close()
-		}
-		return
-	}
-	if s.leaving.n > 0 {
-		s.log.Warn("clients that do not read were cut off", "clients", s.leaving.n)
-	}
-	for c := s.leaving.first; c != nil; c = s.leaving.first {
-		s.cut(c)
-	}
-}
-
-// settle ends a shutdown when nothing is left to wait for.
-func (s *Server) settle() {
-	if !s.closing || s.ended || s.conns > 0 || s.record.unwritten() > 0 {
-		return
-	}
-	s.ended = true
-	s.last.Stop()
-	s.record.end()
-	if s.OnClose != nil {
-		s.OnClose()
-	}
 }

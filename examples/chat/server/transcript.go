@@ -13,7 +13,7 @@ const (
 	keptMost      = 1 << 20 // bytes of memory that are kept for the next batch
 )
 
-// A transcript appends lines to a file off the loop. There is at most one job at a time, which keeps the order; what
+// A transcript appends lines to a file off the loop. There is at most one job at a time, which keeps the order. What
 // comes meanwhile is the next batch.
 type transcript struct {
 	lp     *loop.Loop
@@ -62,14 +62,14 @@ func (t *transcript) write() {
 	}
 }
 
-// wrote is the end of a batch. A batch that failed is not tried again: the disk may stay full for ever, and memory
-// would too.
+// wrote is the end of a batch. A batch that failed is not tried again, because the disk may stay full for ever, and
+// then memory would fill up.
 func (t *transcript) wrote(n int, err error) {
 	rest := t.batch[n:]
 	if n > 0 {
 		t.torn = t.batch[n-1] != '\n'
 	} else if t.torn {
-		rest = rest[1:] // the \n that ends the torn line is none of its own
+		rest = rest[1:] // the first \n ends the torn line, and no line of this batch
 	}
 	if err != nil {
 		t.lost += bytes.Count(rest, []byte{'\n'})

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// Garbage sends random bytes to a server of TCP from several connections at once,
-// which end in every way, for a moment or for as long as the environment says
-// (PIKE_SOAK=5m). The caller then looks whether the server is as well as before.
+// Garbage sends random bytes to a TCP server, from several connections at once. They
+// end in every way. It takes a moment, or as long as the environment says
+// (PIKE_SOAK=5m). The caller then checks that the server works as before.
 func Garbage(t *testing.T, network, addr string) {
 	t.Helper()
 	long := 300 * time.Millisecond
@@ -40,8 +40,8 @@ func Garbage(t *testing.T, network, addr string) {
 	done.Wait()
 }
 
-// pester sends a connection's worth of garbage; some of it has lines and words of
-// commands, so as to come further.
+// pester sends the garbage of one connection. Some of it has lines and words of
+// commands, so that it gets further into the server.
 func pester(c net.Conn, r *rand.Rand) {
 	defer c.Close()
 	c.SetDeadline(time.Now().Add(20 * time.Millisecond))

@@ -1,5 +1,5 @@
-// Package program runs the examples for their tests as people run them: built by
-// the go command, in a process of their own, ended by a signal.
+// Package program runs the examples for their tests as people run them. The go command
+// builds them. They run in a process of their own, and a signal ends them.
 package program
 
 import (
@@ -22,7 +22,7 @@ const built = "example.exe"
 // Build builds the program in the test's folder and returns its path.
 func Build(t *testing.T) string {
 	t.Helper()
-	if _, err := exec.LookPath("go"); err != nil { // only then: with the source a program may be an old one
+	if _, err := exec.LookPath("go"); err != nil { // only then, because a program beside its source may be old
 		path, _ := filepath.Abs(built)
 		if _, missing := os.Stat(path); missing != nil {
 			t.Skip("the go command is not here to build the example: ", err)

@@ -1,8 +1,8 @@
 // Package fifo has a queue for what is put off.
 package fifo
 
-// A Queue is a queue whose memory stays. What is told of is taken out first, so
-// that a handler that panics out of Poll loses the others nothing.
+// A Queue is a queue that keeps its memory. Pop comes before what is popped is told: so a
+// handler that panics out of Poll does not make it come again, and the others stay queued.
 type Queue[T any] struct {
 	items []T
 	head  int

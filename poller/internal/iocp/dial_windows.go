@@ -40,7 +40,7 @@ func (p *iocp) socket(addr poller.Addr, kind int) (h windows.Handle, family int,
 // control has Options.Control called, which may close the poller.
 func (p *iocp) control(h windows.Handle, o *poller.Options) error {
 	err := sys.Control(o, uintptr(h), func() { windows.Closesocket(h) })
-	if err == nil && p.port.closed {
+	if err == nil && p.Silenced() {
 		err = net.ErrClosed
 	}
 	return err
@@ -145,7 +145,7 @@ func (s *stream) dialed(e sys.Errno) {
 func (s *stream) connected(e sys.Errno) {
 	s.dialing = false
 	if e != 0 {
-		s.started, s.ended, s.reset = false, true, true
+		s.started, s.gotEnd, s.reset = false, true, true
 		s.handler.Connected(sys.CallError("connectex", e))
 		return
 	}

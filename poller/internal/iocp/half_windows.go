@@ -10,16 +10,16 @@ import (
 	"example.com/pike/poller/internal/sys"
 )
 
-// halves are the streams whose peer has ended, and whose connection may yet be lost.
-// The system has nothing that would complete then: a receive completes at once from the
-// peer's end on. So they are looked at from time to time.
+// halves are the streams whose peer has ended, and whose connection may yet be lost. No
+// operation would tell of the loss, as after the peer's end a receive completes at once. So
+// halves are looked at from time to time.
 type halves struct {
 	list []*stream
 	next poller.Time // when to look; 0 is never
 }
 
-// How often halves are looked at. A look is about two microseconds, so that a crowd of
-// them, at lookSpan each, costs a fiftieth of a processor.
+// How often halves are looked at. A look takes about two microseconds. So many of them, at
+// lookSpan each, cost a fiftieth of a processor.
 const (
 	lookEvery = 200 * time.Millisecond
 	lookSpan  = 100 * time.Microsecond
@@ -27,7 +27,7 @@ const (
 
 // halve puts s into the list.
 func (s *stream) halve() {
-	if s.halved || s.closed {
+	if s.halved || s.closing {
 		return
 	}
 	s.halved = true
@@ -46,7 +46,7 @@ func (p *iocp) lookAtHalves() {
 	}
 	left := h.list[:0]
 	for _, s := range h.list {
-		if s.closed || s.ended && s.reset {
+		if s.closing || s.gotEnd && s.reset {
 			s.halved = false
 			continue
 		}
@@ -77,10 +77,10 @@ func (s *stream) isLost() bool {
 	return true
 }
 
-// failure asks a socket whose peer has ended for its error. A receive of what would be
-// there has it where the system puts a reset before an end, as Windows should; the error
-// of the socket where it keeps one; and a send of no bytes, which puts nothing on the wire,
-// in any case, but not after our own end.
+// failure asks a socket whose peer has ended for its error, in three ways. A receive returns
+// it where the system puts a reset before an end, as Windows should. SO_ERROR has it where
+// the system keeps one. A send of no bytes, which puts nothing on the wire, returns it in any
+// case, but not after our own end.
 func (s *stream) failure() sys.Errno {
 	if _, e := sys.Peek(s.h, s.p.buf[:1]); e != 0 && e != windows.WSAEWOULDBLOCK {
 		return e
@@ -101,9 +101,9 @@ func (s *stream) failure() sys.Errno {
 // stopped. What has arrived comes first, and waits for Start.
 func (s *stream) seek() {
 	switch {
-	case s.closed || s.ended && (s.reset || s.recvErr == 0):
+	case s.closing || s.gotEnd && (s.reset || s.recvErr == 0):
 		return
-	case s.ended:
+	case s.gotEnd:
 		s.finish(sys.CallError("recv", sys.Errno(s.recvErr)))
 		return
 	}

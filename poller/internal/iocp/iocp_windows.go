@@ -30,17 +30,15 @@ const (
 	sendsPerPoll    = 1024 // of one datagram socket
 )
 
-// iocp is the backend of Windows: operations that are begun and complete. To
-// receive it begins a receive of no bytes, which completes when there is
-// something, and then takes that into the one buffer of the poller, so that an
-// idle connection owns none.
+// iocp is the backend of Windows: operations that are begun and complete. To receive, it
+// begins a receive of no bytes, which completes when there is something. Then it takes that
+// into the one buffer of the poller. So an idle connection owns no buffer.
 //
 // The system holds the memory of what is in flight: the operation itself, which
 // is a field of its socket, and the buffers of a Send, which the socket keeps.
-// All that is reachable from the live list and the pollers from roots: so nothing
-// is freed, and as Go's collector does not move what is in the heap, nothing
-// moves. A socket that is closed stays in the list until the last of its
-// operations has completed.
+// The live list reaches all of that, and roots reaches the pollers, so nothing is freed. Nor
+// does it move, as Go's collector does not move what is in the heap. A socket that is closed
+// stays in the list until the last of its operations has completed.
 type iocp struct {
 	port
 	scratch  sys.Scratch
@@ -48,7 +46,7 @@ type iocp struct {
 	inflight int // operations that the system has
 	ready    fifo.Queue[endpoint]
 	current  endpoint             // that has been told that it may do something
-	failed   fifo.Queue[endpoint] // whose outcome was known where it must not be told
+	failed   fifo.Queue[endpoint] // those with something to tell that was known in a call, which must not call back
 	closing  fifo.Queue[endpoint] // to end when the batch is over
 	buf      []byte               // what streams receive into
 	sa       sys.Sockaddr
@@ -59,8 +57,8 @@ type iocp struct {
 	zones    sys.Zones
 }
 
-// roots are the pollers that are open, and those whose operations the system did
-// not give back when they were closed.
+// roots are the pollers that are open, and those that were closed while the system still had
+// operations of theirs.
 var roots struct {
 	sync.Mutex
 	pollers map[*iocp]struct{}
@@ -123,10 +121,8 @@ func (p *iocp) Poll(deadline poller.Time) error {
 	if p.halves.next != 0 {
 		p.lookAtHalves()
 	}
-	if p.n > 0 && p.woken.Load() {
-		// Before any handler: see there in the readiness core. A wake-up that is
-		// still to come costs a turn, no more.
-		p.woken.Store(false)
+	if p.n > 0 {
+		p.Heard()
 	}
 	for p.next < p.n {
 		e := &p.entries[p.next]
@@ -139,7 +135,7 @@ func (p *iocp) Poll(deadline poller.Time) error {
 	for ; ready > 0 && p.ready.Len() > 0; ready-- {
 		s := p.ready.Pop()
 		s.base().queued = false
-		if !s.base().closed {
+		if !s.base().closing {
 			p.current = s
 			s.proceed()
 			p.current = nil
@@ -153,9 +149,9 @@ func (p *iocp) Poll(deadline poller.Time) error {
 func (p *iocp) complete(e *sys.Entry) {
 	o := *(**op)(unsafe.Pointer(&e.Op))
 	if !o.out || o.Internal == uintptr(windows.STATUS_PENDING) {
-		// Of an operation that was over at once, although the system was asked not
-		// to post then: it does for some that end with a warning, as a peek at a
-		// datagram does, and some providers do always.
+		// The operation was over at once. The system was asked not to post then. It does so
+		// all the same for some that end with a warning, a peek at a datagram for example,
+		// and some providers always do.
 		return
 	}
 	s := o.owner
@@ -164,7 +160,7 @@ func (p *iocp) complete(e *sys.Entry) {
 	b.inflight--
 	p.inflight--
 	switch {
-	case !b.closed:
+	case !b.closing:
 		var failure sys.Errno
 		if o.Internal != 0 {
 			failure = sys.Result(b.h, &p.scratch, o.system())
@@ -183,7 +179,7 @@ func (p *iocp) finish() {
 	for n := p.failed.Len(); n > 0 && p.failed.Len() > 0; n-- {
 		s := p.failed.Pop()
 		s.base().failing = false
-		if !s.base().closed {
+		if !s.base().closing {
 			s.fail()
 		}
 	}
@@ -195,13 +191,13 @@ func (p *iocp) finish() {
 // Close closes every socket without a word to its handler. It may be a handler
 // that calls this, in the middle of a batch.
 func (p *iocp) Close() error {
-	if p.closed {
+	if p.Silenced() {
 		return p.port.close()
 	}
 	p.ready, p.failed, p.closing = fifo.Queue[endpoint]{}, fifo.Queue[endpoint]{}, fifo.Queue[endpoint]{}
 	for _, s := range p.live {
 		b := s.base()
-		b.closed, b.started = true, false
+		b.closing, b.started = true, false
 		sys.Cancel(b.h)
 	}
 	p.reclaim()
@@ -216,8 +212,8 @@ func (p *iocp) Close() error {
 	return p.port.close()
 }
 
-// reclaim waits until the system has given back what was cancelled. A driver that
-// does not keeps the memory that it has: the poller stays in roots.
+// reclaim waits until the system has given back what was cancelled. If a driver does not, the
+// poller stays in roots, which keeps the memory that the driver has.
 func (p *iocp) reclaim() {
 	for begin := p.Now(); ; {
 		for ; p.next < p.n; p.next++ {

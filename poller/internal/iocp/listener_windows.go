@@ -74,7 +74,7 @@ func (p *iocp) listen(l *listener, h windows.Handle, family int, addr poller.Add
 }
 
 func (l *listener) Start() {
-	if l.started || l.closed {
+	if l.started || l.closing {
 		return
 	}
 	l.started = true
@@ -94,7 +94,7 @@ func (l *listener) Stop() {
 }
 
 func (l *listener) Close() {
-	if !l.closed {
+	if !l.closing {
 		l.shut(l)
 	}
 }
@@ -153,8 +153,8 @@ func (a *accept) drop() {
 	}
 }
 
-// completed is the end of an accept. An error is one of the connection, which its
-// peer has given up say: next.
+// completed is the end of an accept. An error is of the connection, which its peer may have
+// given up: the accept is begun again.
 func (l *listener) completed(o *op, _ int, e sys.Errno) {
 	a := (*accept)(unsafe.Pointer(o))
 	if e == 0 {
@@ -206,7 +206,7 @@ func (l *listener) handOver(s *stream) {
 	if s.handler = l.a.Accepted(s); s.handler == nil {
 		s.Close()
 	}
-	if !s.closed {
+	if !s.closing {
 		s.handler.Connected(nil)
 	}
 	s.arm() // also if nobody has started it, for the loss of the connection
@@ -262,7 +262,7 @@ func (l *listener) abandon() {
 }
 
 func (l *listener) SetOption(o poller.Option, v int) error {
-	if l.closed {
+	if l.closing {
 		return net.ErrClosed
 	}
 	l.lent = l.lent || o == poller.Linger
@@ -276,7 +276,7 @@ func (l *listener) Fd() uintptr {
 }
 
 func (l *listener) Option(o poller.Option) (int, error) {
-	if l.closed {
+	if l.closing {
 		return 0, net.ErrClosed
 	}
 	return l.inherit.Keep.Option(l.h, int(l.family), o)

@@ -23,8 +23,8 @@ type packetBuffers struct {
 	size     int32
 }
 
-// packetOps are the operations of a datagram socket. The poller keeps those that
-// are not in use: see there in complete, one may be told of twice.
+// packetOps are the operations of a datagram socket. The poller keeps those that are not in
+// use, because the port may tell of an operation that is over already: see iocp.complete.
 type packetOps struct {
 	recv, send op
 	wsa        windows.WSABuf
@@ -88,7 +88,7 @@ func (p *iocp) takePacketOps() *packetOps {
 }
 
 func (s *packet) Start() {
-	if s.started || s.closed {
+	if s.started || s.closing {
 		return
 	}
 	s.started = true
@@ -127,7 +127,7 @@ func (s *packet) announced(e sys.Errno) {
 func (s *packet) Stop() { s.started = false }
 
 func (s *packet) Close() {
-	if !s.closed {
+	if !s.closing {
 		s.shut(s)
 	}
 }
@@ -137,7 +137,7 @@ func (s *packet) Peer() poller.Addr { return poller.AddrOf(s.peer.AddrPort(&s.p.
 // Connect also decides whether a refusal is reported: only that of the one peer
 // means something without its address.
 func (s *packet) Connect(peer poller.Addr) error {
-	if s.closed {
+	if s.closing {
 		return net.ErrClosed
 	}
 	sa := &s.p.sa
@@ -159,7 +159,7 @@ func (s *packet) Join(m poller.Membership) error  { return s.member(m, true) }
 func (s *packet) Leave(m poller.Membership) error { return s.member(m, false) }
 
 func (s *packet) member(m poller.Membership, join bool) error {
-	if s.closed {
+	if s.closing {
 		return net.ErrClosed
 	}
 	return sys.Membership(s.h, int(s.family), m, join)
@@ -186,7 +186,7 @@ func (s *packet) proceed() {
 	if s.readable || s.backErr != nil || !s.ops.recv.out { // or a panic has cut short what was before arm
 		s.receive()
 	}
-	if s.busy && !s.ops.send.out && !s.failing && !s.closed {
+	if s.busy && !s.ops.send.out && !s.failing && !s.closing {
 		s.goOn()
 	}
 }
@@ -216,7 +216,7 @@ func (s *packet) receive() {
 			s.handler.Received(s.p.packets.messages[:n], nil)
 			all.Overwrite()
 		}
-		if !s.readable && !s.closed {
+		if !s.readable && !s.closing {
 			s.arm()
 			return
 		}
@@ -242,7 +242,7 @@ func (s *packet) take() (n int, e sys.Errno) {
 }
 
 func (s *packet) Send(ms []poller.Message) bool {
-	if s.closed || len(ms) == 0 {
+	if s.closing || len(ms) == 0 {
 		return true
 	}
 	if s.busy {
@@ -348,7 +348,7 @@ func (s *packet) end() {
 	if s.busy {
 		s.busy, s.out = false, nil
 		s.handler.Sent(s.done, net.ErrClosed)
-		if s.p.closed {
+		if s.p.Silenced() {
 			return
 		}
 	}

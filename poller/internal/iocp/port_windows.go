@@ -2,36 +2,29 @@ package iocp
 
 import (
 	"os"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/windows"
 
 	"example.com/pike/poller"
-	"example.com/pike/poller/internal/sleeper"
+	"example.com/pike/poller/internal/bell"
 	"example.com/pike/poller/internal/sys"
 )
 
 // eventsPerWait bounds a batch; what does not fit stays in the port, in order.
 const eventsPerWait = 256
 
-// wakeKey is the completion key of a wake-up; sockets have none, since an
-// operation tells whose it is.
+// wakeKey is the completion key of a wake-up. Sockets have no key: an operation tells whose
+// it is.
 const wakeKey = 1
 
-// A port is a completion port, the wake-ups in it, and the clock.
+// A port is a completion port, and the wake-ups in it.
 type port struct {
-	sleeper.Sleeper
+	bell.Bell
 	h       windows.Handle
-	base    time.Time
-	woken   atomic.Bool
-	mu      sync.Mutex // of the port's life: Wake is any goroutine's
-	closed  bool
 	entries [eventsPerWait]sys.Entry
 	n, next uint32 // entries of the last batch, and the first that is not told yet
 	seen    uint64
-	waits   *time.Duration // nil if nobody wants to know
 }
 
 func (q *port) open() error {
@@ -39,33 +32,19 @@ func (q *port) open() error {
 	if err != nil {
 		return os.NewSyscallError("createiocompletionport", err)
 	}
-	q.h, q.base = h, time.Now()
+	q.h = h
+	q.StartClock() // the performance counter of the system (QueryPerformanceCounter) or its interrupt time
 	return nil
 }
-
-// Now is the clock of package time, which on Windows is the performance counter
-// of the system (QueryPerformanceCounter) or its interrupt time.
-func (q *port) Now() poller.Time { return poller.Time(time.Since(q.base)) }
 
 // Events counts what has completed.
 func (q *port) Events() uint64 { return q.seen }
 
-// MeasureWaits has wait add to d how long it has blocked. It then looks before it does: a
-// wait that finds something at once has not waited, however long the call took.
-func (q *port) MeasureWaits(d *time.Duration) { q.waits = d }
-
-// Wake posts to the port unless a wake-up is already on its way. Once the poller
-// is closed it does nothing: the handle may be somebody else's.
+// Wake posts to the port.
 func (q *port) Wake() error {
-	if q.woken.Swap(true) {
-		return nil
-	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.closed {
-		return nil
-	}
-	return os.NewSyscallError("postqueuedcompletionstatus", windows.PostQueuedCompletionStatus(q.h, 0, wakeKey, nil))
+	return q.Ring(func() error {
+		return os.NewSyscallError("postqueuedcompletionstatus", windows.PostQueuedCompletionStatus(q.h, 0, wakeKey, nil))
+	})
 }
 
 // wait takes what has completed, and blocks until deadline only if nothing has.
@@ -76,7 +55,7 @@ func (q *port) wait(deadline poller.Time) error {
 		return nil
 	}
 	q.n, q.next = 0, 0
-	for look := q.waits != nil; ; look = false {
+	for look := q.Measured(); ; look = false {
 		ms, begin := uint32(0), poller.Time(0)
 		if deadline > 0 && !look {
 			begin = q.Now()
@@ -84,8 +63,8 @@ func (q *port) wait(deadline poller.Time) error {
 			q.LieDown()
 		}
 		e := sys.Dequeue(q.h, q.entries[:], &q.n, ms)
-		if q.waits != nil && ms > 0 {
-			*q.waits += q.Now().Sub(begin)
+		if ms > 0 {
+			q.Waited(begin)
 		}
 		switch {
 		case e == 0:
@@ -94,8 +73,8 @@ func (q *port) wait(deadline poller.Time) error {
 			return os.NewSyscallError("getqueuedcompletionstatusex", e)
 		}
 		q.n = 0
-		// A wait may end up to a tick of the system's timer early, and one that is
-		// longer than 24 days ends before its deadline.
+		// A wait may end early, by up to a tick of the system's timer. One of more than 24
+		// days ends before its deadline.
 		if deadline <= 0 || !look && q.Now() >= deadline {
 			return nil
 		}
@@ -114,12 +93,9 @@ func milliseconds(deadline, now poller.Time) uint32 {
 }
 
 func (q *port) close() error {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.closed {
+	if !q.Silence() {
 		return os.NewSyscallError("closehandle", windows.ERROR_INVALID_HANDLE)
 	}
-	q.closed = true
 	err := windows.CloseHandle(q.h)
 	q.h = windows.InvalidHandle // Poll fails from here on
 	return os.NewSyscallError("closehandle", err)

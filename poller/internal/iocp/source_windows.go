@@ -29,7 +29,7 @@ type source struct {
 	inflight int16 // operations that the system has
 	family   uint8
 	started  bool
-	closed   bool
+	closing  bool
 	queued   bool // is in ready
 	failing  bool // is in failed
 }
@@ -53,7 +53,7 @@ func (s *source) began(o *op, e sys.Errno) (pending bool) {
 
 // later has proceed called by the next Poll.
 func (s *source) later(e endpoint) {
-	if !s.queued && !s.closed {
+	if !s.queued && !s.closing {
 		s.queued = true
 		s.p.ready.Push(e)
 	}
@@ -61,7 +61,7 @@ func (s *source) later(e endpoint) {
 
 // failLater has fail called by Poll.
 func (s *source) failLater(e endpoint) {
-	if !s.failing && !s.closed {
+	if !s.failing && !s.closing {
 		s.failing = true
 		s.p.failed.Push(e)
 	}
@@ -70,7 +70,7 @@ func (s *source) failLater(e endpoint) {
 // shut begins the end of s. What is in flight is cancelled first: a socket that is
 // closed with a send in flight may keep it until the peer reads.
 func (s *source) shut(e endpoint) {
-	s.closed, s.started = true, false
+	s.closing, s.started = true, false
 	if s.inflight > 0 {
 		sys.Cancel(s.h)
 		return
@@ -91,14 +91,14 @@ func (s *source) release() {
 }
 
 func (s *source) SetOption(o poller.Option, v int) error {
-	if s.closed {
+	if s.closing {
 		return net.ErrClosed
 	}
 	return sys.SetOption(s.h, int(s.family), o, v)
 }
 
 func (s *source) Option(o poller.Option) (int, error) {
-	if s.closed {
+	if s.closing {
 		return 0, net.ErrClosed
 	}
 	return sys.GetOption(s.h, int(s.family), o)

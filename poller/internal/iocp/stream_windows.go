@@ -20,7 +20,7 @@ type stream struct {
 	out      *sending // nil with no Send in flight and nothing to tell
 	recvErr  uint32   // how recv ended, or could not begin, also as a connect
 	readable bool     // recv has completed, and what it announced is not taken yet
-	ended    bool     // EOF or an error was received
+	gotEnd   bool     // EOF or an error was received
 	dialing  bool
 	reset    bool // Close drops what is unsent; or the peer did
 	shutting bool // Shutdown waits for the Send in flight
@@ -33,7 +33,7 @@ type stream struct {
 }
 
 func (s *stream) Start() {
-	if s.started || s.ended || s.closed {
+	if s.started || s.gotEnd || s.closing {
 		return
 	}
 	s.started, s.awaits = true, false
@@ -42,7 +42,7 @@ func (s *stream) Start() {
 
 // WatchEnd has EOF told too while s is stopped.
 func (s *stream) WatchEnd() {
-	if !s.started && !s.ended && !s.closed {
+	if !s.started && !s.gotEnd && !s.closing {
 		s.awaits = true
 		s.await()
 	}
@@ -61,7 +61,7 @@ func (s *stream) await() {
 // has it too, for the loss of its connection; data that it announces then waits for
 // Start.
 func (s *stream) arm() {
-	if s.recv.out || s.readable || s.ended || s.closed || s.dialing { // a dial uses the operation
+	if s.recv.out || s.readable || s.gotEnd || s.closing || s.dialing { // a dial uses the operation
 		return
 	}
 	s.prepare(&s.recv, s)
@@ -82,13 +82,13 @@ func (s *stream) Stop() { s.started, s.awaits = false, false }
 func (s *stream) Peer() poller.Addr { return poller.AddrOf(s.peer.AddrPort(&s.p.zones)) }
 
 func (s *stream) Close() {
-	if !s.closed {
+	if !s.closing {
 		s.shut(s)
 	}
 }
 
 func (s *stream) Reset() {
-	if s.closed {
+	if s.closing {
 		return
 	}
 	s.reset = true
@@ -98,7 +98,7 @@ func (s *stream) Reset() {
 
 func (s *stream) Shutdown() {
 	switch {
-	case s.closed:
+	case s.closing:
 	case s.dialing, s.out != nil && s.out.busy:
 		s.shutting = true
 	default:
@@ -124,7 +124,7 @@ func (s *stream) proceed() {
 	if s.readable || !s.recv.out && !s.dialing { // or a panic has cut short what was before arm
 		s.receive()
 	}
-	if !s.closed && s.out != nil && s.out.busy && !s.out.op.out && !s.failing {
+	if !s.closing && s.out != nil && s.out.busy && !s.out.op.out && !s.failing {
 		s.goOn()
 	}
 }
@@ -174,14 +174,14 @@ func (s *stream) receive() {
 
 // rearm goes on after an upcall, in which anything may have happened.
 func (s *stream) rearm() {
-	if !s.closed && !s.readable {
+	if !s.closing && !s.readable {
 		s.arm()
 	}
 }
 
 // finish ends the receiving side.
 func (s *stream) finish(err error) {
-	s.ended, s.readable = true, false
+	s.gotEnd, s.readable = true, false
 	if s.Stop(); err == io.EOF {
 		s.halve()
 	} else {
@@ -198,14 +198,14 @@ func (s *stream) fail() {
 	case s.out != nil && s.out.busy && s.out.err != 0:
 		// What arrived before a reset comes first, and tells a reset from an end.
 		s.receive()
-		if !s.closed {
+		if !s.closing {
 			s.sent(s.out.err)
 		}
 	}
 }
 
 func (s *stream) end() {
-	if !s.ended && !s.reset && !s.dialing {
+	if !s.gotEnd && !s.reset && !s.dialing {
 		// The system answers a close that leaves bytes unread with a reset, which
 		// may destroy what we sent before the peer has read it (RFC 1122,
 		// 4.2.2.13).
@@ -226,7 +226,7 @@ func (s *stream) end() {
 	}
 	if busy {
 		s.handler.Sent(net.ErrClosed)
-		if s.p.closed {
+		if s.p.Silenced() {
 			return
 		}
 	}
@@ -256,7 +256,7 @@ func (s *stream) Fd() uintptr {
 }
 
 func (s *stream) SetOption(o poller.Option, v int) error {
-	if s.closed {
+	if s.closing {
 		return net.ErrClosed
 	}
 	s.lent = s.lent || o == poller.Linger
@@ -264,7 +264,7 @@ func (s *stream) SetOption(o poller.Option, v int) error {
 }
 
 func (s *stream) Option(o poller.Option) (int, error) {
-	if s.closed {
+	if s.closing {
 		return 0, net.ErrClosed
 	}
 	return s.keep.Option(s.h, int(s.family), o)

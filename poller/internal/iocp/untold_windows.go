@@ -11,7 +11,7 @@ import (
 // the port.
 func (s *stream) Untold() (n int, ev poller.Events) {
 	switch {
-	case s.closed:
+	case s.closing:
 		return 0, 0
 	case s.dialing:
 		if s.failing || s.recv.over() {
@@ -19,7 +19,7 @@ func (s *stream) Untold() (n int, ev poller.Events) {
 		}
 		return 0, 0
 	}
-	if s.started && !s.ended {
+	if s.started && !s.gotEnd {
 		n = sys.Arrived(s.h, &s.p.scratch)
 		if n > 0 || s.readable || s.recv.over() {
 			ev = poller.Readable

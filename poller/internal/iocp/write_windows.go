@@ -8,8 +8,8 @@ import (
 	"example.com/pike/poller/internal/sys"
 )
 
-// sending is the state of a Send. The poller keeps what is not in use, so that
-// whatever has been with the system stays memory of operations.
+// sending is the state of a Send. The poller keeps those that are not in use. So memory that
+// the system once had for an operation is never used for anything else.
 type sending struct {
 	op
 	bufs [][]byte // from the first that is not wholly sent
@@ -38,7 +38,7 @@ func (s *stream) putOut() {
 }
 
 func (s *stream) Send(bufs [][]byte) bool {
-	if s.closed {
+	if s.closing {
 		return true
 	}
 	if s.out != nil && s.out.busy {
@@ -69,8 +69,8 @@ func (s *stream) Send(bufs [][]byte) bool {
 
 // write has the system send what is left, until all is sent, the system takes no
 // more and has an operation instead, it is the turn of others, or there is an
-// error. What the system takes at once it has: an operation that waits for room
-// keeps the caller's memory, and does not tell how far it is, so that it is small.
+// error. An operation that waits for room keeps the caller's memory and does not tell how far
+// it is. So it is small, and all else goes by calls that are over at once.
 func (s *stream) write() (done bool, e sys.Errno) {
 	o := s.out
 	most := bytesPerWrite
@@ -175,7 +175,7 @@ func (s *stream) sent(e sys.Errno) {
 // TrySend makes sends that do not wait: Winsock takes the whole of a buffer if it
 // takes any of it, so that each has a part of p.
 func (s *stream) TrySend(p []byte) int {
-	if s.closed || s.dialing {
+	if s.closing || s.dialing {
 		return 0
 	}
 	done := 0

@@ -31,7 +31,7 @@ func (*Waker) Wake(kq int) error {
 // Is reports whether ev is a wake-up.
 func (*Waker) Is(ev *Event) bool { return ev.Filter == user }
 
-// Drain makes way for the next wake-up. EV_CLEAR has.
+// Drain makes way for the next wake-up. Here EV_CLEAR has done so.
 func (*Waker) Drain() {}
 
 // Close ends the waker. It goes with the kqueue.

@@ -1,6 +1,7 @@
-// Package lent makes useless what an upcall has lent, once it has returned, in a build with
-// the race detector or the tag pikedebug: whoever keeps it finds out. Else it is whole until
-// something else arrives, and this package does nothing.
+// Package lent overwrites the memory that an upcall has lent, once the upcall has returned, in
+// a build with the race detector or the tag pikedebug. So whoever keeps that memory finds out.
+// In other builds this package does nothing, and the memory is whole until something else
+// arrives.
 package lent
 
 // Most is how many messages an upcall lends at most.

@@ -30,7 +30,7 @@ func socket(addr poller.Addr, kind int) (fd int32, family int, err error) {
 // control has Options.Control called, which may close the poller.
 func (p *readiness) control(fd int32, o *poller.Options) error {
 	err := sys.Control(o, uintptr(fd), func() { unix.Close(int(fd)) })
-	if err == nil && p.queue.closed {
+	if err == nil && p.Silenced() {
 		err = net.ErrClosed
 	}
 	return err
@@ -59,7 +59,7 @@ func (p *readiness) Dial(addr poller.Addr, o *poller.Options, h poller.StreamHan
 	s.open(fd, family)
 	s.mark(dialing)
 	if family != unix.AF_UNIX && o.Control == nil {
-		s.mark(edged)
+		s.mark(edgeable)
 	}
 	if err := p.prepareDial(s, addr, o); err != nil {
 		unix.Close(int(fd))

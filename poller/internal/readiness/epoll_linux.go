@@ -4,15 +4,12 @@ package readiness
 
 import (
 	"os"
-	"sync"
-	"sync/atomic"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"example.com/pike/poller"
-	"example.com/pike/poller/internal/sleeper"
+	"example.com/pike/poller/internal/bell"
 	"example.com/pike/poller/internal/sys"
 )
 
@@ -20,31 +17,20 @@ import (
 // so that what does not fit comes first the next time.
 const eventsPerWait = 256
 
-// A queue is an epoll instance, the eventfd that wakes it, and the clock. It is
+// A queue is an epoll instance, and the eventfd that wakes it. It is
 // the part of the readiness core that other systems write anew.
 type queue struct {
-	sleeper.Sleeper
+	bell.Bell
+	pace     pace
 	ep, efd  int
-	base     time.Time
-	woken    atomic.Bool
-	mu       sync.Mutex // of the eventfd's life: Wake is any goroutine's
-	coarse   bool       // no epoll_pwait2 here
-	closed   bool
+	coarse   bool // no epoll_pwait2 here
 	lent     bool // others have the instance
+	foreign  int  // files of others that are in the instance, and one more if others have that
 	events   [eventsPerWait]unix.EpollEvent
 	timespec unix.Timespec
-	unasked  int            // waits from here on that block without a look before, see wait
-	told     int            // calls from here on that Go's scheduler is told of, see recv
-	foreign  int            // files of others that are in the instance, and one more if others have that
-	waits    *time.Duration // nil if nobody wants to know
+	unmoved  []unmoved   // see renew
+	moveAt   poller.Time // when they are tried again
 }
-
-// toldMost is how many receives after one of bulk are told.
-const toldMost = 64
-
-// unaskedMost is how many waits go without a look after one that found nothing. Load that begins
-// meanwhile brings the looks back as soon as two events come at once.
-const unaskedMost = 15
 
 const (
 	// Name is what this system's queue is called.
@@ -55,18 +41,10 @@ const (
 
 	seesErrorQueue = true // a queue of errors (IP_RECVERR) is an event
 
-	// receiving is what an edged stream is watched for while it only receives.
-	// Hangup, which is told in any case, keeps it apart from what a Watch may ask for.
-	// The other two say that a short read is not the end of it: what is left may be an
-	// end, or wait behind an urgent byte (tcp(7)).
-	receiving = poller.Readable | poller.Priority | poller.PeerClosed | poller.Hangup
-
-	// losing is what a stream is watched for that neither receives nor sends: that the
-	// connection is gone. ending is that and the peer's end; Failed, which is told in
-	// any case too, says so also while it sends. With receiving they are
-	// what is watched for by edges, so that each comes once.
-	losing = poller.Hangup
-	ending = poller.Hangup | poller.PeerClosed | poller.Failed
+	// receiving is what an edgeable stream is watched for while it only receives. An
+	// urgent byte and the end are in it because of a short read: it is then not sure
+	// that nothing is left (tcp(7)).
+	receiving = byEdge | marks(poller.Readable|poller.Priority|poller.PeerClosed)
 
 	watchesEdges = true
 )
@@ -81,7 +59,8 @@ func (q *queue) open() error {
 		unix.Close(efd)
 		return err
 	}
-	q.ep, q.efd, q.base = ep, efd, time.Now()
+	q.ep, q.efd = ep, efd
+	q.StartClock() // by CLOCK_MONOTONIC, as epoll measures its timeouts
 	return nil
 }
 
@@ -101,9 +80,6 @@ func newEpoll(efd int) (int, error) {
 	return ep, nil
 }
 
-// Now is CLOCK_MONOTONIC, which is also the clock of epoll's timeouts.
-func (q *queue) Now() poller.Time { return poller.Time(time.Since(q.base)) }
-
 // Fd is the epoll instance: readable when Poll has something to do. Who has it may
 // look into it at any moment, under the lock that calls wait for.
 func (q *queue) Fd() uintptr {
@@ -118,38 +94,46 @@ func (q *queue) Fd() uintptr {
 // out (-1).
 func (q *queue) borrow(n int) { q.foreign += n }
 
-// Wake writes to the eventfd unless a wake-up is already on its way. Once the
-// poller is closed it does nothing: the number may be somebody else's file.
+// Wake writes to the eventfd.
 func (q *queue) Wake() error {
-	if q.woken.Swap(true) {
+	return q.Ring(func() error {
+		if e := sys.WakeEventfd(int32(q.efd)); e != 0 && e != unix.EAGAIN {
+			return os.NewSyscallError("write", e)
+		}
 		return nil
-	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.closed {
-		return nil
-	}
-	if e := sys.WakeEventfd(int32(q.efd)); e != 0 && e != unix.EAGAIN {
-		return os.NewSyscallError("write", e)
-	}
-	return nil
+	})
 }
 
-// MeasureWaits has wait add to d how long it has blocked. It then looks before it does,
-// always: a wait that finds something at once has not waited, however long the call took.
-func (q *queue) MeasureWaits(d *time.Duration) { q.waits = d }
-
-// wait takes what is ready, and blocks until deadline only if nothing is: under
-// load the loop never leaves the cheap raw call. Where that finds nothing, as between the
-// messages of one connection, it is left out for a while, or until several come at once.
+// wait takes what is ready, and blocks until deadline only if nothing is.
 func (q *queue) wait(deadline poller.Time) (n int, err error) {
 	var e sys.Errno
-	look := q.unasked == 0 || deadline <= 0 || q.waits != nil
-	if !look {
-		q.unasked--
-	} else if n, e = q.look(); n == 0 {
-		q.unasked = unaskedMost
+	look := q.pace.looks(deadline <= 0 || q.Measured())
+	if look {
+		if n, e = q.look(); n == 0 {
+			q.pace.idle()
+		}
 	}
+	if n == 0 || e == unix.EINTR {
+		n, e = q.block(deadline, look)
+	}
+	q.pace.brought(n)
+	if e != 0 && e != unix.EINTR {
+		return 0, os.NewSyscallError("epoll_wait", e)
+	}
+	return max(n, 0), nil
+}
+
+// look asks the system without blocking.
+func (q *queue) look() (int, sys.Errno) {
+	if q.pace.bulky() || q.foreign > 0 {
+		return sys.EpollWait(q.ep, q.events[:], 0)
+	}
+	return sys.EpollPoll(q.ep, q.events[:])
+}
+
+// block waits until something is ready or deadline has come. asked says that the system
+// was asked already; if not, it is asked at least once.
+func (q *queue) block(deadline poller.Time, asked bool) (n int, e sys.Errno) {
 	for n == 0 || e == unix.EINTR {
 		q.LieDown()
 		if deadline == poller.Never {
@@ -160,65 +144,27 @@ func (q *queue) wait(deadline poller.Time) (n int, err error) {
 		// its preemption signal early and often.
 		now := q.Now()
 		if deadline <= now {
-			if !look {
-				n, e = q.look()
+			if !asked {
+				return q.look()
 			}
-			break
+			return 0, 0
 		}
 		n, e = q.waitFor(deadline.Sub(now))
-		look = e == 0
-		q.waited(now)
-	}
-	if n > 1 {
-		q.unasked = 0
-	}
-	if e != 0 && e != unix.EINTR {
-		return 0, os.NewSyscallError("epoll_wait", e)
-	}
-	return max(n, 0), nil
-}
-
-// look is a wait that does not block.
-func (q *queue) look() (int, sys.Errno) {
-	if q.told > 0 || q.foreign > 0 {
-		return sys.EpollWait(q.ep, q.events[:], 0)
-	}
-	return sys.EpollPoll(q.ep, q.events[:])
-}
-
-// recv receives by a raw call, but not while bulk comes. Where that is sent on, which is no
-// raw call, for its length, the processor is handed on, so that more threads want to run
-// than there are processors; one that the system then puts aside in a raw receive holds up
-// the garbage collector for milliseconds.
-func (q *queue) recv(fd int32, b []byte, lent bool) (n int, e sys.Errno) {
-	told := lent
-	if q.told > 0 {
-		q.told--
-		told = true
-	}
-	n, e = sys.Recv(fd, b, told)
-	if n > sys.RawMost {
-		q.told = toldMost
+		asked = e == 0
+		q.Waited(now)
 	}
 	return n, e
 }
 
 // waitOn waits without a deadline.
 func (q *queue) waitOn() (n int, e sys.Errno) {
-	if q.waits == nil {
+	if !q.Measured() {
 		return sys.EpollWait(q.ep, q.events[:], -1)
 	}
 	began := q.Now()
 	n, e = sys.EpollWait(q.ep, q.events[:], -1)
-	q.waited(began)
+	q.Waited(began)
 	return n, e
-}
-
-// waited counts a call that could block.
-func (q *queue) waited(began poller.Time) {
-	if q.waits != nil {
-		*q.waits += q.Now().Sub(began)
-	}
 }
 
 func (q *queue) waitFor(d time.Duration) (int, sys.Errno) {
@@ -235,6 +181,13 @@ func (q *queue) waitFor(d time.Duration) (int, sys.Errno) {
 	return sys.EpollWait(q.ep, q.events[:], int(ms))
 }
 
+// recv receives by a raw call, unless others have the socket or bulk comes.
+func (q *queue) recv(fd int32, b []byte, lent bool) (n int, e sys.Errno) {
+	n, e = sys.Recv(fd, b, q.pace.tells() || lent)
+	q.pace.received(n)
+	return n, e
+}
+
 // event is the i-th event of the last wait.
 func (q *queue) event(i int) (slot, gen uint32, ev poller.Events) {
 	e := &q.events[i]
@@ -244,15 +197,25 @@ func (q *queue) event(i int) (slot, gen uint32, ev poller.Events) {
 // arm tells the system what fd is watched for now, and was before. Nothing at
 // all means to take it out: epoll reports errors and hang-ups of whatever is
 // in, and a peer that hung up would spin the loop.
-func (q *queue) arm(fd int32, slot, gen uint32, old, now poller.Events) sys.Errno {
+func (q *queue) arm(fd int32, slot, gen uint32, old, now marks) sys.Errno {
 	op := unix.EPOLL_CTL_MOD
 	if old == 0 {
 		op = unix.EPOLL_CTL_ADD
 	} else if now == 0 {
 		op = unix.EPOLL_CTL_DEL
 	}
-	ev := unix.EpollEvent{Events: uint32(now), Fd: int32(slot), Pad: int32(gen)}
-	if now&poller.Hangup != 0 { // receiving, losing or ending
+	e := q.ctl(op, fd, slot, gen, now)
+	if e == unix.ENOENT && q.moving() {
+		if e, ok := q.armUnmoved(fd, slot, gen, now); ok {
+			return e
+		}
+	}
+	return e
+}
+
+func (q *queue) ctl(op int, fd int32, slot, gen uint32, now marks) sys.Errno {
+	ev := unix.EpollEvent{Events: uint32(now & events), Fd: int32(slot), Pad: int32(gen)}
+	if now&byEdge != 0 {
 		ev.Events |= unix.EPOLLET
 	}
 	if q.foreign > 0 {
@@ -274,47 +237,10 @@ func (q *queue) watchable(fd int32, slot, gen uint32) sys.Errno { return 0 }
 // forget does nothing: the system keeps what a descriptor is watched for.
 func (q *queue) forget(int32) {}
 
-// renew moves everything into a new epoll instance. It is the only way to be rid of a
-// file whose number was closed while the file lives on under another (epoll(7), "Will
-// closing a file descriptor cause it to be removed"): nobody can name it any more, and it
-// is reported for ever. An instance that others have stays: they watch it.
-func (q *queue) renew(p *readiness) (done bool) {
-	if q.lent || q.closed {
-		return false
-	}
-	old := q.ep
-	ep, err := newEpoll(q.efd)
-	if err != nil { // for want of descriptors or memory; the next stray events try again
-		return false
-	}
-	q.ep = ep
-	for i := range p.slots.n {
-		s := p.slots.at(i)
-		if s.s == nil || s.s.mask() == 0 {
-			continue
-		}
-		if s.next == isWatch {
-			w := (*watch)(unsafe.Pointer(s.s))
-			if id, e := identify(w.fd); e != 0 || id != w.file || q.arm(w.fd, i, s.gen, 0, w.mask()) != 0 {
-				w.lose()
-			}
-		} else if e := q.arm(s.s.fd, i, s.gen, 0, s.s.mask()); e != 0 {
-			q.ep = old
-			unix.Close(ep)
-			return false
-		}
-	}
-	unix.Close(old)
-	return true
-}
-
 func (q *queue) close() error {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.closed {
+	if !q.Silence() {
 		return os.NewSyscallError("close", unix.EBADF)
 	}
-	q.closed = true
 	unix.Close(q.efd)
 	err := unix.Close(q.ep)
 	q.ep = -1 // Poll fails from here on

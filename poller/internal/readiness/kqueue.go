@@ -4,15 +4,13 @@ package readiness
 
 import (
 	"os"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"example.com/pike/poller"
+	"example.com/pike/poller/internal/bell"
 	"example.com/pike/poller/internal/kq"
-	"example.com/pike/poller/internal/sleeper"
 	"example.com/pike/poller/internal/sys"
 )
 
@@ -33,37 +31,27 @@ const (
 	armCall = "kevent" // that arm leads to
 
 	// unwatchable is what there is no event for: FreeBSD and NetBSD have none that
-	// tells out-of-band data from other data.
+	// distinguishes out-of-band data from other data.
 	unwatchable = poller.Priority
 
 	seesErrorQueue = false // no BSD has one
 
-	receiving    = poller.Readable // what a stream is watched for while it only receives
+	// receiving is what a stream is watched for while it only receives. What has byEdge is
+	// one note with EV_CLEAR.
+	receiving    = marks(poller.Readable)
 	watchesEdges = false
-
-	// losing is what a stream is watched for that neither receives nor sends: that the
-	// connection is gone. ending is that and the peer's end; Failed, for which there is
-	// no filter, says so also while it sends. Either is one note with
-	// EV_CLEAR, so that each comes once.
-	losing = poller.Hangup
-	ending = poller.Hangup | poller.PeerClosed | poller.Failed
 )
 
-// A queue is a kqueue, what wakes it, and the clock.
+// A queue is a kqueue, and what wakes it.
 //
-// What is to be watched rides on the next kevent, many changes to a call, and
-// takes back what was not needed: a socket that stops and starts within a batch
-// costs nothing. An event names a descriptor; which socket that is, notes says.
-// Udata stays nil: it is a Go pointer on some systems and a number on others, and
-// every later change would overwrite it.
+// Changes are noted, and the next kevent makes all of them. So a socket that stops and
+// starts within a batch costs nothing. An event names a descriptor, and notes says which
+// socket that is. Udata is not used: it is a Go pointer on some systems and a number on
+// others, and every later change would overwrite it.
 type queue struct {
-	sleeper.Sleeper
+	bell.Bell
 	kq       int
 	waker    kq.Waker
-	base     time.Time
-	woken    atomic.Bool
-	mu       sync.Mutex // of the waker's life: Wake is any goroutine's
-	closed   bool
 	notes    []note  // by descriptor
 	dirty    []int32 // descriptors whose note the system does not know
 	changes  []kq.Event
@@ -71,7 +59,6 @@ type queue struct {
 	reports  []report // of the last wait, what events say
 	refusals []report // from between two waits
 	timespec unix.Timespec
-	waits    *time.Duration // nil if nobody wants to know
 }
 
 // A report is an event for a socket. Which one is looked up as soon as kevent
@@ -87,7 +74,8 @@ func (q *queue) open() error {
 	if err != nil {
 		return os.NewSyscallError("kqueue", err)
 	}
-	q.kq, q.base = fd, time.Now()
+	q.kq = fd
+	q.StartClock() // the monotonic one, by which kevent measures its timeout too
 	if err := q.waker.Open(fd); err != nil {
 		kq.Close(fd)
 		return err
@@ -95,33 +83,17 @@ func (q *queue) open() error {
 	return nil
 }
 
-// Now is the monotonic clock, by which kevent measures its timeout too.
-func (q *queue) Now() poller.Time { return poller.Time(time.Since(q.base)) }
-
 // Fd is the kqueue: readable when Poll has something to do, as long as Pending
 // has told it what to watch.
 func (q *queue) Fd() uintptr { return uintptr(q.kq) }
 
-// Wake triggers the waker unless a wake-up is already on its way. Once the poller
-// is closed it does nothing: the number may be somebody else's file.
+// Wake triggers the waker.
 func (q *queue) Wake() error {
-	if q.woken.Swap(true) {
-		return nil
-	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.closed {
-		return nil
-	}
-	return q.waker.Wake(q.kq)
+	return q.Ring(func() error { return q.waker.Wake(q.kq) })
 }
 
 // borrow does nothing: every call is told to the scheduler here.
 func (q *queue) borrow(int) {}
-
-// MeasureWaits has wait add to d how long it has blocked. It then looks before it does: a
-// wait that finds something at once has not waited, however long the call took.
-func (q *queue) MeasureWaits(d *time.Duration) { q.waits = d }
 
 func (q *queue) recv(fd int32, b []byte, lent bool) (int, sys.Errno) { return sys.Recv(fd, b, lent) }
 
@@ -137,7 +109,7 @@ func (q *queue) wait(deadline poller.Time) (int, error) {
 	if len(q.reports) > 0 {
 		deadline = 0
 	}
-	for look := q.waits != nil; ; look = false {
+	for look := q.Measured(); ; look = false {
 		now, until := q.Now(), deadline
 		if look {
 			until = 0
@@ -146,8 +118,8 @@ func (q *queue) wait(deadline poller.Time) (int, error) {
 			q.LieDown()
 		}
 		n, e := q.kevent(now, until)
-		if q.waits != nil && until > now {
-			*q.waits += q.Now().Sub(now)
+		if until > now {
+			q.Waited(now)
 		}
 		if e != 0 && e != unix.EINTR {
 			return 0, os.NewSyscallError("kevent", e)
@@ -214,12 +186,9 @@ func (q *queue) event(i int) (slot, gen uint32, ev poller.Events) {
 func (q *queue) refusal(i int) sys.Errno { return q.reports[i].err }
 
 func (q *queue) close() error {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.closed {
+	if !q.Silence() {
 		return os.NewSyscallError("close", unix.EBADF)
 	}
-	q.closed = true
 	q.waker.Close()
 	err := kq.Close(q.kq)
 	q.kq = -1 // Poll fails from here on

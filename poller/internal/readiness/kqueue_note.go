@@ -10,15 +10,15 @@ import (
 	"example.com/pike/poller/internal/sys"
 )
 
-// A note is what a descriptor is to be watched for and, by what we have told it,
-// what the system watches it for.
+// A note is what a descriptor is to be watched for, and what the system watches it for by
+// all that we have told it.
 type note struct {
 	slot, gen  uint32 // whose it is
 	want, have uint8  // bits
 	stale      uint8  // what the system may still watch for one who had it before
 	dirty      bool   // is in queue.dirty
-	used       bool   // it is watched, be it for what there is no bit for
-	socket     bool   // or else a pipe, terminal or the like
+	used       bool   // it is watched, perhaps for what has no bit
+	socket     bool   // it is a socket; or else a pipe, a terminal or the like
 }
 
 const (
@@ -36,13 +36,14 @@ func filterBits(read bool) uint8 {
 	return writeBit
 }
 
-// bitsOf are the bits for events. There are none for errors and ends alone, which
+// bitsOf are the bits for what is watched for. There are none for errors and ends alone, which
 // come with either filter.
-func bitsOf(ev poller.Events) (b uint8) {
+func bitsOf(m marks) (b uint8) {
+	ev := poller.Events(m & events)
 	switch {
 	case ev&poller.Readable != 0:
 		b = readBit
-	case ev&poller.Hangup != 0: // losing, ending: not the same, so that the one after the other tells again
+	case m&byEdge != 0: // losing, ending: not the same, so that the one after the other tells again
 		b = onceBit
 		if ev&poller.PeerClosed != 0 {
 			b |= endBit
@@ -90,15 +91,15 @@ func (q *queue) note(fd int32) *note {
 	return &q.notes[fd]
 }
 
-// own gives the note to another. What the system watches for the one before, if it
-// does still, it is told again or told to forget.
+// own gives the note to another. If the system still watches something for the one before,
+// the next diff has it watched anew or forgotten.
 func (n *note) own(slot, gen uint32, socket bool) {
 	*n = note{slot: slot, gen: gen, stale: n.stale | n.have, dirty: n.dirty, socket: socket}
 }
 
 // arm notes what fd is watched for from now on, and was before. The system is told
 // by the next wait, submit or sync.
-func (q *queue) arm(fd int32, slot, gen uint32, old, now poller.Events) sys.Errno {
+func (q *queue) arm(fd int32, slot, gen uint32, old, now marks) sys.Errno {
 	if fd < 0 {
 		return unix.EBADF
 	}
@@ -143,16 +144,19 @@ func (q *queue) closeFd(fd int32) {
 	kq.Close(int(fd))
 }
 
-// forget is when a number turns out to be another's: the system has forgotten what the
-// one before was watched for as that was closed.
+// forget is when a number turns out to be another file's. The file before was closed, so the
+// system has forgotten what that was watched for.
 func (q *queue) forget(fd int32) {
 	if int(fd) < len(q.notes) {
 		q.notes[fd] = note{dirty: q.notes[fd].dirty}
 	}
 }
 
-// renew does nothing: an event is looked up by its number, and is nobody's only once.
+// renew does nothing: translate deletes what is nobody's when it comes for the first time.
 func (q *queue) renew(*readiness) bool { return true }
+
+func (q *queue) moving() bool                                        { return false }
+func (q *queue) move(_ *readiness, deadline poller.Time) poller.Time { return deadline }
 
 // collect turns notes that have changed into changes.
 func (q *queue) collect() {
@@ -202,8 +206,8 @@ func (q *queue) change(fd int32, read bool, flags int) {
 	q.changes = append(q.changes, ev)
 }
 
-// refuse takes the error of a change. To delete what is gone already fails, with an
-// error that to add never has, and nothing is lost by it.
+// refuse takes the error of a change. Deleting what is gone already fails with ENOENT. That
+// harms nobody, and adding never fails with it.
 func (q *queue) refuse(fd int32, read bool, e sys.Errno) (r report, lost bool) {
 	n, bits := q.note(fd), filterBits(read)
 	if n.want&bits == 0 || e == 0 || e == unix.ENOENT {
@@ -222,7 +226,7 @@ func (q *queue) refuse(fd int32, read bool, e sys.Errno) (r report, lost bool) {
 // has refused something since the last one.
 func (q *queue) submit() (refused bool) {
 	q.collect()
-	if len(q.changes) > 0 && !q.closed {
+	if len(q.changes) > 0 && !q.Silenced() {
 		q.apply(q.changes)
 		q.changes = q.changes[:0]
 	}
@@ -231,7 +235,7 @@ func (q *queue) submit() (refused bool) {
 
 // sync tells the system what has changed of fd, and returns its refusal.
 func (q *queue) sync(fd int32) sys.Errno {
-	if q.closed || fd < 0 || int(fd) >= len(q.notes) {
+	if q.Silenced() || fd < 0 || int(fd) >= len(q.notes) {
 		return 0
 	}
 	q.submit()
@@ -248,9 +252,9 @@ func (q *queue) sync(fd int32) sys.Errno {
 	return e
 }
 
-// apply makes changes at once. Without room for events there is room for no error
-// either: the first ends the call, and the changes behind it are not made. So then
-// each is made by itself, which does no harm to those that are made already.
+// apply makes changes at once. A call without room for events has no room for errors either:
+// the first error ends it, and the changes behind are not made. So then apply makes each
+// change by itself. To make one twice does no harm.
 func (q *queue) apply(changes []kq.Event) {
 	var now unix.Timespec
 	if _, e := kq.Wait(q.kq, changes, nil, &now); e == 0 {

@@ -81,21 +81,21 @@ var (
 func TestNotesCoalesce(t *testing.T) {
 	q := newNoted(t)
 	fd := q.fds[0]
-	q.arm(fd, 1, 0, 0, poller.Readable)
+	q.arm(fd, 1, 0, 0, marks(poller.Readable))
 	q.want("a start", addRead)
-	q.arm(fd, 1, 0, poller.Readable, 0)
-	q.arm(fd, 1, 0, 0, poller.Readable)
+	q.arm(fd, 1, 0, marks(poller.Readable), 0)
+	q.arm(fd, 1, 0, 0, marks(poller.Readable))
 	q.want("a stop and a start")
-	q.arm(fd, 1, 0, poller.Readable, poller.Readable|poller.Writable)
-	q.arm(fd, 1, 0, poller.Readable|poller.Writable, poller.Readable)
+	q.arm(fd, 1, 0, marks(poller.Readable), marks(poller.Readable|poller.Writable))
+	q.arm(fd, 1, 0, marks(poller.Readable|poller.Writable), marks(poller.Readable))
 	q.want("a send that was over at once")
-	q.arm(fd, 1, 0, poller.Readable, 0)
+	q.arm(fd, 1, 0, marks(poller.Readable), 0)
 	q.want("a stop: no interest at all", deleteRead)
-	q.arm(fd, 1, 0, 0, poller.PeerClosed)
+	q.arm(fd, 1, 0, 0, marks(poller.PeerClosed))
 	q.want("an end alone", addRead)
-	q.arm(fd, 1, 0, poller.PeerClosed, poller.PeerClosed|poller.Readable)
+	q.arm(fd, 1, 0, marks(poller.PeerClosed), marks(poller.PeerClosed|poller.Readable))
 	q.want("more than the end", addRead)
-	q.arm(fd, 1, 0, poller.PeerClosed|poller.Readable, poller.Failed)
+	q.arm(fd, 1, 0, marks(poller.PeerClosed|poller.Readable), marks(poller.Failed))
 	q.want("nothing that has a filter", deleteRead)
 }
 
@@ -104,7 +104,7 @@ func TestNotesCoalesce(t *testing.T) {
 func TestNotesOfReusedNumbers(t *testing.T) {
 	q := newNoted(t)
 	fd := q.fds[0]
-	q.arm(fd, 1, 0, 0, poller.Readable)
+	q.arm(fd, 1, 0, 0, marks(poller.Readable))
 	q.want("a start", addRead)
 
 	// A socket closes: the descriptor is closed at the end of the batch, and takes
@@ -113,25 +113,25 @@ func TestNotesOfReusedNumbers(t *testing.T) {
 	if err != nil {
 		t.Fatal("dup: ", err)
 	}
-	q.arm(fd, 1, 0, poller.Readable, 0)
+	q.arm(fd, 1, 0, marks(poller.Readable), 0)
 	q.closeFd(fd)
 	q.want("a close")
 	if err := unix.Dup2(dup, int(fd)); err != nil {
 		t.Fatal("dup2: ", err)
 	}
 	unix.Close(dup)
-	q.arm(fd, 2, 0, 0, poller.Readable)
+	q.arm(fd, 2, 0, 0, marks(poller.Readable))
 	q.want("the next owner", addRead)
 
 	// Its owner goes without a word, and the number is another's: what the system
 	// may still watch for is told again, or deleted.
-	q.arm(fd, 2, 0, poller.Readable, poller.Readable|poller.Writable)
+	q.arm(fd, 2, 0, marks(poller.Readable), marks(poller.Readable|poller.Writable))
 	q.changed()
-	q.arm(fd, 3, 0, 0, poller.Readable)
+	q.arm(fd, 3, 0, 0, marks(poller.Readable))
 	q.want("an owner after a stranger", addRead, deleteWrite)
-	q.arm(fd, 2, 0, poller.Readable|poller.Writable, 0)
+	q.arm(fd, 2, 0, marks(poller.Readable|poller.Writable), 0)
 	q.want("the late end of the one before")
-	q.arm(fd, 3, 1, 0, poller.Writable)
+	q.arm(fd, 3, 1, 0, marks(poller.Writable))
 	q.want("the same slot, another generation", deleteRead, addWrite)
 }
 
@@ -140,9 +140,9 @@ func TestManyChanges(t *testing.T) {
 	q := newNoted(t)
 	const bad = 1 << 14 // above what is open
 	for i := range int32(2 * eventsPerWait) {
-		q.arm(bad+i, uint32(1+i), 0, 0, poller.Readable)
+		q.arm(bad+i, uint32(1+i), 0, 0, marks(poller.Readable))
 	}
-	q.arm(q.fds[1], 5000, 0, 0, poller.Writable)
+	q.arm(q.fds[1], 5000, 0, 0, marks(poller.Writable))
 	n, err := q.wait(poller.Never)
 	if err != nil {
 		t.Fatal(err)

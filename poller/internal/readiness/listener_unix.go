@@ -37,7 +37,7 @@ func (p *readiness) Listen(addr poller.Addr, o *poller.Options, a poller.Accepto
 	l := p.addListener(fd, family, a)
 	l.lent = o.Control != nil
 	if family != unix.AF_UNIX {
-		l.mark(edged)
+		l.mark(edgeable)
 	}
 	return l, nil
 }
@@ -72,7 +72,7 @@ func (p *readiness) addListener(fd int32, family int, a poller.Acceptor) *listen
 }
 
 func (l *listener) Start() {
-	if l.is(started | closed) {
+	if l.is(started | closing) {
 		return
 	}
 	l.mark(started)
@@ -100,14 +100,14 @@ func (l *listener) Stop() {
 }
 
 func (l *listener) Close() {
-	if !l.is(closed) {
+	if !l.is(closing) {
 		l.shut(l)
 	}
 }
 
 // Release gives the descriptor back, open, listening and non-blocking.
 func (l *listener) Release() (uintptr, error) {
-	if l.is(closed) {
+	if l.is(closing) {
 		return 0, net.ErrClosed
 	}
 	return l.give(l), nil
@@ -132,13 +132,13 @@ func (l *listener) ready(poller.Events) {
 	}
 }
 
-// accept takes one connection. There is no flag for it not to wait: that is O_NONBLOCK,
-// which belongs to the open file description and so to all who have the listener, and
-// os.File.Fd clears it (exec.Cmd.ExtraFiles calls that). So of a listener that others may
-// have it is set again, if need be, and a connection seen to wait, right before a call
-// that the scheduler is told of. What is left is that somebody clears the flag and
-// somebody takes that connection, both between two calls: then the loop waits for the
-// next connection. The system gives no means against that.
+// accept takes one connection. The call has no flag by which it does not wait. It waits
+// unless the listener has O_NONBLOCK, which belongs to the open file description and so to
+// all who have the listener; os.File.Fd clears it (exec.Cmd.ExtraFiles calls that). So for a
+// listener that others may have accept first sees that a connection waits, sets the flag
+// again if need be, and tells the scheduler of the call. One case is left: between these
+// calls somebody clears the flag and somebody takes that connection. Then the loop waits for
+// the next connection. The system gives no means against that.
 func (l *listener) accept() (int32, sys.Errno) {
 	if !l.lent {
 		return sys.Accept(l.fd, &l.p.sa)
@@ -170,29 +170,29 @@ func (l *listener) Fd() uintptr {
 	return l.source.Fd()
 }
 
-// SetOption of a time to linger is handed on to connections, as what others set is.
+// SetOption notes a time to linger, which connections inherit.
 func (l *listener) SetOption(o poller.Option, v int) error {
 	l.lent = l.lent || o == poller.Linger
 	return l.source.SetOption(o, v)
 }
 
 func (l *listener) accepted(fd int32) {
-	if l.lent && l.is(edged) { // others are looked after by their own Close
+	if l.lent && l.is(edgeable) { // others are looked after by their own Close
 		sys.Unlinger(fd)
 	}
 	s := new(stream)
 	s.open(fd, l.family())
-	s.mark(l.marks & edged)
+	s.mark(l.marks & edgeable)
 	s.setPeer(&l.p.sa)
 	sys.Inherit(fd, l.fd, l.family())
 	l.p.add(s, &s.source)
 	if s.h = l.a.Accepted(s); s.h == nil {
 		s.Close()
 	}
-	if !s.is(closed) {
+	if !s.is(closing) {
 		s.h.Connected(nil)
 	}
-	if s.mask() == 0 && !s.is(started) {
+	if !s.is(watched | started) {
 		s.arm(0) // or nobody would tell of a reset, whoever has not started it
 	}
 }

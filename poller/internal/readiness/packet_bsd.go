@@ -90,8 +90,8 @@ func (b *packetBuffers) send(s *packet, ms []poller.Message) (n int, e sys.Errno
 	return n, 0
 }
 
-// address leaves in b.to where a message goes; nowhere if that is fixed. A
-// connected socket takes no address, be it the same (EISCONN, send(2)).
+// address leaves in b.to where a message goes, and leaves it empty for the peer of a
+// connected socket: such a socket takes no address, not even its peer's (EISCONN, send(2)).
 func (b *packetBuffers) address(s *packet, to netip.AddrPort) sys.Errno {
 	b.to.N = 0
 	if s.peer.Family != 0 && (!to.IsValid() || to == s.peer.AddrPort(&s.p.zones)) {

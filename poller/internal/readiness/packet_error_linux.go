@@ -8,10 +8,10 @@ import (
 	"example.com/pike/poller/internal/sys"
 )
 
-// takeErrors empties the queue that IP_RECVERR fills (ip(7)) and has what is in it
-// told. A socket is in error as long as there is something in it, and would spin the
-// loop. It returns how many came from a host, and so were errors of the socket for the
-// next call too; what the machine itself has refused, its own call has returned.
+// takeErrors empties the queue that IP_RECVERR fills (ip(7)) and has its errors told. As long
+// as something is in the queue the socket is in error, and would spin the loop. It returns
+// how many errors came from a host: those are also errors of the next call on the socket.
+// What the machine itself has refused, the call that sent it has returned.
 func (s *packet) takeErrors() (n int) {
 	for range errorsPerPoll {
 		var (

@@ -11,14 +11,13 @@ import (
 	"example.com/pike/poller/internal/sys"
 )
 
-// An error that comes back for a datagram stays with the socket until some call is
-// made on it, and that call fails with it and does nothing else (sock_error in
-// net/core/sock.c of Linux; sosend_generic and soreceive_generic in
-// kern/uipc_socket.c of BSDs). So a send that fails may say nothing of what was to be
-// sent: it is made again.
+// An error that comes back for a datagram stays with the socket until the next call on
+// it. That call fails with the error and does nothing else (sock_error in net/core/sock.c of
+// Linux; sosend_generic and soreceive_generic in kern/uipc_socket.c of BSDs). So the error of
+// a send may be of an earlier datagram: the send is made again.
 
-// Bounds of errors of receiving that wait to be told, while a socket is stopped say,
-// and of sends that are made again before one is believed.
+// lateMost bounds the errors of receiving that wait to be told, while a socket is stopped for
+// example; doubtsMost the sends that are made again before an error is believed.
 const (
 	lateMost   = 1024
 	doubtsMost = 16
@@ -52,8 +51,8 @@ func (s *packet) doubtful(e sys.Errno) bool {
 	return e == unix.ECONNREFUSED || s.queues || s.peer.Family != 0
 }
 
-// settle tells the error that the call before has returned: another one has shown
-// that it was of an earlier datagram.
+// settle tells the error of the send before. That the send was made again, and has not failed
+// in the same way, has shown that the error was of an earlier datagram.
 func (s *packet) settle() {
 	if e := s.doubt; e != 0 {
 		s.doubt = 0
@@ -61,14 +60,14 @@ func (s *packet) settle() {
 	}
 }
 
-// sure is when a call has sent something, or its error is believed.
+// sure is when a send has gone out, or its error is believed.
 func (s *packet) sure() {
 	s.settle()
 	s.doubts = 0
 }
 
-// receiveError is an error that the system has told without a name. That of a
-// connected socket is of its peer.
+// receiveError is an error that the system has told without an address. Of a connected socket
+// the address is the peer's.
 func (s *packet) receiveError(e sys.Errno) error {
 	err := os.NewSyscallError(recvPacketsCall, e)
 	if s.peer.Family == 0 {
@@ -98,7 +97,7 @@ func (s *packet) tellLate() {
 	}
 }
 
-// forsake tells what is left of a peer that is to be one no more.
+// forsake tells the errors that a peer has left, before the socket gets another.
 func (s *packet) forsake() {
 	if s.queues {
 		for s.takeErrors() == errorsPerPoll {

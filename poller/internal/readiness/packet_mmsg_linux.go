@@ -112,7 +112,11 @@ func (b *packetBuffers) tell(on bool) {
 func (b *packetBuffers) send(s *packet, ms []poller.Message) (n int, e sys.Errno) {
 	k, total, first, at := 0, 0, 0, place{cut: s.cut}
 	b.iovecs = 0
-	for k < s.headers() && at.message < len(ms) && b.iovecs < len(b.sendIovs) {
+	headers := sendBatch
+	if s.runs.Trying() {
+		headers = 1
+	}
+	for k < headers && at.message < len(ms) && b.iovecs < len(b.sendIovs) {
 		if k > 0 && s.elsewhere(&ms[at.message]) {
 			break
 		}
@@ -144,18 +148,19 @@ func (b *packetBuffers) send(s *packet, ms []poller.Message) (n int, e sys.Errno
 	case e != 0 && s.stale(e):
 		return 0, unix.EINTR
 	case e != 0:
-		return 0, s.declined(e, size, first > size)
+		return 0, s.runs.Declined(e, size, first > size)
 	}
 	if s.doubts > 0 {
 		s.sure()
 	}
-	s.taken(size)
+	s.runs.Taken(size)
 	s.cut = b.sendEnds[n-1].cut
 	return b.sendEnds[n-1].message, 0
 }
 
-// elsewhere reports whether m is not for the peer: an error that is with the socket must then
-// be the call's own, as sendmmsg keeps that of any but its first message to itself.
+// elsewhere reports whether m is for another than the peer. Such a message must be the first
+// of its call. An error may be waiting with the socket, and sendmmsg returns only that of its
+// first message.
 func (s *packet) elsewhere(m *poller.Message) bool {
 	return s.peer.Family != 0 && !s.queues && m.Peer.IsValid() && m.Peer != s.peer.AddrPort(&s.p.zones)
 }

@@ -9,40 +9,25 @@ import (
 	"example.com/pike/poller/internal/sys"
 )
 
-// Bounds of what one message of the system carries. UDP_MAX_SEGMENTS is 64 in
-// older kernels and 128 in newer ones (include/linux/udp.h); runBytes fits into a
-// packet of either family.
-const (
-	runDatagrams = 64
-	runBytes     = 1<<16 - 1 - 40 - 8
-	sendIovecs   = 512
-)
+// sendIovecs is how many pieces of memory one call sends.
+const sendIovecs = 512
 
-// narrow is the size of a datagram that every path takes in one piece: the least
-// that a host of IPv4 must receive (RFC 1122, 3.3.2), less the headers.
-const narrow = 576 - 60 - 8
-
-// An offload is what the system does for a socket besides moving datagrams, and
-// what it has refused to do.
+// An offload is what the system does for a socket besides moving datagrams.
 type offload struct {
-	most  uint16    // the largest segments that the system cuts runs into; 0: none
-	trial sys.Errno // why a run was refused, until its first datagram is sent alone
-	joins bool      // runs are received whole
-	info  bool      // Options.RecvPacketInfo
-	class bool      // Options.RecvTrafficClass
-	alone bool      // the last datagram was sent by sendto
+	runs  sys.Runs // that are sent
+	joins bool     // runs are received whole
+	info  bool     // Options.RecvPacketInfo
+	class bool     // Options.RecvTrafficClass
+	alone bool     // the last datagram was sent by sendto
 }
 
-// setOffload finds out what the system can do. Before Linux 4.18 sendmsg ignored
-// UDP_SEGMENT, so whether there is such a thing has to be asked.
+// setOffload finds out what the system can do.
 func (s *packet) setOffload(o *poller.Options) {
 	s.info, s.class = o.RecvPacketInfo, o.RecvTrafficClass
 	if o.NoOffload {
 		return
 	}
-	if _, err := unix.GetsockoptInt(int(s.fd), unix.IPPROTO_UDP, unix.UDP_SEGMENT); err == nil {
-		s.most = maxDatagram - 1
-	}
+	s.runs.Open(s.fd)
 	if o.RecvSegments {
 		unix.SetsockoptInt(int(s.fd), unix.IPPROTO_UDP, unix.UDP_GRO, 1) // Linux 5.0
 	}
@@ -54,52 +39,16 @@ func (s *packet) setOffload(o *poller.Options) {
 // tells reports whether control data comes with what s receives.
 func (f *offload) tells() bool { return f.joins || f.info || f.class }
 
-// headers is how many messages of the system a call may have.
-func (f *offload) headers() int {
-	if f.trial != 0 {
-		return 1
-	}
-	return sendBatch
-}
-
-// declined is when the first message of the system was not taken. A run may be
-// refused although its datagrams are not: segments larger than the path takes
-// (EMSGSIZE, EINVAL in older kernels), IPsec or a device without checksums
-// (EIO). Whether that is so only the first datagram can tell, alone.
-func (f *offload) declined(e sys.Errno, size int, cut bool) sys.Errno {
-	switch {
-	case e == unix.EAGAIN || e == unix.EINTR:
-		return e
-	case f.trial == 0 && cut && size <= int(f.most) && (e == unix.EIO || e == unix.EINVAL || e == unix.EMSGSIZE):
-		f.trial = e
-		return 0
-	}
-	f.trial = 0
-	return e
-}
-
-// taken is when the system took something: if it was a trial, runs like that are
-// not tried again.
-func (f *offload) taken(size int) {
-	if f.trial == 0 {
-		return
-	}
-	if f.most = uint16(size - 1); f.trial == unix.EIO || size <= narrow {
-		f.most = 0
-	}
-	f.trial = 0
-}
-
 // A place is how far a Send has come.
 type place struct {
 	message int
 	cut     int // bytes of it; it is a run
 }
 
-// gather fills header k with as many datagrams from a place on as the system cuts
-// apart again, without copying, and moves the place behind them. It returns how
-// many bytes they are. Of a socket that hears of refusals only a run that is one message
-// leaves as one: on some paths it is refused as one, too.
+// gather fills header k with as many datagrams, from a place on, as the system can cut
+// apart again. It copies none, moves the place behind them, and returns how many bytes they
+// are. On some paths a run is refused as one. So for a socket that hears of refusals gather
+// makes no run of several messages.
 func (b *packetBuffers) gather(k int, s *packet, ms []poller.Message, at *place) (bytes int, e sys.Errno) {
 	m := &ms[at.message]
 	h := &b.sendHdrs[k]
@@ -116,10 +65,7 @@ func (b *packetBuffers) gather(k int, s *packet, ms []poller.Message, at *place)
 		return 0, unix.EINVAL
 	}
 	size := sys.SizeOf(m)
-	limit := size
-	if size > 0 && size <= int(s.most) && s.trial == 0 {
-		limit = size * max(1, min(runDatagrams, runBytes/size))
-	}
+	limit := s.runs.Limit(size)
 	first := b.iovecs
 	for more := true; more; {
 		p := ms[at.message].Data[at.cut:]
@@ -151,9 +97,9 @@ func follows(m, run *poller.Message, size int) bool {
 		m.Segment >= 0 && m.Peer == run.Peer && m.Control == run.Control
 }
 
-// add gives a header another piece of memory. What lies behind the piece before
-// it becomes a part of that: copies of small datagrams often do. The messages
-// themselves keep what was not made a piece of its own alive.
+// add gives a header another piece of memory. If p lies right behind the piece before, it
+// becomes a part of that, as copies of small datagrams often do. Nothing here points to p
+// then; the messages keep it alive.
 func (b *packetBuffers) add(p []byte, first int) {
 	if b.iovecs > first {
 		last := &b.sendIovs[b.iovecs-1]

@@ -27,7 +27,7 @@ type packet struct {
 	cut  int              // bytes of the first of out, a run, that went out
 	busy bool
 	lent bool      // others may have the descriptor
-	full bool      // what is being told is that the system has no room for more
+	full bool      // Sent is telling that the system has no room for more
 	err  sys.Errno // how it ended
 
 	late   []error   // of receiving, to be told
@@ -81,7 +81,7 @@ func (p *readiness) addPacket(fd int32, family int, o *poller.Options, h poller.
 }
 
 func (s *packet) Start() {
-	if s.is(started | closed) {
+	if s.is(started | closing) {
 		return
 	}
 	s.mark(started)
@@ -105,14 +105,14 @@ func (s *packet) Fd() uintptr {
 }
 
 func (s *packet) Close() {
-	if !s.is(closed) {
+	if !s.is(closing) {
 		s.shut(s)
 	}
 }
 
 // Release gives the descriptor back, open and non-blocking.
 func (s *packet) Release() (uintptr, error) {
-	if s.is(closed) {
+	if s.is(closing) {
 		return 0, net.ErrClosed
 	}
 	if s.busy {
@@ -124,7 +124,7 @@ func (s *packet) Release() (uintptr, error) {
 func (s *packet) Peer() poller.Addr { return poller.AddrOf(s.peer.AddrPort(&s.p.zones)) }
 
 func (s *packet) Connect(peer poller.Addr) error {
-	if s.is(closed) {
+	if s.is(closing) {
 		return net.ErrClosed
 	}
 	s.forsake()
@@ -146,9 +146,9 @@ func (s *packet) Connect(peer poller.Addr) error {
 	return nil
 }
 
-// keepsOut reports whether a datagram from somebody is of a stranger. The system keeps
-// strangers out of a connected socket, but not those whose datagrams came before, of
-// which some may be on their way within it still.
+// keepsOut reports whether a datagram is of a stranger. The system keeps strangers out of a
+// connected socket. But their datagrams may have arrived before it was connected, or be on
+// their way through the system at that moment.
 func (s *packet) keepsOut(from *sys.SockaddrIn6) bool {
 	return s.peer.Family != 0 && !s.peer.IsSame(from)
 }
@@ -157,7 +157,7 @@ func (s *packet) Join(m poller.Membership) error  { return s.member(m, true) }
 func (s *packet) Leave(m poller.Membership) error { return s.member(m, false) }
 
 func (s *packet) member(m poller.Membership, join bool) error {
-	if s.is(closed) {
+	if s.is(closing) {
 		return net.ErrClosed
 	}
 	return sys.Membership(s.fd, s.family(), m, join)
@@ -171,7 +171,7 @@ func (s *packet) ready(ev poller.Events) {
 	if ev&(poller.Readable|poller.Failed|poller.Hangup) != 0 {
 		s.receive()
 	}
-	if ev&(poller.Writable|poller.Failed) != 0 && s.busy && !s.is(failing|closed) {
+	if ev&(poller.Writable|poller.Failed) != 0 && s.busy && !s.is(failing|closing) {
 		s.proceed()
 	}
 }
@@ -201,10 +201,10 @@ func (s *packet) receive() {
 	}
 }
 
-// receiveFailed tells an error that the system has told us, and will not tell
-// again: of a socket that was stopped meanwhile, when it starts.
+// receiveFailed tells an error that the system will not tell again. A socket that was stopped
+// meanwhile is told when it starts.
 func (s *packet) receiveFailed(e sys.Errno) {
-	if s.is(closed) {
+	if s.is(closing) {
 		return
 	}
 	if !s.queues || s.takeErrors() == 0 {
@@ -214,7 +214,7 @@ func (s *packet) receiveFailed(e sys.Errno) {
 }
 
 func (s *packet) Send(ms []poller.Message) bool {
-	if s.is(closed) || len(ms) == 0 {
+	if s.is(closing) || len(ms) == 0 {
 		return true
 	}
 	if s.busy {
@@ -265,7 +265,7 @@ func (s *packet) proceed() {
 }
 
 // complete ends the Send in flight. Where the system has no room for the rest, the
-// socket stays watched for it, as the next Send is most likely that rest.
+// socket stays watched for room, because the next Send is most likely that rest.
 func (s *packet) complete(e sys.Errno) {
 	n := s.sent
 	s.busy, s.out, s.sent, s.err = false, nil, 0, 0
@@ -285,7 +285,7 @@ func (s *packet) complete(e sys.Errno) {
 
 // emptied is when those who had no room have been told so.
 func (s *packet) emptied() {
-	if s.full = false; !s.busy && !s.is(closed) {
+	if s.full = false; !s.busy && !s.is(closing) {
 		s.arm(s.mask() &^ poller.Writable)
 	}
 }
@@ -312,7 +312,7 @@ func (s *packet) fail() {
 	s.unmark(failing)
 	s.tellLate()
 	switch {
-	case !s.busy || s.is(closed):
+	case !s.busy || s.is(closing):
 	case s.err != 0:
 		s.complete(s.err)
 	case s.sent > 0 && s.cut == 0:

@@ -29,13 +29,13 @@ const (
 // ahead is how many events are looked at together before they are handled.
 const ahead = 16
 
-// readiness is the core that readiness backends share: sockets that are told
+// readiness is the core that epoll and kqueue share: sockets that are told
 // when they are ready and then do the work themselves. What differs between
 // systems is in queue and in package sys.
 type readiness struct {
 	queue
 	slots   slots
-	failed  fifo.Queue[failer]   // whose outcome was known where it must not be told
+	failed  fifo.Queue[failer]   // those with something to tell that was known in a call, which must not call back
 	closing fifo.Queue[endpoint] // to end when the batch is over
 	buf     []byte               // what streams receive into
 	iov     [sys.IovecsPerSend]unix.Iovec
@@ -104,17 +104,17 @@ func (p *readiness) Poll(deadline poller.Time) error {
 	if p.failed.Len()+p.closing.Len() > 0 {
 		deadline = 0
 	}
+	if p.moving() {
+		deadline = p.move(p, deadline)
+	}
 	n, err := p.wait(deadline)
 	p.Rise()
 	if err != nil {
 		return err
 	}
 	p.seen += uint64(n)
-	if n > 0 && p.woken.Load() {
-		// Before any handler: one that panics out of Poll leaves the rest of the
-		// batch for later, and with the wake-up in it nobody could wake us meanwhile. A
-		// wake-up that is still to come costs a turn, no more.
-		p.woken.Store(false)
+	if n > 0 {
+		p.Heard()
 	}
 	p.at, p.n = 0, n
 	p.handle()
@@ -134,11 +134,11 @@ func (p *readiness) handle() {
 		switch {
 		case at == wakeSlot:
 		case s.s == nil, s.gen != gen:
-			// A slot freed in this batch has a new generation, and one given out
-			// again has been so since the system reported this. Or it was a watch that
-			// could not be taken back, and the system would report it for ever.
+			// The slot was freed in this batch, or since the system reported this it was
+			// freed and given out again. Or it was of a watch that could not be taken back,
+			// and the system would report it for ever.
 			p.stray = true
-		case e == 0 && s.next == isStream: // a call that the compiler knows costs less
+		case e == 0 && s.kind() == isStream: // a call that the compiler knows costs less
 			(*stream)(unsafe.Pointer(s.s)).ready(ev)
 		default:
 			p.at = i + 1
@@ -154,10 +154,10 @@ func (p *readiness) handle() {
 	}
 }
 
-// prefetch loads what the events from i to end begin with. The system calls between
-// one event and the next leave none of that in the cache of a core that has a
-// thousand connections; to wait for the memory of several at once is a fifth of
-// what an echo costs outside the kernel.
+// prefetch loads what the sockets of the events from i to end begin with. With a thousand
+// connections none of that is in the core's cache any more, because of the system calls
+// between one event and the next. To wait for the memory of several sockets at once saves a
+// fifth of what an echo costs outside the kernel.
 func (p *readiness) prefetch(i, end int) {
 	if end-i < 2 {
 		return
@@ -165,7 +165,7 @@ func (p *readiness) prefetch(i, end int) {
 	sum := p.fetched
 	for ; i < end; i++ {
 		at, _, _ := p.event(i)
-		if s := p.slots.at(at); s.s != nil && s.next == isStream {
+		if s := p.slots.at(at); s.s != nil && s.kind() == isStream {
 			if h, ok := (*stream)(unsafe.Pointer(s.s)).h.(poller.Prefetcher); ok {
 				sum += h.Prefetch()
 			}
@@ -175,8 +175,8 @@ func (p *readiness) prefetch(i, end int) {
 }
 
 // finish tells what could not be told where it happened, and ends what was
-// closed. Descriptors are closed here so that a number names one socket for as
-// long as a batch lasts. What handlers add meanwhile waits for the next Poll.
+// closed. It is here that descriptors are closed: so a number names one socket as long as a
+// batch lasts. What handlers add meanwhile waits for the next Poll.
 func (p *readiness) finish() {
 	for n := p.failed.Len(); n > 0 && p.failed.Len() > 0; n-- {
 		p.failed.Pop().fail()
@@ -189,11 +189,11 @@ func (p *readiness) finish() {
 	}
 }
 
-// straysMost is how many Polls in a row may have events for nobody: those of edges come
-// once, and of a socket that a child has for a moment, between fork and exec.
+// straysMost is how many Polls in a row may have events for nobody. Some are harmless: an
+// edge comes once, and a child has copies of our sockets only between fork and exec.
 const straysMost = 16
 
-// dredge is rid of what the system reports for ever, once a watch has lost its file.
+// dredge gets rid of what the system reports for ever, after a watch has lost its file.
 func (p *readiness) dredge() {
 	if !p.stray {
 		p.strays = 0

@@ -9,9 +9,9 @@ import "unsafe"
 // leave a sixth of the next unused.
 const slotsPerPage = 255
 
-// slots is where an event finds its socket. It grows by pages: a slice would be
-// copied as it grows, and what it leaves behind would stay resident, more than
-// the slots themselves are.
+// slots is where an event finds its socket. It grows by pages. A slice would be copied as it
+// grows, and the copies that it leaves behind would stay resident: together they are larger
+// than the slots.
 type slots struct {
 	pages []*[slotsPerPage]slot
 	n     uint32 // slots ever used, slot 0 (wakeSlot) among them
@@ -24,10 +24,24 @@ type slots struct {
 type slot struct {
 	s    *source // nil: the slot is free
 	gen  uint32
-	next uint32 // free slot after this; the kind of the socket where there is one
+	word uint32 // see kind and free, which are all that read it
 }
 
-// What has a slot, and begins with its source.
+// kind is what has the slot; of a slot that is taken only.
+func (t *slot) kind() uint32 { return t.word }
+
+// free is the next slot in the list of free ones, or 0; of a slot that is free only.
+func (t *slot) free() uint32 { return t.word }
+
+func (t *slot) take(s *source, kind uint32) { t.s, t.word = s, kind }
+
+// vacate makes events void that are on their way to who had the slot.
+func (t *slot) vacate(free uint32) {
+	t.s, t.word = nil, free
+	t.gen++
+}
+
+// The kinds of what has a slot. Each begins with its source.
 const (
 	isStream = iota
 	isListener
@@ -50,7 +64,7 @@ func kindOf(e endpoint) uint32 {
 // endpoint is whose slot it is.
 func (t *slot) endpoint() endpoint {
 	p := unsafe.Pointer(t.s)
-	switch t.next {
+	switch t.kind() {
 	case isStream:
 		return (*stream)(p)
 	case isListener:
@@ -71,7 +85,7 @@ func (t *slots) at(i uint32) *slot { return &t.pages[i/slotsPerPage][i%slotsPerP
 // add gives a slot to e, whose source is s.
 func (t *slots) add(e endpoint, s *source) (i uint32) {
 	if i = t.free; i != 0 {
-		t.free = t.at(i).next
+		t.free = t.at(i).free()
 	} else {
 		i = t.n
 		t.n++
@@ -79,15 +93,12 @@ func (t *slots) add(e endpoint, s *source) (i uint32) {
 			t.pages = append(t.pages, new([slotsPerPage]slot))
 		}
 	}
-	at := t.at(i)
-	at.s, at.next = s, kindOf(e)
+	t.at(i).take(s, kindOf(e))
 	return i
 }
 
-// remove frees a slot; events on their way to it are void.
+// remove frees a slot.
 func (t *slots) remove(i uint32) {
-	s := t.at(i)
-	s.s = nil
-	s.gen++
-	s.next, t.free = t.free, i
+	t.at(i).vacate(t.free)
+	t.free = i
 }

@@ -12,30 +12,30 @@ import (
 	"example.com/pike/poller/internal/sys"
 )
 
-// Fd is for what pike does not know of. The socket may have another descriptor from here
-// on, or a layer of the system's own, or its urgent bytes be read by others: so it is
-// watched as an adopted one.
+// Fd is for what pike does not know of. From here on the socket may have another descriptor,
+// or a layer of the system's own, or others may read its urgent bytes. So it is watched as an
+// adopted one is.
 func (s *stream) Fd() uintptr {
 	s.lend()
 	return s.source.Fd()
 }
 
-// lent reports whether others may have the descriptor, or set what is theirs to know.
-func (s *stream) lent() bool { return !s.is(edged) }
+// lent reports whether others may have the descriptor, or may have set options.
+func (s *stream) lent() bool { return !s.is(edgeable) }
 
 func (s *stream) lend() {
-	if s.is(edged) {
-		s.unmark(edged)
+	if s.is(edgeable) {
+		s.unmark(edgeable)
 		switch {
-		case s.is(closed):
+		case s.is(closing):
 			s.arm(0)
-		case s.mask() == receiving:
+		case s.is(byEdge) && s.is(marks(poller.Readable)): // or else for an end, which may stay by edges
 			s.watch(s.directions())
 		}
 	}
 }
 
-// SetOption of a time to linger makes the socket one that end looks after.
+// SetOption notes a time to linger, by which quicken has something to look after.
 func (s *stream) SetOption(o poller.Option, v int) error {
 	if o == poller.Linger && v > 0 {
 		s.lend()
@@ -43,10 +43,10 @@ func (s *stream) SetOption(o poller.Option, v int) error {
 	return s.source.SetOption(o, v)
 }
 
-// quicken is before the descriptor is closed. Of a socket that nobody else has had the
-// options are known.
+// quicken has the close that follows not wait for a time to linger. A socket that nobody else
+// has had has none.
 func (s *stream) quicken() {
-	if s.fd >= 0 && s.lent() && !s.is(reset|isLocal) {
+	if s.fd >= 0 && s.lent() && !s.is(reset) && !s.local() {
 		sys.Unlinger(s.fd)
 	}
 }
@@ -65,7 +65,7 @@ func (s *stream) Release() (uintptr, error) {
 }
 
 func (s *stream) releasable() error {
-	if s.is(closed | dialing) {
+	if s.is(closing | dialing) {
 		return net.ErrClosed
 	}
 	if s.out != nil {

@@ -14,23 +14,23 @@ import (
 
 // WatchEnd has EOF told too while s is stopped.
 func (s *stream) WatchEnd() {
-	if !s.is(started | ended | closed | dialing) {
-		if s.mask() == 0 && s.arm(0) != 0 { // not watched for anything: the mark would say it is
+	if !s.is(started | gotEnd | closing | dialing) {
+		if !s.is(watched) && s.arm(0) != 0 { // not watched for anything: the mark would say it is
 			return
 		}
-		s.mark(marks(poller.Failed)) // which the system tells in any case
+		s.mark(endAwaited)
 		s.arm(s.directions())
 	}
 }
 
-// awaits reports whether WatchEnd was called, and it has not ended or started since.
-func (s *stream) awaits() bool { return s.mask()&poller.Failed != 0 && !s.is(started|ended|closed) }
+// awaits reports whether WatchEnd was called, and s has neither ended nor started since.
+func (s *stream) awaits() bool { return s.is(endAwaited) && !s.is(started|gotEnd|closing) }
 
 // lost reports whether it has been told, or is to be, that the connection is gone.
-func (s *stream) lost() bool { return s.is(closed) || s.is(ended) && s.is(reset) }
+func (s *stream) lost() bool { return s.is(closing) || s.is(gotEnd) && s.is(reset) }
 
-// noteReset keeps that a send has met the loss of the connection, which leaves that
-// looking like an end to who receives.
+// noteReset notes that a send was given the loss of the connection as its error. To whoever
+// receives, the loss looks like an end from then on.
 func (s *stream) noteReset(e sys.Errno) {
 	switch e {
 	case unix.ECONNRESET, unix.ETIMEDOUT:
@@ -38,12 +38,12 @@ func (s *stream) noteReset(e sys.Errno) {
 	}
 }
 
-// seek looks for the end of a stream that does not receive: it has had EOF, or is
-// stopped. Whatever has arrived comes first, so that as long as there is some of it
-// nothing is told: who receives it will find the end behind it.
+// seek looks for the end of a stream that does not receive, because it has had EOF or is
+// stopped. Whatever has arrived comes first. As long as there is some of it nothing is told:
+// whoever receives it will find the end behind it.
 func (s *stream) seek(ev poller.Events) {
 	e := sys.Errno(0)
-	if !s.is(ended) {
+	if !s.is(gotEnd) {
 		n, peeked := sys.Peek(s.fd, s.p.buf[:1])
 		switch {
 		case n > 0:
@@ -56,9 +56,9 @@ func (s *stream) seek(ev poller.Events) {
 		e = s.failure()
 	}
 	switch {
-	case e == 0 && !s.is(ended) && s.is(reset): // a send has had the error
+	case e == 0 && !s.is(gotEnd) && s.is(reset): // a send has had the error
 		e = unix.ECONNRESET
-	case e == 0 && !s.is(ended) && ev&poller.PeerClosed != 0 && s.awaits():
+	case e == 0 && !s.is(gotEnd) && ev&poller.PeerClosed != 0 && s.awaits():
 		s.finish(io.EOF)
 		return
 	case e == 0: // an end that is told another time, or was

@@ -26,7 +26,7 @@ type stream struct {
 }
 
 func (s *stream) Start() {
-	if s.is(started | ended | closed) {
+	if s.is(started | gotEnd | closing) {
 		return
 	}
 	s.mark(started)
@@ -35,35 +35,43 @@ func (s *stream) Start() {
 	}
 }
 
-// directions is what s is watched for, of Readable and Writable. After the end the
-// first is a leftover, see finish.
+// directions is what s is watched for, of Readable and Writable. After the end a stream may
+// be watched for Readable still, to no purpose: see finish.
 func (s *stream) directions() poller.Events {
-	if s.is(ended) {
+	if s.is(gotEnd) {
 		return s.mask() & poller.Writable
 	}
 	return s.mask() & (poller.Readable | poller.Writable)
 }
 
-// arm has the system watch for mask. A stream that only receives is watched by edges
-// if it may be: the system then need not look at each socket once more, after the
-// event, to find that there is nothing left, which is a thirtieth of an echo. That
-// asks for a socket where a short read says that nothing is left: one of TCP that is
-// our own. On a unix-domain one a read ends where descriptors were passed (unix(7)),
-// and what an adopted socket does nobody knows. One that does neither is watched for the
-// loss of its connection, as long as that has not been told.
+// arm has the system watch for mask. A stream that only receives is watched by edges if it
+// is edgeable: with level-triggered events the system looks at each socket once more after
+// the event, to find that nothing is left, and that is a thirtieth of an echo. Edges need a
+// socket where a short read says that nothing is left, which is a TCP socket of our own. On a
+// unix-domain socket a read also ends where descriptors were passed (unix(7)), and of an
+// adopted socket nobody knows. A stream that neither receives nor sends is watched for the
+// loss of its connection, until that was told.
 func (s *stream) arm(mask poller.Events) sys.Errno {
+	now := marks(mask)
 	switch {
-	case mask == poller.Readable && s.is(edged):
-		mask = receiving
+	case mask == poller.Readable && s.is(edgeable):
+		now = receiving
 	case mask == 0 && s.awaits():
-		mask = ending
+		now = ending
 	case mask == 0 && !s.lost():
-		mask = losing
+		now = losing
 	case mask == poller.Writable && s.awaits():
-		mask |= poller.Failed
+		now |= endAwaited
 	}
-	return s.source.arm(mask)
+	return s.armAs(now)
 }
+
+// What a stream is watched for that neither receives nor sends, by edges so that each
+// comes once: losing is that the connection is gone, and ending that or the peer's end.
+const (
+	losing = byEdge
+	ending = byEdge | marks(poller.PeerClosed) | endAwaited
+)
 
 // watch arms; a refusal is an error of receiving.
 func (s *stream) watch(mask poller.Events) { s.unreceivable(s.arm(mask)) }
@@ -80,14 +88,14 @@ func (s *stream) unreceivable(e sys.Errno) {
 func (s *stream) SetHandler(h poller.StreamHandler) { s.h = h }
 
 func (s *stream) Stop() {
-	s.unmark(started | marks(poller.Failed))
+	s.unmark(started | endAwaited)
 	s.arm(s.directions() &^ poller.Readable)
 }
 
-// setPeer keeps the address in sa, as system calls give it and take it. Of a
-// unix-domain one nothing: peers seldom have a name, and sa is then what was there.
+// setPeer keeps the address in sa. Of a unix-domain socket it keeps nothing: peers seldom
+// have a name, and the system call has then left in sa what was there before.
 func (s *stream) setPeer(sa *sys.Sockaddr) {
-	if s.is(isLocal) {
+	if s.local() {
 		return
 	}
 	switch in := (*sys.SockaddrIn6)(unsafe.Pointer(&sa.Raw)); in.Family {
@@ -100,7 +108,7 @@ func (s *stream) setPeer(sa *sys.Sockaddr) {
 }
 
 func (s *stream) Peer() poller.Addr {
-	if s.is(isLocal) {
+	if s.local() {
 		return s.localPeer()
 	}
 	if s.ip == [16]byte{} && s.port == 0 { // nothing is kept
@@ -110,8 +118,8 @@ func (s *stream) Peer() poller.Addr {
 	return poller.AddrOf(in.AddrPort(&s.p.zones))
 }
 
-// localPeer asks the system, as a path would be more than all else that a stream keeps. A
-// peer that has bound to none has no name, and once the socket is closed there is nobody to ask.
+// localPeer asks the system, because a path is longer than all else that a stream keeps. A
+// peer that was not bound has no name. Once the socket is closed there is nobody to ask.
 func (s *stream) localPeer() poller.Addr {
 	if s.fd < 0 || s.is(dialing) || sys.Getpeername(s.fd, &s.p.sa) != 0 {
 		return poller.Addr{}
@@ -120,13 +128,13 @@ func (s *stream) localPeer() poller.Addr {
 }
 
 func (s *stream) Close() {
-	if !s.is(closed) {
+	if !s.is(closing) {
 		s.shut(s)
 	}
 }
 
 func (s *stream) Reset() {
-	if s.is(closed) {
+	if s.is(closing) {
 		return
 	}
 	s.mark(reset)
@@ -134,11 +142,11 @@ func (s *stream) Reset() {
 	s.Close()
 }
 
-// Shutdown tells the system once: at the second time a BSD takes a connection whose
-// end the peer has acknowledged for one that nobody reads, and drops what arrives
-// (tcp_usrclosed in netinet/tcp_usrreq.c).
+// Shutdown tells the system once. If the peer has acknowledged our end, a BSD takes a second
+// shutdown to mean that nobody reads any more, and drops what arrives (tcp_usrclosed in
+// netinet/tcp_usrreq.c).
 func (s *stream) Shutdown() {
-	if s.is(closed | shutting) {
+	if s.is(closing | shutting) {
 		return
 	}
 	s.mark(shutting)
@@ -154,7 +162,7 @@ func (s *stream) shutdown() {
 // ready receives before it sends: what arrived before a reset comes first, and
 // the error stays for the receiving side, which tells a reset from an end.
 func (s *stream) ready(ev poller.Events) {
-	if s.is(closed) { // by another of the batch
+	if s.is(closing) { // by another of the batch
 		return
 	}
 	if s.is(dialing) {
@@ -164,7 +172,7 @@ func (s *stream) ready(ev poller.Events) {
 	if ev&^poller.Writable != 0 {
 		s.receive(ev)
 	}
-	if ev&(poller.Writable|poller.Failed|poller.Hangup) != 0 && s.out != nil && s.out.busy && !s.is(failing|closed) {
+	if ev&(poller.Writable|poller.Failed|poller.Hangup) != 0 && s.out != nil && s.out.busy && !s.is(failing|closing) {
 		s.proceed()
 	}
 	if ev&(poller.Failed|poller.Hangup|poller.PeerClosed) != 0 && !s.is(started) && !s.lost() {
@@ -183,8 +191,8 @@ func (s *stream) receive(ev poller.Events) {
 		n, e := s.p.queue.recv(s.fd, buf, s.lent())
 		switch {
 		case e == unix.EAGAIN:
-			// Of a read with a signal pending too, which stops at an urgent byte that
-			// it has come to (tcp_recvmsg_locked in net/ipv4/tcp.c): there is data behind.
+			// A read that has come to an urgent byte while a signal is pending returns this,
+			// too (tcp_recvmsg_locked in net/ipv4/tcp.c): there is data behind the byte.
 			if ev&(poller.Readable|poller.Priority) == poller.Readable|poller.Priority {
 				s.unreceivable(s.again())
 			}
@@ -194,7 +202,7 @@ func (s *stream) receive(ev poller.Events) {
 		case e != 0:
 			s.finish(os.NewSyscallError("recv", e))
 			return
-		case n == 0 && s.is(reset): // a send has had the error, and left this looking like an end
+		case n == 0 && s.is(reset): // a send was given the error, so that this looks like an end
 			s.finish(os.NewSyscallError("recv", unix.ECONNRESET))
 			return
 		case n == 0:
@@ -220,11 +228,11 @@ func (s *stream) again() sys.Errno {
 	return s.rearm()
 }
 
-// finish ends the receiving side. What is watched by edges stays so: nothing new comes
-// after EOF but the loss of the connection, and most streams are closed next. After that
-// loss nothing comes.
+// finish ends the receiving side. A stream that is watched by edges stays so, as most are
+// closed next: after EOF nothing new comes but the loss of the connection, and after that
+// nothing at all.
 func (s *stream) finish(err error) {
-	if s.mark(ended); err != io.EOF {
+	if s.mark(gotEnd); err != io.EOF {
 		s.mark(reset)
 	}
 	s.unmark(started)
@@ -262,7 +270,7 @@ func (s *stream) connected(e sys.Errno) {
 	s.unmark(dialing)
 	if e != 0 {
 		s.unmark(started)
-		s.mark(ended | reset)
+		s.mark(gotEnd | reset)
 		s.h.Connected(os.NewSyscallError("connect", e))
 		return
 	}
@@ -300,7 +308,7 @@ func (s *stream) failLater() {
 // fail tells what went wrong in a call.
 func (s *stream) fail() {
 	s.unmark(failing)
-	if s.is(closed) || s.out == nil {
+	if s.is(closing) || s.out == nil {
 		return
 	}
 	if s.is(dialing) {
@@ -316,7 +324,7 @@ func (s *stream) fail() {
 	if s.out.recvErr = 0; e != 0 && s.is(started) {
 		s.finish(os.NewSyscallError(armCall, e))
 	}
-	if s.is(closed) || s.out == nil {
+	if s.is(closing) || s.out == nil {
 		return
 	}
 	if s.out.busy && s.out.err != 0 {
@@ -327,7 +335,7 @@ func (s *stream) fail() {
 }
 
 func (s *stream) end() {
-	if !s.is(ended) && !s.is(reset) && s.fd >= 0 {
+	if !s.is(gotEnd) && !s.is(reset) && s.fd >= 0 {
 		sys.Discard(s.fd)
 	}
 	s.quicken()

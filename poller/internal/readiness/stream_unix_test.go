@@ -75,10 +75,15 @@ func TestPeerIsKept(t *testing.T) {
 // TestMarksAreApart: each has a bit of its own.
 func TestMarksAreApart(t *testing.T) {
 	var all marks
-	for _, m := range []marks{watched, started, closed, failing, ended, dialing, reset, shutting, isIPv4, isLocal, edged} {
+	for _, m := range []marks{events, byEdge, started, closing, failing, gotEnd, dialing, reset, shutting, familyMarks, edgeable} {
 		if all&m != 0 {
 			t.Errorf("%#x is in %#x already", m, all)
 		}
 		all |= m
+	}
+	for _, m := range []marks{isIPv6, isIPv4, isLocal} {
+		if m&^familyMarks != 0 {
+			t.Errorf("the family %#x is not in %#x", m, familyMarks)
+		}
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"example.com/pike/poller/internal/sys"
 )
 
-// Untold asks the system, by a call that does not wait: it is for those who are about
-// to give a peer up.
+// Untold asks the system, by a call that does not wait. It is for whoever is about to give a
+// peer up.
 func (s *stream) Untold() (n int, ev poller.Events) {
 	want := s.wanted()
 	if want == 0 || s.fd < 0 {
@@ -38,7 +38,7 @@ func (s *stream) Untold() (n int, ev poller.Events) {
 // wanted is what a Poll would tell of, of Readable and Writable.
 func (s *stream) wanted() (want poller.Events) {
 	switch {
-	case s.is(closed):
+	case s.is(closing):
 	case s.is(dialing):
 		want = poller.Writable
 	default:

@@ -13,10 +13,10 @@ import (
 	"example.com/pike/poller/internal/sys"
 )
 
-// A watch borrows its descriptor: it is never closed here. Its owner should keep it
-// open until Close. One who does not leaves a number that the system gives to the next
-// file, so a watch makes sure whose the number is before it has the system do
-// anything. A watch whose descriptor is gone is lost, and tells nothing more.
+// A watch borrows its descriptor: it is never closed here. Its owner should keep it open
+// until Close. If the owner closes it too early, the system gives the number to the next
+// file. So a watch makes sure whose the number is before it has the system do anything. A
+// watch whose descriptor is gone is lost, and tells nothing more.
 type watch struct {
 	source
 	h    poller.WatchHandler
@@ -24,8 +24,8 @@ type watch struct {
 	lost bool
 }
 
-// A fileID tells one file from another. Not all: files without a place in a file
-// system, as an eventfd, are one on Linux, and sockets are one on FreeBSD.
+// A fileID tells one file from another, but not always: on Linux all files without a place
+// in a file system, eventfds for example, have the same one, and on FreeBSD all sockets.
 type fileID struct{ device, inode uint64 }
 
 func identify(fd int32) (fileID, sys.Errno) {
@@ -64,8 +64,7 @@ func (p *readiness) Watch(fd uintptr, ev poller.Events, h poller.WatchHandler) (
 	return w, nil
 }
 
-// taken is told that a descriptor is a new socket of ours: who watches that number has
-// lost it.
+// taken is when a descriptor turns out to be a new file. All watches of that number are lost.
 func (p *readiness) taken(fd int32) {
 	if ws := p.watches[fd]; len(ws) > 0 {
 		for _, w := range ws {
@@ -76,7 +75,7 @@ func (p *readiness) taken(fd int32) {
 	}
 }
 
-// lose is when the descriptor is found to be another's.
+// lose is when the descriptor of w turns out to be another file's.
 func (w *watch) lose() {
 	if slices.Contains(w.p.watches[w.fd], w) {
 		w.p.taken(w.fd)
@@ -90,7 +89,7 @@ func (w *watch) drift() {
 }
 
 func (w *watch) Set(ev poller.Events) error {
-	if w.is(closed) {
+	if w.is(closing) {
 		return net.ErrClosed
 	}
 	if e := w.armNow(ev); e != 0 {
@@ -109,11 +108,11 @@ func (w *watch) armNow(mask poller.Events) sys.Errno {
 	if mask&unwatchable != 0 {
 		return unix.EOPNOTSUPP
 	}
-	if mask&poller.Hangup != 0 { // told in any case, as Failed is; receiving has a use for it
+	if mask&poller.Hangup != 0 { // told in any case, as Failed is, and its bit is byEdge's
 		mask = mask&^poller.Hangup | poller.Failed
 	}
 	old := w.mask()
-	if mask&^old != 0 && !w.lost {
+	if (mask&^old != 0 || mask != 0 && w.p.moving()) && !w.lost {
 		if id, e := identify(w.fd); e != 0 || id != w.file {
 			w.lose()
 		}
@@ -146,7 +145,7 @@ func (w *watch) armNow(mask poller.Events) sys.Errno {
 }
 
 func (w *watch) Close() {
-	if w.is(closed) {
+	if w.is(closing) {
 		return
 	}
 	if !w.lost && w.arm(0) != 0 {
@@ -174,9 +173,9 @@ func (w *watch) fail() {
 
 func (w *watch) ready(ev poller.Events) {
 	switch {
-	case w.lost: // by the number; the file lives on under another, and is watched still
+	case w.lost: // but the file lives on under another number, and is watched still
 		w.p.stray = true
-	case w.is(closed):
+	case w.is(closing):
 	default:
 		// Set may have dropped the interest after the system reported it.
 		if ev &= w.mask() | poller.Failed | poller.Hangup; ev != 0 && w.mask() != 0 {
@@ -198,7 +197,7 @@ func (w *watch) abandon() {
 			w.p.watches[w.fd] = ws
 		}
 	}
-	w.marks = w.marks&^watched | closed
+	w.marks = w.marks&^watched | closing
 	w.p.remove(&w.source)
 	w.p.queue.borrow(-1)
 	w.fd = -1

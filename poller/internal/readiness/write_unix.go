@@ -46,7 +46,7 @@ func (p *readiness) putSending(o *sending) {
 }
 
 func (s *stream) Send(bufs [][]byte) bool {
-	if s.is(closed) {
+	if s.is(closing) {
 		return true
 	}
 	if s.out != nil && s.out.busy {
@@ -74,7 +74,7 @@ func (s *stream) Send(bufs [][]byte) bool {
 }
 
 func (s *stream) TrySend(p []byte) int {
-	if s.is(closed | dialing) {
+	if s.is(closing | dialing) {
 		return 0
 	}
 	done := 0
@@ -171,8 +171,8 @@ func (s *stream) write(bufs [][]byte, off int) (i, sentOf int, e sys.Errno) {
 	}
 }
 
-// writeFirst is write from the beginning, and shorter where there is one
-// buffer of an ordinary size and the system takes it: what nearly every Send is.
+// writeFirst is write from the beginning. It is quicker for one buffer of an ordinary size
+// that the system takes: nearly every Send is so.
 func (s *stream) writeFirst(bufs [][]byte) (i, sentOf int, e sys.Errno) {
 	if len(bufs) != 1 || len(bufs[0]) == 0 || len(bufs[0]) > bytesPerSend {
 		return s.write(bufs, 0)

@@ -10,9 +10,9 @@ import (
 	"example.com/pike/poller"
 )
 
-// Control data (cmsg(3)) is aligned as a word. RecvControl has room for all that
-// we ask for (GRO, packet info, traffic class) and some more, which somebody may
-// have asked for by the descriptor; SendControl for all that we say.
+// Control data (cmsg(3)) is aligned as a word. RecvControl has room for all that we ask for
+// (GRO, packet info, traffic class), and for some more that others may have asked for by the
+// descriptor. SendControl has room for all that we say.
 type (
 	RecvControl [40]uint64
 	SendControl [12]uint64
@@ -22,9 +22,9 @@ func (c *RecvControl) Bytes(n int) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(c)), len(c)*8)[:n]
 }
 
-// applyControl has the system tell what o asks for. A socket of IPv6 that takes
-// IPv4 too is told of the class of the latter as a socket of IPv4 is, but of the
-// address in the form of IPv6.
+// applyControl has the system tell what o asks for. A socket of IPv6 may receive IPv4, too.
+// Of such datagrams the system tells the class as to a socket of IPv4, and the address in the
+// form of IPv6.
 func applyControl(fd int32, family int, o *poller.Options) error {
 	var err error
 	on := func(want bool, level, name int) {
@@ -79,8 +79,8 @@ func readOne(h *unix.Cmsghdr, p []byte, m *poller.Message, info, class bool) {
 	}
 }
 
-// Set fills c, and makes it h's, with how the system is to cut the data (0: not
-// at all) and what the header of a datagram to a peer is to say.
+// Set fills c and makes it the control data of h: how the system is to cut the data (0: not at
+// all), and what the header of a datagram to a peer is to say.
 func (c *SendControl) Set(h *unix.Msghdr, segment int, say *poller.Control, to *SockaddrIn6, z *Zones) Errno {
 	n := 0
 	if segment > 0 {
@@ -96,8 +96,8 @@ func (c *SendControl) Set(h *unix.Msghdr, segment int, say *poller.Control, to *
 	return 0
 }
 
-// say writes what is said to a destination of IPv4, also by a socket of IPv6, or
-// of IPv6.
+// say writes what the header is to say. The form is that of the destination, IPv4 or IPv6,
+// whatever the socket is.
 func (c *SendControl) say(n *int, say *poller.Control, v4 bool, z *Zones) Errno {
 	local, via := say.Source(), say.Interface
 	if zone := say.Local.Zone(); zone != "" {

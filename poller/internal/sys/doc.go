@@ -1,3 +1,3 @@
 // Package sys is what a system calls a socket: addresses, options, groups, control data,
-// errors, and the calls that backends make. It keeps nothing and knows no queue.
+// errors, and the calls that backends make. It keeps no sockets and knows no event queue.
 package sys

@@ -9,8 +9,8 @@ import (
 	"example.com/pike/poller"
 )
 
-// PeerError is an entry of the queue of errors that IP_RECVERR fills (ip(7)), or nil if no
-// host has sent it. The datagram was for to.
+// PeerError makes an error of an entry of the queue that IP_RECVERR fills (ip(7)). It is nil if
+// the entry did not come from a host. The datagram was for to.
 func PeerError(z *Zones, to *SockaddrIn6, control []byte) error {
 	for len(control) >= unix.SizeofCmsghdr {
 		h := (*unix.Cmsghdr)(unsafe.Pointer(unsafe.SliceData(control)))
@@ -26,7 +26,7 @@ func PeerError(z *Zones, to *SockaddrIn6, control []byte) error {
 	return nil
 }
 
-// extendedError reads a sock_extended_err, which the address of the offender is behind
+// extendedError reads a sock_extended_err, and behind it the address of the offender
 // (SO_EE_OFFENDER).
 func extendedError(z *Zones, to *SockaddrIn6, p []byte) error {
 	const size = int(unsafe.Sizeof(unix.SockExtendedErr{}))

@@ -11,9 +11,9 @@ import (
 type Errno = syscall.Errno
 
 // A SocketError is an error of the system by the number that Winsock gives it.
-// Package syscall has invented numbers for the names that programs use
-// elsewhere (syscall.ECONNRESET is no number that Windows knows), so that it
-// answers to both: errors.Is finds windows.WSAECONNRESET and syscall.ECONNRESET.
+// For the names that programs use elsewhere package syscall has numbers that it has invented:
+// Windows does not know syscall.ECONNRESET. So a SocketError answers to both: errors.Is finds
+// windows.WSAECONNRESET and syscall.ECONNRESET.
 type SocketError Errno
 
 // CallError names the call that failed; nil if it did not.
@@ -57,9 +57,9 @@ func (e BindError) Is(target error) bool {
 	return target == error(syscall.EADDRINUSE) || e.SocketError.Is(target)
 }
 
-// winsock is the error of Winsock for one of the system at large, as the status
-// of a completion becomes where Winsock does not translate it ("Windows Sockets
-// Error Codes", and the WSA errors that WSAGetOverlappedResult gives for them).
+// winsock is the error of Winsock for an error of the system at large. The status of a
+// completion is such an error where Winsock does not translate it ("Windows Sockets Error
+// Codes", and the WSA errors that WSAGetOverlappedResult gives for them).
 func winsock(e Errno) Errno {
 	switch e {
 	case windows.ERROR_NETNAME_DELETED: // the connection was reset

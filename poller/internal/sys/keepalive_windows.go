@@ -89,8 +89,8 @@ func (k *KeepAlive) Option(h windows.Handle, family int, o poller.Option) (int, 
 	return GetOption(h, family, o)
 }
 
-// Inheritance is the options of a listener that its connections are to have: what
-// SO_UPDATE_ACCEPT_CONTEXT passes on is said nowhere, so that they are set.
+// Inheritance is the options of a listener that its connections are to have. They are set on
+// each, because nothing says which ones SO_UPDATE_ACCEPT_CONTEXT passes on.
 type Inheritance struct {
 	Keep KeepAlive
 	has  [poller.BacklogSize]bool

@@ -92,8 +92,8 @@ func (sa *SockaddrIn6) SetFor(ap netip.AddrPort, family int, n *int32, z *Zones)
 	return 0
 }
 
-// AddrPort allocates nothing, but now and then for a scoped address. A mapped IPv4 address comes
-// out as IPv4, as users write it.
+// AddrPort allocates nothing, except now and then for an address with a zone. A mapped IPv4
+// address comes out as IPv4, as users write it.
 func (sa *SockaddrIn6) AddrPort(z *Zones) netip.AddrPort {
 	switch sa.Family {
 	case windows.AF_INET:
@@ -109,8 +109,8 @@ func (sa *SockaddrIn6) AddrPort(z *Zones) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// IsSame reports whether two addresses that the system has given are one. Of the
-// interface a link-local one is on, each may be silent.
+// IsSame reports whether two addresses that the system has given are one. A link-local address
+// may come with its interface or without it.
 func (sa *SockaddrIn6) IsSame(o *SockaddrIn6) bool {
 	switch {
 	case sa.Family != o.Family || sa.Port != o.Port:

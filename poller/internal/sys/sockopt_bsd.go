@@ -58,9 +58,9 @@ func foreign(fd int32, family int, o poller.Option) bool {
 	return err == nil && kind != unix.SOCK_STREAM
 }
 
-// The least that lets a socket send any datagram there can be, and receive three of
-// them. The systems come with 9,216 bytes and about 41,000, and what is larger is
-// refused or dropped.
+// The least buffers that let a socket send any datagram there can be, and receive three of
+// them. By default the systems have 9,216 bytes and about 41,000; what is larger is refused or
+// dropped.
 const (
 	packetSendBuffer = 1<<16 - 1
 	packetRecvBuffer = 3 << 16

@@ -2,7 +2,8 @@
 
 package sys
 
-// Unacked is what a TCP socket has sent that the peer does not have, its end included.
+// Unacked is how many bytes a TCP socket has sent that the peer has not acknowledged. An end
+// counts as one.
 // OpenBSD and DragonFly do not say how much is in a send buffer.
 func Unacked(fd int32) int {
 	n := outq(fd)

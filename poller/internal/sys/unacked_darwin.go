@@ -11,7 +11,7 @@ func outq(fd int32) int {
 	return n
 }
 
-// tcpState is 0 of what is no TCP socket.
+// tcpState is 0 if fd is no TCP socket.
 func tcpState(fd int32) int {
 	info, err := unix.GetsockoptTCPConnectionInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_CONNECTION_INFO)
 	if err != nil {

@@ -10,7 +10,7 @@ const fionwrite = 0x40046677
 
 func outq(fd int32) int { return IoctlInt(fd, fionwrite) }
 
-// tcpState is the first byte of struct tcp_info; 0 of what is no TCP socket.
+// tcpState is the first byte of struct tcp_info, and 0 if fd is no TCP socket.
 func tcpState(fd int32) int {
 	v, err := unix.GetsockoptByte(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
 	if err != nil {

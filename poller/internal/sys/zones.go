@@ -9,10 +9,10 @@ import (
 	"example.com/pike/poller"
 )
 
-// Zones are the interfaces of the machine, which are the zones of its link-local
-// addresses (RFC 4007, 11.2), as they were at most zonesAge ago. The system takes and
-// gives numbers, users names, and to ask for one costs a list of all. A nil *Zones asks
-// each time, for calls that are rare.
+// Zones are the interfaces of the machine, as they were at most zonesAge ago. They are the
+// zones of its link-local addresses (RFC 4007, 11.2). The system has them as numbers and users
+// have them as names; to ask for one name costs a list of all, so the list is kept. A nil
+// *Zones asks each time, for calls that are rare.
 type Zones struct {
 	at    time.Time
 	names map[uint32]string
@@ -66,8 +66,8 @@ func (z *Zones) name(index uint32) string {
 	return strconv.FormatUint(uint64(index), 10)
 }
 
-// find is the number of an interface that is named, or given by number. There is none
-// of 0, which to the system is any.
+// find is the number of an interface, given by its name or number. 0 is no interface: to the
+// system it means any.
 func (z *Zones) find(zone string) (index uint32, ok bool) {
 	if zone != "" && zone[0] <= '9' { // an error would allocate
 		if n, err := strconv.ParseUint(zone, 10, 32); err == nil {
@@ -101,14 +101,14 @@ func (z *Zones) read() {
 	}
 }
 
-// scoped reports whether a zone says something of an address: the system looks at it
-// only of those that mean another host on each link (RFC 4007, 6).
+// scoped reports whether a zone means something for an address. The system looks at the zone
+// only of addresses that mean another host on each link (RFC 4007, 6).
 func scoped(ip netip.Addr) bool {
 	return ip.Is6() && (ip.IsLinkLocalUnicast() || ip.IsLinkLocalMulticast() || ip.IsInterfaceLocalMulticast())
 }
 
-// settled is m with its zones as the interface that they name, which must be one. ok is
-// false where they do not name one.
+// settled is m with the interface that its zones name, and without the zones. ok is false where
+// they do not name exactly one.
 func settled(m poller.Membership) (s poller.Membership, ok bool) {
 	for _, ip := range []*netip.Addr{&m.Group, &m.Source} {
 		if z := ip.Zone(); z != "" {

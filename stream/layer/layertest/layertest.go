@@ -45,7 +45,7 @@ func RunExcept(t *testing.T, accepted, dialed poller.Layer, except map[string]st
 		})
 	}
 	suite("sim", except, func(testing.TB) poller.Poller { return sim.New(0, sim.Config{}).Host("host") })
-	worlds := 3
+	worlds := 2
 	if testing.Short() {
 		worlds = 1
 	}

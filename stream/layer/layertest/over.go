@@ -9,8 +9,8 @@ import (
 	"example.com/pike/poller"
 )
 
-// Over is p with a layer on each of its streams: accepted on those that come in or are adopted, dialed
-// on those that are dialed. The two differ where a layer has two roles, as TLS has. p is
+// Over is p with a layer on each of its streams: accepted on those that come in, dialed on those that
+// are dialed. One that is adopted has none. The two differ where a layer has two roles, as TLS has. p is
 // the new Poller's from then on. It may be one that Over has made.
 //
 // The new Poller has the optional interfaces of p that package pollertest asks for, but those
@@ -210,7 +210,8 @@ func (a *acceptor) Accepted(s poller.Stream) poller.StreamHandler {
 	return in
 }
 
-// An adopter puts a layer on what is adopted, too.
+// An adopter puts the layer on what an adopted listener accepts. A stream that was released goes on
+// without its layer, and so it is adopted without one.
 type adopter struct {
 	o *over
 	p poller.Adopter
@@ -221,11 +222,7 @@ func (a adopter) AdoptListener(fd uintptr, h poller.Acceptor) (poller.Socket, er
 }
 
 func (a adopter) AdoptStream(fd uintptr, h poller.StreamHandler) (poller.Stream, error) {
-	s, err := a.p.AdoptStream(fd, nobody{})
-	if err != nil {
-		return nil, err
-	}
-	return wrap(a.o.accepted, s, h, poller.Place{Env: a.o}), nil
+	return a.p.AdoptStream(fd, h)
 }
 
 func (a adopter) AdoptPacket(fd uintptr, h poller.PacketHandler) (poller.Packet, error) {

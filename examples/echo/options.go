@@ -1,0 +1,80 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/netip"
+
+	"example.com/pike/examples/internal/secure"
+	"example.com/pike/poller"
+	"example.com/pike/stream/layer"
+	"example.com/pike/stream/proxyproto"
+	"example.com/pike/stream/tlslayer"
+)
+
+type options struct {
+	tcp, udp     string
+	frame, loops int
+	secure       secure.Flags
+	ownRecords   bool
+	proxied      bool
+}
+
+// parse reads the command line. The usage is printed where it is wrong.
+func parse(args []string) (o options, err error) {
+	fs := flag.NewFlagSet("echo", flag.ContinueOnError)
+	fs.StringVar(&o.tcp, "listen", "", "echo TCP on `ADDR`")
+	fs.StringVar(&o.udp, "udp", "", "echo UDP on `ADDR`")
+	fs.IntVar(&o.frame, "frame", 0, "answer each `N` bytes of TCP by a write of its own; 0 answers what arrives")
+	fs.IntVar(&o.loops, "loops", 1, "serve on `N` loops, each on a thread of its own and with sockets of its own (SO_REUSEPORT)")
+	o.secure.Register(fs)
+	fs.BoolVar(&o.ownRecords, "tls-own-records", false, "have pike's own code open and seal the records of TLS 1.3: see docs/security.md")
+	fs.BoolVar(&o.proxied, "proxy-protocol", false, "want a PROXY header first on each TCP connection, which must come from this machine")
+	if err := fs.Parse(args); err != nil {
+		return o, err
+	}
+	if err = o.check(fs.Args()); err != nil {
+		fs.Usage()
+	}
+	return o, err
+}
+
+func (o *options) check(more []string) error {
+	switch {
+	case len(more) > 0:
+		return fmt.Errorf("%q is no flag", more[0])
+	case o.tcp == "" && o.udp == "":
+		return errors.New("give -listen ADDR, -udp ADDR, or both")
+	case o.frame < 0 || o.loops < 1:
+		return errors.New("-frame is not negative, -loops is positive")
+	case o.tcp == "" && (o.proxied || o.secure.On()):
+		return errors.New("-proxy-protocol and TLS are for TCP: give -listen ADDR")
+	case o.ownRecords && !o.secure.On():
+		return errors.New("-tls-own-records needs -tls-self, or -tls-cert and -tls-key")
+	}
+	return o.secure.Check()
+}
+
+// loopback is who may say for whom it connects.
+var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+
+// layer is what the bytes of TCP go through, or nil. A proxy's header comes before the handshake.
+func (o *options) layer(out io.Writer) (poller.Layer, error) {
+	cfg, err := o.secure.Config(out)
+	if err != nil {
+		return nil, err
+	}
+	var l layer.Stack
+	if o.proxied {
+		l = append(l, proxyproto.Server(&proxyproto.Options{Trusted: loopback}))
+	}
+	if cfg != nil {
+		l = append(l, tlslayer.Server(cfg, &tlslayer.Options{OwnRecords: o.ownRecords}))
+	}
+	if len(l) == 0 {
+		return nil, nil
+	}
+	return l, nil
+}

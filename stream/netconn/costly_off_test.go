@@ -1,0 +1,5 @@
+//go:build !race && !pikedebug && !kqfake
+
+package netconn_test
+
+const costly = false

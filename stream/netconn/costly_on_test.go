@@ -1,0 +1,6 @@
+//go:build race || pikedebug || kqfake
+
+package netconn_test
+
+// costly builds allocate for themselves.
+const costly = true
