@@ -24,12 +24,7 @@ import (
 )
 
 func main() {
-	o, err := parse(os.Args[1:])
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "echo:", err)
-		os.Exit(2)
-	}
-	if err := run(o, os.Stdout); err != nil {
+	if err := run(parse(), os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "echo:", err)
 		os.Exit(1)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"os"
 
 	"example.com/pike/examples/internal/secure"
 	"example.com/pike/poller"
@@ -22,9 +23,9 @@ type options struct {
 	proxied      bool
 }
 
-// parse reads the command line. The usage is printed where it is wrong.
-func parse(args []string) (o options, err error) {
-	fs := flag.NewFlagSet("echo", flag.ContinueOnError)
+// parse reads the command line, and ends the program where that is wrong.
+func parse() (o options) {
+	fs := flag.CommandLine
 	fs.StringVar(&o.tcp, "listen", "", "echo TCP on `ADDR`")
 	fs.StringVar(&o.udp, "udp", "", "echo UDP on `ADDR`")
 	fs.IntVar(&o.frame, "frame", 0, "answer each `N` bytes of TCP by a write of its own; 0 answers what arrives")
@@ -32,13 +33,13 @@ func parse(args []string) (o options, err error) {
 	o.secure.Register(fs)
 	fs.BoolVar(&o.ownRecords, "tls-own-records", false, "have pike's own code open and seal the records of TLS 1.3: see docs/security.md")
 	fs.BoolVar(&o.proxied, "proxy-protocol", false, "want a PROXY header first on each TCP connection, which must come from this machine")
-	if err := fs.Parse(args); err != nil {
-		return o, err
+	flag.Parse()
+	if err := o.check(fs.Args()); err != nil {
+		fmt.Fprintln(os.Stderr, "echo:", err)
+		flag.Usage()
+		os.Exit(2)
 	}
-	if err = o.check(fs.Args()); err != nil {
-		fs.Usage()
-	}
-	return o, err
+	return o
 }
 
 func (o *options) check(more []string) error {
