@@ -178,3 +178,31 @@ func TestPanicOfTheConfig(t *testing.T) {
 		s.stop()
 	})
 }
+
+// A refuser is an Executor that runs one job and no more.
+type refuser struct{ jobs atomic.Int32 }
+
+var errRefused = errors.New("refused")
+
+func (r *refuser) Submit(job func()) error {
+	if r.jobs.Add(1) > 1 {
+		return errRefused
+	}
+	go job()
+	return nil
+}
+
+// TestExecutorRefuses ends the handshake, and leaves nothing of it.
+func TestExecutorRefuses(t *testing.T) {
+	server, client := configs(t)
+	leaveNothing(t, func() {
+		s := serveOn(t, loop.Options{Executor: new(refuser)}, serverOptions(server, nil), echo)
+		raw := dialPlain(t, s.addr)
+		tls.Client(raw, client).Handshake()
+		if err := s.end(t); !errors.Is(err, errRefused) {
+			t.Errorf("the handshake ended with %v", err)
+		}
+		raw.Close()
+		s.stop()
+	})
+}

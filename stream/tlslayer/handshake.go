@@ -167,6 +167,7 @@ func (h *handshake) stepped() {
 // failed tells above that there will be no connection.
 func (h *handshake) failed() {
 	s, err := h.s, h.err
+	h.abandon() // it waits, where the Executor has refused a step
 	switch {
 	case ended(err) && s.err != nil: // the loss of the connection
 		err = s.err

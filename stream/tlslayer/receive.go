@@ -126,6 +126,9 @@ func (s *stream) endRead(err error) {
 		err = &Error{"read", s.below.Peer(), errTruncated}
 	case err == io.EOF:
 		s.mark(gotNotice)
+		if w, ok := poller.As[poller.EndWatcher](s.below); ok && s.depth > 0 {
+			w.WatchEnd() // TLS below tells of a loss only after its own close_notify
+		}
 	default:
 		s.mark(broken)
 		err = &Error{"read", s.below.Peer(), cause(err)}

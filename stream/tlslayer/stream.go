@@ -56,13 +56,23 @@ func (s *stream) is(b bits) bool { return s.state&b != 0 }
 func (s *stream) mark(b bits)    { s.state |= b }
 func (s *stream) unmark(b bits)  { s.state &^= b }
 
-func (s *stream) Below() poller.Stream                { return s.below }
-func (s *stream) SetHandler(h poller.StreamHandler)   { s.above = h }
-func (s *stream) Addr() poller.Addr                   { return s.below.Addr() }
-func (s *stream) Peer() poller.Addr                   { return s.below.Peer() }
-func (s *stream) Option(o poller.Option) (int, error) { return s.below.Option(o) }
+func (s *stream) Below() poller.Stream              { return s.below }
+func (s *stream) SetHandler(h poller.StreamHandler) { s.above = h }
+func (s *stream) Addr() poller.Addr                 { return s.below.Addr() }
+func (s *stream) Peer() poller.Addr                 { return s.below.Peer() }
+
+// Option is net.ErrClosed after Close, also while close_notify is on its way.
+func (s *stream) Option(o poller.Option) (int, error) {
+	if s.is(closed) {
+		return 0, net.ErrClosed
+	}
+	return s.below.Option(o)
+}
 
 func (s *stream) SetOption(o poller.Option, v int) error {
+	if s.is(closed) {
+		return net.ErrClosed
+	}
 	err := s.below.SetOption(o, v)
 	if o == poller.Linger && err == nil {
 		s.unmark(abrupt)

@@ -62,5 +62,6 @@ func (s *stream) data(p []byte) {
 		return
 	}
 	s.above.Received(p, nil)
+	overwrite(p)
 	s.told()
 }
