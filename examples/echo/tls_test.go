@@ -76,7 +76,8 @@ func TestSecureEcho(t *testing.T) {
 		p := program.Start(t, path, "-listen", "127.0.0.1:0", "-tls-cert", cert, "-tls-key", key)
 		roots := x509.NewCertPool()
 		roots.AppendCertsFromPEM(read(t, cert))
-		if got := askSecurely(t, p.Expect("listening tcp "), &tls.Config{RootCAs: roots, ServerName: "localhost"}, big); !bytes.Equal(got, big) {
+		cfg := &tls.Config{RootCAs: roots, ServerName: "localhost"}
+		if got := askSecurely(t, p.Expect("listening tcp "), cfg, big); !bytes.Equal(got, big) {
 			t.Errorf("%d bytes came back of %d", len(got), len(big))
 		}
 		p.Signal(syscall.SIGINT)

@@ -39,7 +39,8 @@ func TestFlagsThatDoNotGoTogether(t *testing.T) {
 		t.Error("no flags are TLS, or wrong")
 	}
 	missing := filepath.Join(t.TempDir(), "missing")
-	if _, err := parse(t, "-tls-cert", missing, "-tls-key", missing).Config(io.Discard); err == nil || !strings.Contains(err.Error(), missing) {
+	_, err := parse(t, "-tls-cert", missing, "-tls-key", missing).Config(io.Discard)
+	if err == nil || !strings.Contains(err.Error(), missing) {
 		t.Errorf("a file that is missing: %v", err)
 	}
 }
