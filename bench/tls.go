@@ -12,15 +12,6 @@ import (
 
 // What a server with the certificate of its start costs: TLS 1.3, P-256, records of up to 16 KiB from the first on.
 
-var tlsEchoMetrics = []Metric{
-	{Name: "CPU", Unit: "µs/msg", Ratio: true}, // of the server
-	{Name: "rate", Unit: "msg/s", Ratio: true, Rate: true},
-	{Name: "p50", Unit: "µs", Ratio: true},
-	{Name: "p99", Unit: "µs", Ratio: true},
-	{Name: "RSS", Unit: "MiB"},
-	{Name: "busy", Unit: "%"},
-}
-
 const ownRecords = "pike-own-records"
 
 // tlsPeers begin with net and crypto/tls, a goroutine for each connection, because no library in C is here to be a floor.
@@ -41,14 +32,17 @@ func tlsEcho() []Workload {
 		all = append(all, Workload{
 			Name:    fmt.Sprintf("tls-echo-%s-%d", sizeName(g.size), g.conns),
 			About:   fmt.Sprintf("echo of %s over TLS 1.3, %d connections with one message each under way", sizeName(g.size), g.conns),
-			Metrics: tlsEchoMetrics,
+			Metrics: tcpEchoMetrics,
+			Doubt:   loadBound,
 			Goals: []Goal{
 				{Metric: "CPU", Peer: "go-net", Limit: g.goal},
 				{Metric: "CPU", Peer: "go-net", Limit: g.own, Own: ownRecords},
 			},
 			Peers: tlsPeers(g.size),
 			Measure: func(ctx context.Context, b *Bench, p Peer) (Sample, error) {
-				return b.tlsEcho(ctx, p, g.size, g.conns)
+				var r load.EchoReport
+				err := b.loadServer(ctx, p, &r, "tcp-echo", append(b.echoArgs(g.size, g.conns), "-tls")...)
+				return echoSample(r), err
 			},
 		})
 	}
@@ -58,10 +52,15 @@ func tlsEcho() []Workload {
 // tlsStorm is what a client waits while others shake hands with an RSA key, which is the dearest thing a server does.
 func tlsStorm() []Workload {
 	return []Workload{{
-		Name:    "tls-storm",
-		About:   "echo of 64 B over TLS 1.3, 20 connections, beside 4 clients that shake hands (RSA, 2,048 bits) without end",
-		Metrics: []Metric{tlsEchoMetrics[2], tlsEchoMetrics[3], tlsEchoMetrics[1], tlsEchoMetrics[5]},
-		Goals:   []Goal{{Metric: "p50", Peer: "go-net", Limit: 0.5}},
+		Name:  "tls-storm",
+		About: "echo of 64 B over TLS 1.3, 20 connections, beside 4 clients that shake hands (RSA, 2,048 bits) without end",
+		Metrics: []Metric{
+			{Name: "p50", Unit: "µs", Ratio: true},
+			{Name: "p99", Unit: "µs", Ratio: true},
+			{Name: "rate", Unit: "msg/s", Ratio: true, Rate: true},
+			{Name: "busy", Unit: "%"},
+		},
+		Goals: []Goal{{Metric: "p50", Peer: "go-net", Limit: 0.5}},
 		Peers: []Peer{
 			{Name: "go-net", Program: goNetProgram, Args: []string{"tls-echo"}},
 			{Name: subject, Program: pikeProgram, Args: []string{"-listen", anyLocal}},
@@ -72,21 +71,14 @@ func tlsStorm() []Workload {
 				return nil, err
 			}
 			p.Args = append(slices.Clip(p.Args), "-tls-cert", cert, "-tls-key", key)
-			return b.tlsEcho(ctx, p, 64, 20, "-storm", "4")
+			var r load.EchoReport
+			if err := b.loadServer(ctx, p, &r, "tls-storm", append(b.echoArgs(64, 20), "-storm", "4")...); err != nil {
+				return nil, err
+			}
+			sample := echoSample(r)
+			return Sample{"p50": sample["p50"], "p99": sample["p99"], "rate": sample["rate"], "busy": sample["busy"]}, nil
 		},
 	}}
-}
-
-func (b *Bench) tlsEcho(ctx context.Context, p Peer, size, conns int, more ...string) (Sample, error) {
-	var r load.EchoReport
-	if err := b.loadServer(ctx, p, &r, "tls-echo", append(b.echoArgs(size, conns), more...)...); err != nil {
-		return nil, err
-	}
-	s := echoSample(r)
-	for _, polled := range []string{"load idle", "load work", "p99.9", disturbed} { // this load does not poll
-		delete(s, polled)
-	}
-	return s, nil
 }
 
 func tlsIdle() []Workload {
@@ -112,7 +104,7 @@ func tlsIdle() []Workload {
 			},
 			Peers: tlsPeers(g.size),
 			Measure: func(ctx context.Context, b *Bench, p Peer) (Sample, error) {
-				return b.idle(ctx, p, "tls-idle", "-conns", "2000", "-size", strconv.Itoa(g.size))
+				return b.idle(ctx, p, "tcp-idle", "-tls", "-conns", "2000", "-size", strconv.Itoa(g.size))
 			},
 		})
 	}

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ type EchoReport struct {
 func echoMain(args []string) (any, error) {
 	var e echo
 	fs := e.target.flags("tcp-echo")
+	fs.BoolVar(&e.secure, "tls", false, "speak TLS")
 	conns := fs.Int("conns", 100, "`number` of connections, each with one message under way")
 	size := fs.Int("size", 64, "`bytes` of a message, at least 8")
 	e.span.flags(fs)
@@ -61,6 +63,7 @@ type echo struct {
 	inbox    []byte
 	latency  Histogram
 	messages int64
+	secure   bool // the server speaks TLS
 	answered int  // connections that have answered at least once
 	once     bool // fall silent after the first answer
 }
@@ -72,7 +75,22 @@ type conn struct {
 	sent   int
 	got    int
 	sentAt time.Duration
-	queued bool // waiting for room to send the rest
+	queued bool      // waiting for room to send the rest
+	tls    *tls.Conn // with echo.secure
+}
+
+func (c *conn) recv(p []byte) (int, error) {
+	if c.tls != nil {
+		return c.tls.Read(p)
+	}
+	return failure(recv(c.fd, p))
+}
+
+func (c *conn) send(p []byte) (int, error) {
+	if c.tls != nil {
+		return c.tls.Write(p)
+	}
+	return failure(send(c.fd, p))
 }
 
 func (e *echo) init(size int) {
@@ -101,6 +119,11 @@ func (e *echo) connect(n int) (err error) {
 			return fmt.Errorf("connection %d: %w", i, err)
 		}
 		e.conns = append(e.conns, conn{fd: int32(fd)})
+		if e.secure {
+			if e.conns[i].tls, err = shakeHands(int32(fd)); err != nil {
+				return fmt.Errorf("connection %d: %w", i, err)
+			}
+		}
 		if err := e.poll.set(ctlAdd, int32(fd), readable, i); err != nil {
 			return err
 		}
@@ -193,12 +216,12 @@ func (e *echo) serve(i int, ready uint32) error {
 
 func (e *echo) receive(i int) error {
 	c := &e.conns[i]
-	n, errno := recv(c.fd, e.inbox)
-	if errno != 0 {
-		if transient(errno) {
+	n, err := c.recv(e.inbox)
+	if err != nil && n == 0 {
+		if notNow(err) {
 			return nil
 		}
-		return fmt.Errorf("connection %d: recv: %w", i, errno)
+		return fmt.Errorf("connection %d: recv: %w", i, err)
 	}
 	if n == 0 {
 		return fmt.Errorf("connection %d: the server hung up", i)
@@ -208,6 +231,8 @@ func (e *echo) receive(i int) error {
 	}
 	if c.got += n; c.got == len(e.message) {
 		e.next(i)
+	} else if e.secure { // no event tells of what tls.Conn has read already
+		return e.receive(i)
 	}
 	return nil
 }
@@ -249,11 +274,11 @@ func (e *echo) flush(i int) error {
 		e.stamp(i)
 	}
 	if c.sent < len(e.message) {
-		n, errno := send(c.fd, e.message[c.sent:])
-		if errno == 0 {
+		n, err := c.send(e.message[c.sent:])
+		if err == nil {
 			c.sent += n
-		} else if !transient(errno) {
-			return fmt.Errorf("connection %d: send: %w", i, errno)
+		} else if !notNow(err) {
+			return fmt.Errorf("connection %d: send: %w", i, err)
 		}
 	}
 	if rest := c.sent < len(e.message); rest != c.queued {

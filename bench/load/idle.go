@@ -24,6 +24,8 @@ func idleMain(args []string) (any, error) {
 	var e echo
 	fs := e.target.flags("tcp-idle")
 	conns := fs.Int("conns", 18000, "`number` of connections, fewer if descriptors run out")
+	size := fs.Int("size", 64, "`bytes` of the one message, at least 8")
+	fs.BoolVar(&e.secure, "tls", false, "speak TLS")
 	if err := fs.Parse(args); err != nil {
 		return nil, err
 	}
@@ -31,7 +33,7 @@ func idleMain(args []string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e.hold(n)
+	return e.hold(n, max(*size, stampBytes))
 }
 
 // affordable assumes that the server has the same limit of descriptors, because the same parent has started it.
@@ -50,9 +52,9 @@ func affordable(n int) (int, error) {
 // hold has every connection send one word and then fall silent. A connection that never spoke would not show the
 // buffers that a server keeps. The first reading comes after one such connection, and so leaves out what is there
 // once for all of them.
-func (e *echo) hold(n int) (r *IdleReport, err error) {
-	first := echo{target: e.target}
-	if err := first.greet(1); err != nil {
+func (e *echo) hold(n, size int) (r *IdleReport, err error) {
+	first := echo{target: e.target, secure: e.secure}
+	if err := first.greet(1, size); err != nil {
 		return nil, err
 	}
 	defer first.close()
@@ -61,15 +63,15 @@ func (e *echo) hold(n int) (r *IdleReport, err error) {
 		return nil, err
 	}
 	defer e.close()
-	if err := e.greet(n); err != nil {
+	if err := e.greet(n, size); err != nil {
 		return nil, err
 	}
 	r.After, err = settledBytes(e.target.PID)
 	return r, err
 }
 
-func (e *echo) greet(n int) error {
-	e.init(64)
+func (e *echo) greet(n, size int) error {
+	e.init(size)
 	if err := e.connect(n); err != nil {
 		return err
 	}

@@ -31,8 +31,7 @@ var loads = map[string]func(args []string) (any, error){
 	"tcp-drain":     drainMain,
 	"tcp-fill":      fillMain,
 	"tcp-broadcast": broadcastMain,
-	"tls-echo":      tlsEchoMain,
-	"tls-idle":      tlsIdleMain,
+	"tls-storm":     tlsStormMain,
 	"udp-drain":     datagramDrainMain,
 	"udp-fill":      datagramFillMain,
 }

@@ -78,6 +78,20 @@ func transient(errno unix.Errno) bool {
 	return errno == unix.EAGAIN || errno == unix.EINTR
 }
 
+// failure is errno as an error, which 0 is not.
+func failure(n int, errno unix.Errno) (int, error) {
+	if errno != 0 {
+		return 0, errno
+	}
+	return n, nil
+}
+
+// notNow is transient for what TLS may be under.
+func notNow(err error) bool {
+	errno, ok := err.(unix.Errno)
+	return ok && transient(errno) || err == errNothing
+}
+
 func closeSocket(fd int32) { unix.Close(int(fd)) }
 
 const (

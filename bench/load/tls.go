@@ -1,20 +1,15 @@
 package load
 
 import (
-	"bytes"
 	"crypto/tls"
-	"encoding/binary"
-	"errors"
-	"fmt"
 	"io"
 	"net"
-	"sync"
-	"sync/atomic"
+	"runtime"
 	"time"
 )
 
-// The loads of TLS use crypto/tls, a goroutine for each connection: what is measured is the server's CPU time, and every
-// server has the same clients. They sleep where the others poll, so they have no idle time to report.
+// The load of TLS polls as the load of plain text does, with a tls.Conn over a socket that never waits. An error that is
+// temporary ends no tls.Conn once it has shaken hands, so Read says "not now" by one.
 
 func tlsConfig() *tls.Config {
 	return &tls.Config{
@@ -25,210 +20,63 @@ func tlsConfig() *tls.Config {
 	}
 }
 
-// tlsEcho keeps one message under way on each connection and checks every byte that comes back.
-type tlsEcho struct {
-	clock
-	target   Target
-	size     int
-	conns    []*tls.Conn
-	messages atomic.Int64
-	answered atomic.Int64 // connections that have answered at least once
-	measures atomic.Bool
-
-	mu      sync.Mutex
-	latency Histogram
-	failed  error
+// A wire is a socket as tls.Conn wants it. It spins until the handshake is over, and where the system has no room.
+type wire struct {
+	net.Conn // what tls.Conn does not call
+	fd       int32
+	shaken   bool
 }
 
-func tlsEchoMain(args []string) (any, error) {
-	e := tlsEcho{}
-	var s span
-	fs := e.target.flags("tls-echo")
-	conns := fs.Int("conns", 100, "`number` of connections, each with one message under way")
-	fs.IntVar(&e.size, "size", 64, "`bytes` of a message, at least 8")
-	storm := fs.Int("storm", 0, "`number` of clients that shake hands and hang up meanwhile, without end")
-	s.flags(fs)
-	if err := fs.Parse(args); err != nil {
-		return nil, err
-	}
-	if *conns < 1 || e.size < stampBytes || *storm < 0 {
-		return nil, fmt.Errorf("%d connections of %d bytes make no load", *conns, e.size)
-	}
-	e.begin()
-	defer e.close()
-	if err := e.connect(*conns); err != nil {
-		return nil, err
-	}
-	for i, c := range e.conns {
-		go e.serve(i, c)
-	}
-	for range *storm {
-		go e.shake()
-	}
-	return e.measure(s)
-}
+// A nothing is the error of a Read for which nothing has arrived.
+type nothing struct{}
 
-func (e *tlsEcho) connect(n int) error {
-	for i := range n {
-		c, err := tls.Dial("tcp", e.target.Addr, tlsConfig())
-		if err != nil {
-			return fmt.Errorf("connection %d: %w", i, err)
+var errNothing net.Error = nothing{}
+
+func (nothing) Error() string   { return "nothing has arrived" }
+func (nothing) Timeout() bool   { return false }
+func (nothing) Temporary() bool { return true }
+
+func (w *wire) Read(p []byte) (int, error) {
+	for late := time.Now().Add(stallLimit); ; runtime.Gosched() {
+		n, errno := recv(w.fd, p)
+		switch {
+		case errno == 0 && n == 0:
+			return 0, io.EOF
+		case errno == 0:
+			return n, nil
+		case !transient(errno):
+			return 0, errno
 		}
-		e.conns = append(e.conns, c)
-	}
-	return nil
-}
-
-func (e *tlsEcho) close() {
-	for _, c := range e.conns {
-		c.NetConn().Close()
-	}
-}
-
-// serve sends messages on a connection until it fails, one when the last has come back.
-func (e *tlsEcho) serve(i int, c *tls.Conn) {
-	message, answer := make([]byte, e.size), make([]byte, e.size)
-	for j := range message {
-		message[j] = byte(j * 131 >> 3)
-	}
-	for seq := 0; ; seq++ {
-		binary.LittleEndian.PutUint64(message, uint64(i)<<32|uint64(seq))
-		sent := e.read()
-		if err := exchange(c, message, answer); err != nil {
-			e.fail(fmt.Errorf("connection %d, message %d: %w", i, seq, err))
-			return
+		if w.shaken {
+			return 0, errNothing
 		}
-		if seq == 0 {
-			e.answered.Add(1)
-		}
-		e.messages.Add(1)
-		if e.measures.Load() {
-			e.mu.Lock()
-			e.latency.add(e.read() - sent)
-			e.mu.Unlock()
+		if time.Now().After(late) {
+			return 0, errStalled
 		}
 	}
 }
 
-func exchange(c io.ReadWriter, message, answer []byte) error {
-	if _, err := c.Write(message); err != nil {
-		return err
-	}
-	if _, err := io.ReadFull(c, answer); err != nil {
-		return err
-	}
-	if !bytes.Equal(message, answer) {
-		return fmt.Errorf("wrong bytes at %d", differ(answer, message))
-	}
-	return nil
-}
-
-// shake connects and hangs up without end.
-func (e *tlsEcho) shake() {
-	for {
-		c, err := tls.Dial("tcp", e.target.Addr, tlsConfig())
-		if err != nil {
-			e.fail(fmt.Errorf("the storm: %w", err))
-			return
+func (w *wire) Write(p []byte) (int, error) {
+	for done := 0; ; {
+		n, errno := send(w.fd, p[done:])
+		if errno != 0 {
+			if !transient(errno) {
+				return done, errno
+			}
+			n = 0
 		}
-		c.NetConn().(*net.TCPConn).SetLinger(0) // or ports run out
-		c.NetConn().Close()
-	}
-}
-
-func (e *tlsEcho) fail(err error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.failed = cmpError(e.failed, err)
-}
-
-// cmpError is the first of two errors.
-func cmpError(first, second error) error {
-	if first != nil {
-		return first
-	}
-	return second
-}
-
-func (e *tlsEcho) failure() error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.failed
-}
-
-// measure warms up until every connection has answered, and then takes a window.
-func (e *tlsEcho) measure(s span) (*EchoReport, error) {
-	late := e.read() + s.warm + stallLimit
-	for end := e.read() + s.warm; e.read() < end || e.answered.Load() < int64(len(e.conns)); {
-		if err := e.failure(); err != nil {
-			return nil, err
-		}
-		if e.read() > late {
-			return nil, fmt.Errorf("warming up, %d of %d connections have answered: %w", e.answered.Load(), len(e.conns), errStalled)
-		}
-		time.Sleep(time.Millisecond)
-	}
-	g := gauge{target: e.target}
-	if err := g.open(e.read); err != nil {
-		return nil, err
-	}
-	before := e.messages.Load()
-	e.measures.Store(true)
-	time.Sleep(s.measure)
-	w, err := g.close(e.read)
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	w.Messages = e.messages.Load() - before
-	if w.Messages == 0 {
-		err = cmpError(err, errSilent)
-	}
-	return &EchoReport{w, e.latency.Quantile(0.5), e.latency.Quantile(0.99), e.latency.Quantile(0.999)}, cmpError(e.failed, err)
-}
-
-// tlsIdleMain has every connection send one message and hear it, and weighs the server before and after.
-func tlsIdleMain(args []string) (any, error) {
-	var target Target
-	fs := target.flags("tls-idle")
-	conns := fs.Int("conns", 2000, "`number` of connections, fewer if descriptors run out")
-	size := fs.Int("size", 64, "`bytes` of the one message")
-	if err := fs.Parse(args); err != nil {
-		return nil, err
-	}
-	n, err := affordable(*conns)
-	if err != nil {
-		return nil, err
-	}
-	if *size < stampBytes {
-		return nil, errors.New("a message has at least 8 bytes")
-	}
-	first := tlsEcho{target: target, size: *size}
-	defer first.close()
-	if err := first.greet(1); err != nil {
-		return nil, err
-	}
-	r := &IdleReport{Conns: n}
-	if r.Before, err = settledBytes(target.PID); err != nil {
-		return nil, err
-	}
-	all := tlsEcho{target: target, size: *size}
-	defer all.close()
-	if err := all.greet(n); err != nil {
-		return nil, err
-	}
-	r.After, err = settledBytes(target.PID)
-	return r, err
-}
-
-// greet sends one message on each of n new connections.
-func (e *tlsEcho) greet(n int) error {
-	if err := e.connect(n); err != nil {
-		return err
-	}
-	message, answer := make([]byte, e.size), make([]byte, e.size)
-	for i, c := range e.conns {
-		if err := exchange(c, message, answer); err != nil {
-			return fmt.Errorf("connection %d: %w", i, err)
+		if done += n; done == len(p) {
+			return done, nil
 		}
 	}
-	return nil
+}
+
+func shakeHands(fd int32) (*tls.Conn, error) {
+	w := &wire{fd: fd}
+	c := tls.Client(w, tlsConfig())
+	if err := c.Handshake(); err != nil {
+		return nil, err
+	}
+	w.shaken = true
+	return c, nil
 }
