@@ -240,6 +240,7 @@ func (c *Conn) connected(err error) {
 	if d.deadline != 0 {
 		c.startClock().deadline = d.deadline
 	}
+	c.debts |= oweFlush // of what was asked for meanwhile: CloseWrite alone queues nothing
 	c.during(tell)
 	c.begin()
 }

@@ -327,6 +327,38 @@ func TestUseBeforeConnected(t *testing.T) {
 	d.failed(r, syscall.ECONNREFUSED)
 }
 
+// CloseWrite of a connection that is being dialed, and has nothing queued, ends that side when the
+// connection is made. What was asked for meanwhile does not keep the loop.
+func TestDialAndCloseWriteAtOnce(t *testing.T) {
+	marks := &stream.Watermarks{High: 2, Low: 1}
+	for _, o := range []*tcp.Options{nil, {Watermarks: marks}, {Layer: hello}} {
+		r := newSimRig(t)
+		ends := 0
+		var listens tcp.Options
+		if o != nil {
+			listens.Layer = o.Layer
+		}
+		ln := r.listen(&listens, func(c *tcp.Conn) {
+			c.OnRead = stream.Discard
+			c.OnEOF = func(c *tcp.Conn) {
+				ends++
+				r.no(c.Close())
+			}
+		})
+		c, err := tcp.Dial(r.lp, ln.LocalAddr().String(), o, func(_ *tcp.Conn, err error) { r.no(err) })
+		r.no(err)
+		c.OnEOF = func(*tcp.Conn) {}
+		c.OnRead = stream.Discard
+		c.OnClose = func(_ *tcp.Conn, err error) {
+			r.no(err)
+			ln.Close()
+		}
+		r.no(c.CloseWrite())
+		r.run()
+		r.equal("ends", ends, 1)
+	}
+}
+
 // TCP connects a socket to itself where nobody listens on the very port it is
 // dialed from (RFC 9293, 3.5); whoever dials means a server.
 func TestDialDoesNotReachItself(t *testing.T) {

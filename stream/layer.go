@@ -123,11 +123,11 @@ func (c *Conn) layered(err error) {
 	if m := c.rare; m.clock == nil && m.closing == nil && !c.keeps() {
 		c.trim()
 	}
+	c.debts |= oweFlush // of what was asked for meanwhile
 	if y.fn == nil {
 		c.accept()
 		return
 	}
-	c.debts |= oweFlush // of what was asked for meanwhile
 	c.during(tell)
 	c.begin() // the times have rested
 }

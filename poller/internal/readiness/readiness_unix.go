@@ -101,11 +101,11 @@ func (p *readiness) Poll(deadline poller.Time) error {
 		p.finish()
 		return nil
 	}
+	if p.moving() { // this comes first, because a socket that is refused for good has that to tell
+		deadline = p.move(p, deadline)
+	}
 	if p.failed.Len()+p.closing.Len() > 0 {
 		deadline = 0
-	}
-	if p.moving() {
-		deadline = p.move(p, deadline)
 	}
 	n, err := p.wait(deadline)
 	p.Rise()

@@ -173,3 +173,27 @@ func TestRenewedAndRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestRefusedWhenItIsTriedAgain: a refusal for good that comes later is told at once, and does not
+// wait for the end of the Poll that found it.
+func TestRefusedWhenItIsTriedAgain(t *testing.T) {
+	r := newRenewal(t)
+	r.refuse(unix.ENOSPC)
+	null, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal("open: ", err)
+	}
+	defer unix.Close(null)
+	if err := unix.Dup3(null, int(r.packet.(*packet).fd), unix.O_CLOEXEC); err != nil { // which epoll does not watch
+		t.Fatal("dup3: ", err)
+	}
+	limit := r.Now().Add(10 * time.Second)
+	for r.arrived.n == 0 && r.Now() < limit {
+		if err := r.Poll(limit); err != nil {
+			t.Fatal("Poll: ", err)
+		}
+	}
+	if r.Now() >= limit || !errors.Is(r.arrived.received, unix.EPERM) {
+		t.Errorf("the socket was told %v after %v", r.arrived.received, r.Now())
+	}
+}
