@@ -95,6 +95,39 @@ func TestReadDeadlineOfMuchThatHasArrived(t *testing.T) {
 	}
 }
 
+// What is kept for an OnRead has been counted when it arrived. It does not count for the
+// deadline a second time when OnRead comes, because as much that had come in time would
+// not be waited for.
+func TestReadDeadlineCountsWhatIsKeptOnce(t *testing.T) {
+	const kept, rest = 60_000, 50_000
+	for pieces := range 10 { // of some the rest is still to come when the connection is looked at
+		w := sim.New(1, sim.Config{RecvBuffer: 4 << 20, SendBuffer: 4 << 20})
+		r := newRig(t, loop.Options{Poller: w.Host("host")})
+		client, server := r.pair()
+		request, got := kept+pieces<<16+rest, 0
+		ended := r.watch(server)
+		server.OnRead, server.OnEOF = nil, func(*tcp.Conn) {}
+		client.Write(make([]byte, kept))
+		r.sleep(second)
+		r.no(server.PauseRead())
+		client.Write(make([]byte, request-kept))
+		r.sleep(second)
+		r.no(server.ResumeRead())
+		r.no(server.SetReadDeadline(ms))
+		r.spin(100 * ms)
+		r.after(0, func() { // in the turn that has found that the deadline has passed
+			server.OnRead = func(c *tcp.Conn, p []byte) {
+				if got += len(p); got == request {
+					r.no(c.SetReadDeadline(0))
+				}
+				r.spin(20 * ms)
+			}
+		})
+		r.forever(func() bool { return ended.ended || got == request })
+		r.equal(fmt.Sprint("bytes received of ", request), got, request)
+	}
+}
+
 // What is to be looked at first is only what was there: a peer that sends on and on has
 // no more time for that.
 func TestTimeoutsOfPeersThatSendWithoutEnd(t *testing.T) {
