@@ -240,8 +240,8 @@ type failures struct {
 	logged   poller.Time // when the log last told, or Never
 }
 
-// Failed pauses, longer each time, because a process that is out of descriptors would else try
-// without end.
+// Failed pauses, longer each time, because a process that is out of descriptors (EMFILE) or a
+// system that is (ENFILE) would else be tried without end.
 func (a *acceptor) Failed(err error) {
 	ln := (*Listener)(a)
 	f, lp := &ln.failures, ln.Loop()

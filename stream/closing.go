@@ -13,9 +13,9 @@ type closing struct {
 	c      *Conn
 	look   loop.Timeout  // when to look again
 	left   int           // what the peer had still to take, or to acknowledge, at the last look
-	moved  poller.Time   // when it took something last, as far as we know; for silence.go, when it talked last
+	moved  poller.Time   // when it took something last, as far as we know; for linger_silence.go, when it talked last
 	wait   time.Duration // between looks, while lingering
-	until  poller.Time   // when listening ends, however much the peer talks; see silence.go
+	until  poller.Time   // when listening ends, however much the peer talks; see linger_silence.go
 	passed nextPoll      // since DrainTimeout was found to have passed
 }
 

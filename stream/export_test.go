@@ -22,6 +22,10 @@ func Rare(c *Conn) bool { return c.rare != nil }
 // HeldByLoop is how many connections the loop's limit has paused.
 func HeldByLoop(lp *loop.Loop) int { return len(sharedOf(lp).waiting) }
 
+// Alone is for how many connections that are gone there is room, of those that share c's
+// listener.
+func Alone(c *Conn) int { return cap(c.conf.unheard.alone) }
+
 // SizeOfOutput is what a connection takes for what it has queued.
 const SizeOfOutput = unsafe.Sizeof(output{})
 

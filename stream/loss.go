@@ -65,15 +65,15 @@ func (c *Conn) losing(err error) error {
 	return &wrapped
 }
 
-// unackedBytes is how many bytes of what was written the peer has not acknowledged. TCP
-// counts the beginning and the end of a connection as a byte each: those are left out.
+// unackedBytes is how many bytes of what was written the peer has not acknowledged.
+// TCP numbers the SYN and the FIN as if each were a byte, and unacked counts them too.
 func (c *Conn) unackedBytes() int {
 	if c.life == connecting || !c.is(spoken) {
-		return 0
+		return 0 // what it has not acknowledged can be the SYN alone
 	}
 	n := c.unacked()
 	if c.writes >= finSent {
-		n--
+		n-- // the FIN
 	}
 	return max(n, 0)
 }

@@ -75,6 +75,12 @@ func (u *upcalls) Received(p []byte, err error) {
 		c.keepUnread(p)
 		return
 	}
+	c.deliver(p)
+}
+
+// deliver calls OnRead. It counts nothing for the timeouts, because what was kept has been
+// counted when it arrived.
+func (c *Conn) deliver(p []byte) {
 	c.enter()
 	if lp := c.lp(); lp.Guarded() { // this is Call, written out because it is not inlined here
 		lp.Call(c, func() { c.OnRead(c, p) })

@@ -128,7 +128,9 @@ func waits(r *rig) {
 	if waited != 0 {
 		r.Errorf("%v were waited by Polls whose deadline is past, or which were woken before", waited)
 	}
-	for n := int64(1); n <= 20; n++ {
+	blocked := 0
+	const tries = 20
+	for n := int64(1); n <= tries; n++ {
 		b.stop()
 		a.send(1)
 		r.settle() // it has arrived
@@ -136,8 +138,12 @@ func waits(r *rig) {
 		waited = 0
 		r.until("a byte is there", func() bool { return b.in == n })
 		if waited != 0 {
-			r.Errorf("%v were waited for what was there", waited)
+			blocked++
 		}
+	}
+	// Wine completes a receive in a process of its own, which may be later than the Poll.
+	if blocked > 0 && Wine() == "" || blocked == tries {
+		r.Errorf("%d of %d times something was waited for what was there", blocked, tries)
 	}
 	const pause = 20 * time.Millisecond
 	waited = 0

@@ -9,6 +9,7 @@ func TestIdle(t *testing.T) {
 	h := newHall(t, Options{Idle: time.Minute})
 	all := h.meet("ann", "bob", "cid")
 	a, b, c := all[0], all[1], all[2]
+	h.taken(all...)
 	for range 2 {
 		h.pass(25 * time.Second)
 		a.send("")              // a line, though an empty one
@@ -34,6 +35,7 @@ func TestIdle(t *testing.T) {
 func TestIdleForever(t *testing.T) {
 	h := newHall(t, Options{Idle: -1})
 	a := h.dial()
+	h.taken(a)
 	h.pass(24 * 365 * time.Hour)
 	a.sync()
 }

@@ -64,10 +64,13 @@ func TestTimeoutsWaitForAllThatHasArrived(t *testing.T) {
 	}
 }
 
-// spin is a callback that takes d of a simulated clock.
+// spin is a callback that takes d of a simulated clock, which each reading moves a little. The
+// loop's methods would look each time who calls them.
 func (r *rig) spin(d time.Duration) {
-	for end := r.lp.UpdateNow().Add(d); r.lp.UpdateNow() < end; {
+	clock := r.lp.Maker().Poller()
+	for end := clock.Now().Add(d); clock.Now() < end; {
 	}
+	r.lp.UpdateNow()
 }
 
 // A request that is there when its deadline passes is read, however many Polls that takes.
@@ -92,6 +95,39 @@ func TestReadDeadlineOfMuchThatHasArrived(t *testing.T) {
 		r.spin(100 * ms)
 		r.forever(func() bool { return ended.ended || got == request })
 		r.equal(fmt.Sprintf("seed %d: bytes received", seed), got, request)
+	}
+}
+
+// What is kept for an OnRead has been counted when it arrived. It does not count for the
+// deadline a second time when OnRead comes, because as much that had come in time would
+// not be waited for.
+func TestReadDeadlineCountsWhatIsKeptOnce(t *testing.T) {
+	const kept, rest = 60_000, 50_000
+	for pieces := range 5 { // of some the rest is still to come when the connection is looked at
+		w := sim.New(1, sim.Config{RecvBuffer: 4 << 20, SendBuffer: 4 << 20})
+		r := newRig(t, loop.Options{Poller: w.Host("host")})
+		client, server := r.pair()
+		request, got := kept+pieces<<16+rest, 0
+		ended := r.watch(server)
+		server.OnRead, server.OnEOF = nil, func(*tcp.Conn) {}
+		client.Write(make([]byte, kept))
+		r.sleep(second)
+		r.no(server.PauseRead())
+		client.Write(make([]byte, request-kept))
+		r.sleep(second)
+		r.no(server.ResumeRead())
+		r.no(server.SetReadDeadline(ms))
+		r.spin(100 * ms)
+		r.after(0, func() { // in the turn that has found that the deadline has passed
+			server.OnRead = func(c *tcp.Conn, p []byte) {
+				if got += len(p); got == request {
+					r.no(c.SetReadDeadline(0))
+				}
+				r.spin(15 * ms) // or the connection is not looked at
+			}
+		})
+		r.forever(func() bool { return ended.ended || got == request })
+		r.equal(fmt.Sprint("bytes received of ", request), got, request)
 	}
 }
 

@@ -150,7 +150,7 @@ func (u *unheard) Expired(*loop.Timeout) {
 			c.finish()
 		}
 	}
-	u.alone = slices.Delete(u.alone, 0, n)
+	u.alone = fit(slices.Delete(u.alone, 0, n))
 	if len(u.alone) > 0 {
 		u.lp.Maker().SetTimeout(&u.leave, u.alone[0].until)
 	}
@@ -185,7 +185,7 @@ func (c *Conn) readUnread() {
 	p, err := m.unread, m.end
 	m.unread, m.end = nil, nil
 	if len(p) > 0 {
-		(*upcalls)(c).Received(p, nil)
+		c.deliver(p)
 	}
 	switch {
 	case err == nil:

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"example.com/pike/loop"
+	"example.com/pike/stream"
 	"example.com/pike/tcp"
 )
 
@@ -156,4 +157,26 @@ func TestOnReadOfAColdConnection(t *testing.T) {
 	go func() { time.Sleep(2 * time.Second); r.lp.Stop() }()
 	r.no(r.lp.Run())
 	r.equal("heard", heard, true)
+}
+
+// Of a burst of connections that are gone before anybody has read what they sent, nothing stays.
+func TestGoneUnreadGivesBackMemory(t *testing.T) {
+	r := newSimRig(t)
+	const burst = 1000
+	var last *tcp.Conn
+	closed := 0
+	ln := r.listen(nil, func(c *tcp.Conn) {
+		last = c
+		c.OnEOF = func(*tcp.Conn) {}
+		c.OnClose = func(*tcp.Conn, error) { closed++ }
+	})
+	for range burst {
+		c := r.dial(ln, nil)
+		c.WriteString("x")
+		r.after(10*time.Millisecond, func() { c.Abort() })
+	}
+	r.until("all are gone", func() bool { return closed == burst })
+	if n := stream.Alone(last); n > 64 {
+		t.Errorf("there is room for %d", n)
+	}
 }
