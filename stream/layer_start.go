@@ -75,6 +75,7 @@ func (c *Conn) StartLayer(l poller.Layer, fn func(c *Conn, err error), o ...*Lay
 		c.startRead()
 		return c.fail("layer", err)
 	}
+	c.s.Stop() // again, as a LoopLimit that is met by now has reading go on
 	if len(first) > 0 {
 		l = layer.Stack{early{first}, l}
 	}

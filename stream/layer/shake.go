@@ -39,15 +39,22 @@ func (b *Base) Hold(env poller.Env) { b.held = &held{env: env, holds: true} }
 
 // SendOwn sends p of the layer's own, before all that the owner sends, and reports whether the stream below
 // has all of it. If not, Upcalls.Sent is told when it has. It keeps a copy. It is for layers that have
-// called Hold, as long as they are not ready, and may be called again. A failure is why the layer
-// never will be ready.
+// called Hold, and may be called again; once the layer is ready, or has failed, it does nothing. A failure of
+// the stream below is why the layer never will be ready.
 func (b *Base) SendOwn(p []byte) (done bool) {
+	if b.is(closed | ready) {
+		return true
+	}
+	return b.sendOwn(append([]byte(nil), p...))
+}
+
+// sendOwn is that for bytes which are its own.
+func (b *Base) sendOwn(p []byte) (done bool) {
 	h := b.held
 	if h.own {
 		h.bytes = append(h.bytes, p...)
 		return false
 	}
-	p = append([]byte(nil), p...)
 	h.own = !b.Stream.Send([][]byte{p})
 	return !h.own
 }
@@ -64,7 +71,7 @@ func (b *Base) sentOwn(err error) {
 	case err == nil && len(h.bytes) > 0: // of another error the owner's next Send tells
 		more := h.bytes
 		h.bytes = nil
-		b.SendOwn(more)
+		b.sendOwn(more)
 	}
 	b.release()
 	b.tell()
@@ -74,7 +81,7 @@ func (b *Base) sentOwn(err error) {
 // a header or a handshake. It keeps a copy. It is for layers that have called Hold, and is called in
 // the upcall that makes the layer ready, before Ready.
 func (b *Base) Unread(p []byte) {
-	if len(p) > 0 {
+	if len(p) > 0 && !b.is(closed|ready) {
 		b.Stream.Stop()
 		b.held.read = append(b.held.read, p...)
 	}

@@ -192,6 +192,12 @@ func TestFailedOnce(t *testing.T) {
 	s.Ready(nil)
 	s.Start()
 	s.under.h.Received(nil, syscall.ECONNRESET)
+	calls := len(s.under.calls)
+	s.StartBelow() // as a job does that has come too late
+	s.Unread([]byte("kept"))
+	if done := s.SendOwn([]byte("own")); !done || len(s.under.calls) > calls {
+		t.Errorf("the stream below was told %q", s.under.calls[calls:])
+	}
 	s.is("Connected unexpected EOF")
 }
 
