@@ -41,7 +41,7 @@ func (c *Conn) close() {
 		}
 		c.cancelDial()
 	case c.life == shaking:
-		if c.out != nil && c.rare.err == nil {
+		if (c.out != nil || c.plain() > 0) && c.rare.err == nil {
 			c.rare.err = c.losing(c.fail("close", net.ErrClosed))
 		}
 		c.closeStream()
@@ -96,7 +96,7 @@ func (c *Conn) CloseNow() error {
 		return c.fail("close", net.ErrClosed)
 	}
 	reason := c.lp().Cause()
-	if reason == nil && c.out != nil && c.life != connecting {
+	if reason == nil && (c.out != nil || c.plain() > 0) && c.life != connecting {
 		reason = ErrAborted
 	}
 	if reason != nil {

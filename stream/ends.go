@@ -12,6 +12,8 @@ func (c *Conn) endRead(err error) {
 	c.marks |= readEnded
 	switch {
 	case c.life == finished:
+	case c.life == shaking: // it was kept, and OnRead has started a layer on what was before it
+		c.layered(err)
 	case c.life == lingering:
 		c.endLinger(err)
 	case c.writes == sendFailed && (err == io.EOF || !errors.Is(c.rare.err, syscall.EPIPE)):

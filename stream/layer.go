@@ -59,6 +59,20 @@ type layering struct {
 	prev  *layering                // in Listener.layering, of those that were accepted
 	next  *layering
 	ready bool // or failed
+	plain bool // the poller has bytes that go before the layer
+	lost  int  // those, when that has failed
+}
+
+// plain is how many bytes the system has not taken that go before the layer.
+func (c *Conn) plain() int {
+	if c.life != shaking || c.rare.layering == nil {
+		return 0
+	}
+	y := c.rare.layering
+	if y.plain {
+		return c.s.Unsent()
+	}
+	return y.lost
 }
 
 // beginLayering is the beginning of waiting for a layer.
@@ -105,11 +119,13 @@ func (c *Conn) layered(err error) {
 	if c.Closing() {
 		return
 	}
+	if err != nil {
+		err = c.fail("handshake", err)
+		c.rare.err = c.losing(err)
+	}
 	y := c.endLayering()
 	tell := func(c *Conn) { y.fn(c, err) }
 	if err != nil {
-		err = c.fail("handshake", err)
-		c.makeRare().err = c.losing(err)
 		c.lp().BeginClose(c)
 		c.closeStream() // not by a reset: the layer may have told the peer why
 		if y.fn != nil {

@@ -75,6 +75,7 @@ func (c *Conn) StartLayer(l poller.Layer, fn func(c *Conn, err error), o ...*Lay
 		c.startRead()
 		return c.fail("layer", err)
 	}
+	c.s.Stop() // again, as a LoopLimit that is met by now has reading go on
 	if len(first) > 0 {
 		l = layer.Stack{early{first}, l}
 	}
@@ -83,10 +84,11 @@ func (c *Conn) StartLayer(l poller.Layer, fn func(c *Conn, err error), o ...*Lay
 	}
 	c.lp().Hold() // until fn is called, referenced or not
 	c.beginLayering(&layering{c: c, fn: fn}, layerTimeout(with.Timeout))
-	p := &plain{c, l, poller.Place{Client: c.conf.ln == nil && !with.Server, Host: with.Host}}
-	if len(rest) == 0 || c.s.Send([][]byte{rest}) {
+	p := &plain{c, l, poller.Place{Client: c.conf.ln == nil && !with.Server, Host: with.Host}, len(rest)}
+	if p.rest == 0 || c.s.Send([][]byte{rest}) {
 		p.over()
 	} else {
+		c.rare.layering.plain = true
 		c.s.SetHandler(p)
 	}
 	return nil
@@ -138,9 +140,10 @@ func (c *Conn) sendPlain() (rest []byte, err error) {
 
 // plain owns a stream that is to get a layer, until the system has what goes before that.
 type plain struct {
-	c  *Conn
-	l  poller.Layer
-	at poller.Place
+	c    *Conn
+	l    poller.Layer
+	at   poller.Place
+	rest int // bytes that go before it
 }
 
 // over puts the layer there.
@@ -161,9 +164,12 @@ func (p *plain) Received(_ []byte, err error) {
 func (p *plain) Sent(err error) {
 	switch {
 	case p.c.Closing():
-	case err != nil:
+	case err != nil: // how far it has come nobody says
+		y := p.c.rare.layering
+		y.plain, y.lost = false, p.rest
 		p.c.layered(err)
 	default:
+		p.c.rare.layering.plain = false
 		p.over()
 	}
 }

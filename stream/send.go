@@ -151,7 +151,7 @@ func (c *Conn) drained() {
 		c.debts &^= oweWrite
 		if c.OnWrite != nil && c.life == open {
 			c.call(c.OnWrite)
-			if c.out != nil || c.owes(oweWrite) { // it wrote more
+			if c.out != nil || c.owes(oweWrite) || c.life == shaking { // it wrote more, or it has started a layer
 				return
 			}
 		}

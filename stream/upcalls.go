@@ -14,9 +14,11 @@ type upcalls Conn
 // says it to its attempt.
 func (u *upcalls) Connected(err error) {
 	c := (*Conn)(u)
+	_, layered := c.s.(poller.Layered)
 	switch {
 	case c.life == shaking:
 		c.layered(err)
+	case layered || c.Closing(): // by a layer that says it twice, or too late
 	case err != nil:
 		c.abandon(c.fail("accept", err))
 	default:

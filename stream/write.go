@@ -97,10 +97,11 @@ func (c *Conn) Buffered() int {
 	if c.lp().Check("stream.Conn.Buffered") != nil {
 		return 0
 	}
+	n := c.plain()
 	if c.out == nil {
-		return 0
+		return n
 	}
-	n := c.out.queued
+	n += c.out.queued
 	if c.out.flight > 0 {
 		n += c.s.Unsent()
 	}

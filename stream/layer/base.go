@@ -76,11 +76,10 @@ func (b *Base) Ready(err error) {
 		b.Stream.Stop()
 	}
 	b.marks &^= shaking
-	if b.held == nil {
-		b.above.Connected(err)
-		return
+	if b.held != nil {
+		b.readyHeld(err)
 	}
-	b.readyHeld(err)
+	b.above.Connected(err)
 }
 
 // StartBelow begins delivery to the layer, which is not ready yet: of the peer's part of a handshake.
@@ -116,7 +115,7 @@ func (b *Base) Start() {
 	b.marks = b.marks&^watching | started
 	switch {
 	case b.keeps():
-		b.handOver()
+		b.tellLater()
 	case b.is(ready):
 		b.Stream.Start()
 	}
@@ -160,6 +159,9 @@ func (b *Base) Untold() (n int, ev poller.Events) {
 	if n, ev = f.Untold(); !b.is(ready) && ev != 0 {
 		return 0, poller.Writable
 	}
+	if b.held != nil && b.held.answered {
+		ev |= poller.Writable
+	}
 	if b.keeps() && b.is(started) { // which has arrived
 		return n + len(b.held.read), ev | poller.Readable
 	}
@@ -169,7 +171,10 @@ func (b *Base) Untold() (n int, ev poller.Events) {
 // WatchEnd has the end told to an owner who has stopped; see poller.EndWatcher.
 func (b *Base) WatchEnd() {
 	b.marks = b.marks&^started | watching
-	if b.is(ready) && !b.keeps() {
+	switch {
+	case b.keeps():
+		b.tellLater()
+	case b.is(ready):
 		b.watchEnd()
 	}
 }

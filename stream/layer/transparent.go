@@ -11,11 +11,12 @@ import (
 // then, stream.Conn.NetConn say, does so without the layer.
 type Transparent struct{ Base }
 
-// Release gives the descriptor of the stream below back.
+// Release gives the descriptor of the stream below back. While something waits in the layer, a
+// handshake say, it is syscall.EBUSY.
 func (t *Transparent) Release() (uintptr, error) {
 	r, ok := t.Stream.(poller.Releaser)
-	if t.keeps() {
-		return 0, errKept
+	if t.held != nil {
+		return 0, errHolds
 	}
 	if !ok {
 		return 0, errors.ErrUnsupported
@@ -27,9 +28,12 @@ func (t *Transparent) Release() (uintptr, error) {
 	return fd, err
 }
 
-// Duplicate is another descriptor of the socket.
+// Duplicate is another descriptor of the socket. It fails where Release would.
 func (t *Transparent) Duplicate() (uintptr, error) {
 	d, ok := t.Stream.(poller.Duplicator)
+	if t.held != nil {
+		return 0, errHolds
+	}
 	if !ok {
 		return 0, errors.ErrUnsupported
 	}

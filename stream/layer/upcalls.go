@@ -22,7 +22,7 @@ func (u Upcalls) Received(p []byte, err error) {
 	case b.is(failed): // that was the reason
 	case b.keeps(): // that comes first
 		b.held.end = err
-		b.handOver()
+		b.tellLater()
 	default:
 		b.above.Received(p, err)
 	}
@@ -39,11 +39,21 @@ func (u Upcalls) Sent(err error) {
 
 // Closed passes the end on, behind the answer to a Send that has waited for the layer.
 func (u Upcalls) Closed() {
-	if b := u.base; b.held != nil && b.held.sending {
-		b.held.sending = false
-		b.above.Sent(net.ErrClosed)
+	b, h := u.base, u.base.held
+	b.held = nil
+	if h == nil || !h.sending {
+		b.above.Closed()
+		return
 	}
-	u.base.above.Closed()
+	if !h.answered {
+		h.answer = net.ErrClosed
+	}
+	defer func() { // also if the owner panics
+		if !h.env.Closed() {
+			b.above.Closed()
+		}
+	}()
+	b.above.Sent(h.answer)
 }
 
 // Prefetch loads what is called next; see poller.Prefetcher.

@@ -15,7 +15,4 @@ func TestSize(t *testing.T) {
 	if n := unsafe.Sizeof(accepted{}) - base; n > 3*word {
 		t.Errorf("a stream that reads a header takes %d bytes more, at most 3 words", n)
 	}
-	if n := unsafe.Sizeof(dialed{}) - base; n > word {
-		t.Errorf("a stream that sends one takes %d bytes more, at most a word", n)
-	}
 }
