@@ -15,7 +15,8 @@ import (
 
 // late are the tests that a layer which shakes hands cannot pass.
 var late = map[string]string{
-	"C11_accepted_and_then_connected": "Connected comes when the handshake is over, and not right after Accepted: bytes of the peer must arrive before",
+	"C11_accepted_and_then_connected": "Connected comes when the handshake is over, and not right after Accepted: " +
+		"bytes of the peer must arrive before",
 }
 
 // later are those that it cannot pass when the handshake runs beside the poller.
