@@ -22,8 +22,8 @@ var late = map[string]string{
 // later are those that it cannot pass when the handshake runs beside the poller.
 var later = map[string]string{
 	"C11_accepted_and_then_connected": late["C11_accepted_and_then_connected"],
-	"C6_endless_accepting_starves_nobody": "it dials in each Poll until others have shaken hands, and runs out of ports: handshakes beside " +
-		"the loop take many Polls. Those on the loop pass it",
+	"C6_endless_accepting_starves_nobody": "it dials in each Poll until others have shaken hands, and runs out of ports: " +
+		"handshakes beside the loop take many Polls. Those on the loop pass it",
 }
 
 // TestContract has handshakes beside the loop, as programs have them. The others run on the loop, where they can,
