@@ -156,11 +156,16 @@ func TestCertificateThatChanges(t *testing.T) {
 }
 
 // TestPanicOfTheConfig goes to the loop's OnPanic, with the stack where it was, and the handshake fails.
-func TestPanicOfTheConfig(t *testing.T) {
+func TestPanicOfTheConfig(t *testing.T) { testPanic(t, nil) }
+
+// TestPanicOfTheConfigOnLoop does not go out of the loop's Run.
+func TestPanicOfTheConfigOnLoop(t *testing.T) { testPanic(t, &tlslayer.Options{OnLoop: true}) }
+
+func testPanic(t *testing.T, o *tlslayer.Options) {
 	server := &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { panic(os.ErrExist) }}
 	panics := make(chan any, 10)
 	leaveNothing(t, func() {
-		s := serveOn(t, loop.Options{OnPanic: func(_ loop.Handle, v any, stack []byte) { panics <- v }}, serverOptions(server, nil), echo)
+		s := serveOn(t, loop.Options{OnPanic: func(_ loop.Handle, v any, stack []byte) { panics <- v }}, serverOptions(server, o), echo)
 		_, client := configs(t)
 		raw := dialPlain(t, s.addr)
 		if err := tls.Client(raw, client).Handshake(); err == nil {
@@ -169,7 +174,7 @@ func TestPanicOfTheConfig(t *testing.T) {
 		raw.Close()
 		v := <-panics
 		err, ok := v.(error)
-		if !ok || !errors.Is(err, os.ErrExist) || !strings.Contains(err.Error(), "TestPanicOfTheConfig") {
+		if !ok || !errors.Is(err, os.ErrExist) || !strings.Contains(err.Error(), "testPanic") {
 			t.Errorf("OnPanic got %v", v)
 		}
 		if s.end(t) == nil {

@@ -83,9 +83,12 @@ func (h *handshake) received(p []byte) {
 		h.make()
 	}
 	if h.side.o.OnLoop {
-		h.step()
-		h.stepped()
-		return
+		h.resume(h.run)
+		if h.thrown == nil {
+			h.stepped()
+			return
+		}
+		// The job below has nothing left to do but to panic, so that this ends as beside the loop.
 	}
 	h.away = true
 	if err := s.env.Work(h.step, h.worked); err != nil {

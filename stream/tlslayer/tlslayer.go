@@ -42,8 +42,8 @@ import (
 type Options struct {
 	// OnLoop runs the steps of handshakes on the loop, instead of its Executor. A step
 	// takes from a tenth of a millisecond to several, for which all other connections wait.
-	// It is for programs with few handshakes, and for tests. A panic of a function of the tls.Config ends the
-	// program then: it is not in a callback of the loop, and so not for its OnPanic.
+	// It is for programs with few handshakes, and for tests. A panic of a function of the tls.Config is
+	// handed to a job of the Executor, so that it ends as it does without OnLoop.
 	OnLoop bool
 
 	// OwnRecords has a server's connections of TLS 1.3 with AES-GCM drop their tls.Conn

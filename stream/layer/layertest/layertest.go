@@ -17,7 +17,7 @@ import (
 
 // Run has the suite run as sub-tests of t, with the layer accepted on streams that come in and
 // dialed on those that are dialed: over each backend of the system, over the simulated network, and
-// over that with faults, in some worlds of which PIKE_SEEDS says which.
+// over that with faults, in one world or those that PIKE_SEEDS says. With -short it is the first of those.
 func Run(t *testing.T, accepted, dialed poller.Layer) {
 	t.Helper()
 	RunExcept(t, accepted, dialed, nil)
@@ -45,11 +45,10 @@ func RunExcept(t *testing.T, accepted, dialed poller.Layer, except map[string]st
 		})
 	}
 	suite("sim", except, func(testing.TB) poller.Poller { return sim.New(0, sim.Config{}).Host("host") })
-	worlds := 2
+	first, n := sim.Seeds(t, 1)
 	if testing.Short() {
-		worlds = 1
+		n = 1
 	}
-	first, n := sim.Seeds(t, worlds)
 	for i := range uint64(n) {
 		suite(fmt.Sprint("sim with faults, seed ", first+i), except, func(testing.TB) poller.Poller {
 			faults := sim.Heavy().Without(sim.TooManyOpen, sim.Pause, sim.DropUnread) // which the suite rules out
