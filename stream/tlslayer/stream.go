@@ -101,7 +101,6 @@ func (s *stream) Flush() {
 		s.hs.flush()
 		return
 	case s.is(refused):
-		s.unmark(refused)
 		s.sent(s.sendError())
 	case s.out != nil:
 		s.pushed()
