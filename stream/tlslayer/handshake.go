@@ -169,9 +169,9 @@ func (h *handshake) failed() {
 	s, err := h.s, h.err
 	h.abandon() // it waits, where the Executor has refused a step
 	switch {
-	case ended(err) && s.err != nil: // the loss of the connection
+	case s.wire.cut && s.err != nil: // the loss of the connection
 		err = s.err
-	case ended(err):
+	case s.wire.cut:
 		err = &Error{"handshake", s.below.Peer(), errHungUp}
 	default:
 		err = &Error{"handshake", s.below.Peer(), cause(err)}
