@@ -122,12 +122,11 @@ func (h *handshake) step() {
 // worked is when a step that was out is back, on the loop. What follows makes upcalls, and
 // those come by Env.Defer. err is why the step has not run to its end.
 func (h *handshake) worked(err error) {
-	if err != nil && !h.finished {
-		h.abandon()
-		h.finished = true
+	if h.left { // nobody wants the result, and the coroutine may be writing its own
+		return
 	}
-	if err != nil {
-		h.err = err
+	if err != nil { // the coroutine is over or waits, until failed ends it
+		h.finished, h.err = true, err
 	}
 	h.returned = true
 	h.s.later()

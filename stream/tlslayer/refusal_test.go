@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"example.com/pike/loop"
 	"example.com/pike/stream/tlslayer"
 )
 
@@ -36,4 +37,27 @@ func TestEndOfAFunctions(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A lateRefuser is an Executor that may wait, and so is asked beside the loop. It refuses each second job.
+type lateRefuser struct{ refuser }
+
+func (*lateRefuser) Waiting() int { return 0 }
+
+// TestExecutorRefusesLate has the refusal come when the coroutine of the handshake waits already. Under the race
+// detector this also holds that the two do not write to the same.
+func TestExecutorRefusesLate(t *testing.T) {
+	server, client := configs(t)
+	for range 30 {
+		leaveNothing(t, func() {
+			s := serveOn(t, loop.Options{Executor: new(lateRefuser)}, serverOptions(server, nil), echo)
+			nc := tls.Client(dialPlain(t, s.addr), client)
+			nc.Handshake()
+			if err := s.end(t); !errors.Is(err, errRefused) {
+				t.Fatalf("the handshake ended with %v", err)
+			}
+			nc.Close()
+			s.stop()
+		})
+	}
 }
