@@ -197,7 +197,10 @@ func (h *handshake) succeeded() {
 	if !s.wants() || len(s.wire.in) > 0 {
 		s.stopBelow()
 	}
+	done := false
+	defer s.again(&done)
 	s.above.Connected(nil)
+	done = true
 	if s.told() {
 		return
 	}
