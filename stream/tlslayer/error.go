@@ -33,10 +33,6 @@ var (
 	errUnfinished    = errors.New("the handshake has not run to its end")
 )
 
-// ended reports whether err is how crypto/tls tells that nothing more will come: io.EOF between
-// two records, io.ErrUnexpectedEOF inside one.
-func ended(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) }
-
 // cause is err in words that help who reads a log.
 func cause(err error) error {
 	h, ok := errors.AsType[tls.RecordHeaderError](err)

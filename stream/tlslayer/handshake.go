@@ -125,12 +125,11 @@ func (h *handshake) step() {
 // worked is when a step that was out is back, on the loop. What follows makes upcalls, and
 // those come by Env.Defer. err is why the step has not run to its end.
 func (h *handshake) worked(err error) {
-	if err != nil && !h.finished {
-		h.abandon()
-		h.finished = true
+	if h.left { // nobody wants the result, and the coroutine may be writing its own
+		return
 	}
-	if err != nil {
-		h.err = err
+	if err != nil { // the coroutine is over or waits, until failed ends it
+		h.finished, h.err = true, err
 	}
 	h.returned = true
 	h.s.later()
@@ -172,9 +171,9 @@ func (h *handshake) failed() {
 	s, err := h.s, h.err
 	h.abandon() // it waits, where the Executor has refused a step
 	switch {
-	case ended(err) && s.err != nil: // the loss of the connection
+	case s.wire.cut && s.err != nil: // the loss of the connection
 		err = s.err
-	case ended(err):
+	case s.wire.cut:
 		err = &Error{"handshake", s.below.Peer(), errHungUp}
 	default:
 		err = &Error{"handshake", s.below.Peer(), cause(err)}
@@ -201,7 +200,10 @@ func (h *handshake) succeeded() {
 	if !s.wants() || len(s.wire.in) > 0 {
 		s.stopBelow()
 	}
+	done := false
+	defer s.again(&done)
 	s.above.Connected(nil)
+	done = true
 	if s.told() {
 		return
 	}

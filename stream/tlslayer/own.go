@@ -43,6 +43,7 @@ func (h *handshake) captured() {
 // below, which may be written to (rule 3 of the contract), or in what was kept.
 func (s *stream) arrivedOwn(p []byte) {
 	s.mark(reading)
+	defer func() { s.restOwn(p) }() // also where the owner panics (rule 11)
 	if held := s.held; held != nil && s.is(started) {
 		s.held = nil
 		s.data(held)
@@ -71,6 +72,10 @@ func (s *stream) arrivedOwn(p []byte) {
 			s.endRead(err)
 		}
 	}
+}
+
+// restOwn keeps what was not opened, and has below go on if that is no whole record.
+func (s *stream) restOwn(p []byte) {
 	s.unmark(reading)
 	if s.is(closed | readEnded) {
 		s.forget()
@@ -78,7 +83,12 @@ func (s *stream) arrivedOwn(p []byte) {
 	}
 	s.keepAll(p)
 	if s.mayOpen() && (len(s.wire.in) < protection.HeaderLen || s.wanted(s.wire.in)) {
-		s.startBelow()
+		if s.is(wireEnded) || s.holdsWhole() { // the owner has panicked
+			s.stopBelow()
+			s.later()
+		} else {
+			s.startBelow()
+		}
 		return
 	}
 	s.stopBelow()

@@ -236,6 +236,14 @@ var testCertificate = sync.OnceValue(func() tls.Certificate {
 // linked is a link after its handshake. Links of one env share what those of one loop share.
 func linked(t testing.TB, o Options, env *surroundings, change func(server, client *tls.Config)) *link {
 	t.Helper()
+	l := newLink(o, env, change)
+	l.shake(t)
+	l.server.Start()
+	return l
+}
+
+// newLink is a link before its handshake.
+func newLink(o Options, env *surroundings, change func(server, client *tls.Config)) *link {
 	o.OnLoop = true
 	server := &tls.Config{Certificates: []tls.Certificate{testCertificate()}, DynamicRecordSizingDisabled: true}
 	dialing := &tls.Config{InsecureSkipVerify: true, DynamicRecordSizingDisabled: true, ClientSessionCache: tls.NewLRUClientSessionCache(1)}
@@ -249,14 +257,18 @@ func linked(t testing.TB, o Options, env *surroundings, change func(server, clie
 	above, below := Server(server, &o).Wrap(l.channel, l, poller.Place{Env: env})
 	l.server, l.owner = above.(*stream), below
 	l.client = tls.Client(otherEnd{l.channel}, dialing)
+	return l
+}
+
+// shake has the handshake run to its end.
+func (l *link) shake(t testing.TB) {
+	t.Helper()
 	shaken := make(chan error, 1)
 	go func() { shaken <- l.client.Handshake() }()
 	l.until(t, "the handshake", func() bool { return l.connected })
 	if err := <-shaken; err != nil || l.err != nil {
 		t.Fatal("handshake: client ", err, ", server ", l.err)
 	}
-	l.server.Start()
-	return l
 }
 
 // read has the client read n bytes.

@@ -44,17 +44,26 @@ func (s *stream) arrived(p []byte) {
 		p = append(s.wire.in, p...)
 	}
 	s.wire.in = p
+	defer s.rest(kept) // also where the owner panics (rule 11): p is the poller's
 	s.deliver()
+}
+
+// rest keeps what was not opened, and has below go on if that is no whole record.
+func (s *stream) rest(kept bool) {
+	s.unmark(reading)
 	switch {
 	case s.is(released):
 		return
-	case len(s.wire.in) == 0:
+	case len(s.wire.in) == 0, s.is(closed | readEnded):
 		s.wire.in = nil
 	case !kept:
 		s.wire.in = bytes.Clone(s.wire.in)
 	}
 	switch {
 	case s.is(closed | readEnded):
+	case s.wants() && s.opens(): // the owner has panicked
+		s.stopBelow()
+		s.later()
 	case s.wants() && (len(s.wire.in) == 0 || !s.opens()):
 		s.startBelow()
 	default:
@@ -84,10 +93,6 @@ func (s *stream) deliver() {
 		if err != nil && err != errWait && !s.is(closed) {
 			s.endRead(err)
 		}
-	}
-	s.unmark(reading)
-	if s.is(readEnded|closed) && !s.is(released) {
-		s.wire.in = nil
 	}
 }
 

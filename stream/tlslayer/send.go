@@ -63,10 +63,11 @@ func (s *stream) over() {
 	s.settle()
 }
 
-// sent completes the Send of above.
+// sent completes the Send of above. A refusal that Flush was to tell is told by this.
 func (s *stream) sent(err error) {
+	s.unmark(refused)
 	s.over()
-	if err == nil && s.is(shutting) && !s.is(notified) {
+	if s.is(shutting) && !s.is(notified) {
 		s.endWrite()
 	}
 	s.above.Sent(err)
@@ -78,9 +79,9 @@ func (s *stream) push() bool {
 	o := s.out
 	for budget := sendBudget; s.flush(); budget -= s.seal() {
 		switch {
-		case s.hs != nil, s.is(broken): // what above sends has to wait, or is refused
+		case s.hs != nil, s.is(failed | broken): // what above sends has to wait, or is refused
 			return true
-		case o.left == 0:
+		case o.left == 0, s.is(refused): // nothing may follow close_notify
 			if s.is(notified) && s.is(shutting) && !s.is(finished) {
 				s.mark(finished)
 				s.below.Shutdown() // not sooner, or the end overtakes close_notify
@@ -122,7 +123,7 @@ func (s *stream) pushed() {
 	case !o.busy:
 		s.settle()
 	case s.hs != nil:
-	case o.left > 0:
+	case o.left > 0, s.is(refused):
 		s.sent(s.sendError())
 	default:
 		s.sent(nil)

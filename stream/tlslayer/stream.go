@@ -91,9 +91,23 @@ func (s *stream) later() {
 	}
 }
 
+// again has Flush called where the owner has panicked, for what was to be done after that upcall (rule 11).
+func (s *stream) again(done *bool) {
+	if !*done {
+		s.later()
+	}
+}
+
 // Flush does what could not be done where it was asked for.
 func (s *stream) Flush() {
 	s.unmark(deferred)
+	done := false
+	defer s.again(&done)
+	s.flushed()
+	done = true
+}
+
+func (s *stream) flushed() {
 	switch {
 	case s.is(closed):
 		return
@@ -101,10 +115,11 @@ func (s *stream) Flush() {
 		s.hs.flush()
 		return
 	case s.is(refused):
-		s.unmark(refused)
 		s.sent(s.sendError())
 	case s.out != nil:
 		s.pushed()
+	case s.is(shutting) && !s.is(notified):
+		s.endWrite()
 	}
 	if !s.is(closed) {
 		s.arrived(nil)

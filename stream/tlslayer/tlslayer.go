@@ -80,7 +80,8 @@ type dialed struct {
 func Server(cfg *tls.Config, o *Options) poller.Layer { return newSide(cfg, o, false) }
 
 // Client is the layer of connections that are dialed. Many loops may use one. The name that
-// the certificate must have is cfg.ServerName, or else the host that was dialed. A cfg
+// the certificate must have is cfg.ServerName, or else the host that was dialed. With
+// InsecureSkipVerify the server is told the same name, and so is VerifyConnection, as by [tls.Dial]. A cfg
 // that allows the server to renegotiate is [os.ErrInvalid], as the error of
 // Connected: crypto/tls does that in the midst of reading, where it can only block.
 func Client(cfg *tls.Config, o *Options) poller.Layer { return newSide(cfg, o, true) }
@@ -114,7 +115,7 @@ func (d *side) configFor(host string) *tls.Config {
 		return d.own
 	}
 	cfg := d.cfg
-	if !d.client || host == "" || cfg != nil && (cfg.ServerName != "" || cfg.InsecureSkipVerify) {
+	if !d.client || host == "" || cfg != nil && cfg.ServerName != "" {
 		if cfg == nil {
 			cfg = new(tls.Config)
 		}

@@ -43,6 +43,7 @@ func (w *wire) Read(p []byte) (int, error) {
 		w.in = w.in[n:]
 		return n, nil
 	case w.hs != nil:
+		w.cut = true
 		return 0, io.EOF
 	case w.nc != nil:
 		return w.nc.Read(p)
