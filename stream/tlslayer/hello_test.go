@@ -182,7 +182,8 @@ func TestOpenSSLHello(t *testing.T) {
 			}
 		}
 		h, _ := parsePieces(t, hello)
-		if h.ServerName != "b.example" || !slices.Equal(h.SupportedProtos, []string{"h2", "http/1.1"}) || !slices.Contains(h.SupportedVersions, want) {
+		if h.ServerName != "b.example" || !slices.Equal(h.SupportedProtos, []string{"h2", "http/1.1"}) ||
+			!slices.Contains(h.SupportedVersions, want) {
 			t.Errorf("%s: %q, %q, %x", version, h.ServerName, h.SupportedProtos, h.SupportedVersions)
 		}
 		no(t, c.Close())
