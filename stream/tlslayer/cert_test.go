@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// A pair is a certificate for localhost that signs itself, and who trusts it.
+// A pair is a certificate, mostly for localhost, that signs itself, and who trusts it.
 type pair struct {
 	cert tls.Certificate
 	pool *x509.CertPool
@@ -36,9 +36,22 @@ func newPair[K crypto.Signer](key K, err error) pair {
 	if err != nil {
 		panic(err)
 	}
+	return sign("localhost", key)
+}
+
+// pairFor is a certificate for another name.
+func pairFor(name string) pair {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	return sign(name, key)
+}
+
+func sign(name string, key crypto.Signer) pair {
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"}, NotBefore: time.Unix(0, 0), NotAfter: time.Unix(1<<33, 0),
-		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: time.Unix(0, 0), NotAfter: time.Unix(1<<33, 0),
+		DNSNames: []string{name}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
 		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 		IsCA:        true, BasicConstraintsValid: true,

@@ -13,7 +13,7 @@ import (
 
 // An Error is how TLS ended a connection, or did not let it begin.
 type Error struct {
-	Step string      // "handshake" or "read"
+	Step string      // "handshake", "read", or "hello" (ParseClientHello)
 	Peer poller.Addr // the other end
 	Err  error       // the cause, mostly an error of crypto/tls
 }
