@@ -158,7 +158,7 @@ func TestSimulated(t *testing.T) {
 					}
 					return w.Hash()
 				}
-				if once() != once() {
+				if first, second := once(), once(); first != second {
 					t.Fatalf("seed %d is not the same twice", seed)
 				}
 			}
