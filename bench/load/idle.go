@@ -26,6 +26,7 @@ func idleMain(args []string) (any, error) {
 	conns := fs.Int("conns", 18000, "`number` of connections, fewer if descriptors run out")
 	size := fs.Int("size", 64, "`bytes` of the one message, at least 8")
 	fs.BoolVar(&e.secure, "tls", false, "speak TLS")
+	settle := fs.Duration("settle", settleTime, "`time` after the last message, before memory is read")
 	if err := fs.Parse(args); err != nil {
 		return nil, err
 	}
@@ -33,7 +34,7 @@ func idleMain(args []string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e.hold(n, max(*size, stampBytes))
+	return e.hold(n, max(*size, stampBytes), *settle)
 }
 
 // affordable assumes that the server has the same limit of descriptors, because the same parent has started it.
@@ -52,21 +53,21 @@ func affordable(n int) (int, error) {
 // hold has every connection send one word and then fall silent. A connection that never spoke would not show the
 // buffers that a server keeps. The first reading comes after one such connection, and so leaves out what is there
 // once for all of them.
-func (e *echo) hold(n, size int) (r *IdleReport, err error) {
+func (e *echo) hold(n, size int, settle time.Duration) (r *IdleReport, err error) {
 	first := echo{target: e.target, secure: e.secure}
 	if err := first.greet(1, size); err != nil {
 		return nil, err
 	}
 	defer first.close()
 	r = &IdleReport{Conns: n}
-	if r.Before, err = settledBytes(e.target.PID); err != nil {
+	if r.Before, err = settledBytes(e.target.PID, settleTime); err != nil {
 		return nil, err
 	}
 	defer e.close()
 	if err := e.greet(n, size); err != nil {
 		return nil, err
 	}
-	r.After, err = settledBytes(e.target.PID)
+	r.After, err = settledBytes(e.target.PID, settle)
 	return r, err
 }
 
@@ -87,7 +88,7 @@ func (e *echo) greet(n, size int) error {
 	return nil
 }
 
-func settledBytes(pid int) (int64, error) {
-	time.Sleep(settleTime)
+func settledBytes(pid int, settle time.Duration) (int64, error) {
+	time.Sleep(settle)
 	return residentBytes(pid)
 }
