@@ -95,7 +95,8 @@ func tlsIdle() []Workload {
 	}{{64, 0.5, 4.5 * 1024}, {16 << 10, 0.65, 5.5 * 1024}} {
 		all = append(all, Workload{
 			Name:   "tls-idle-" + sizeName(g.size),
-			About:  fmt.Sprintf("resident memory for each of 2,000 TLS connections, %v after one message of %s", collected, sizeName(g.size)),
+			About: fmt.Sprintf("resident memory for each of 2,000 TLS connections, %v after one message of %s",
+				collected, sizeName(g.size)),
 			Steady: true,
 			Long:   true,
 			Metrics: []Metric{
@@ -112,7 +113,8 @@ func tlsIdle() []Workload {
 			Measure: func(ctx context.Context, b *Bench, p Peer) (Sample, error) {
 				longer := *b
 				longer.window += collected
-				return longer.idle(ctx, p, "tcp-idle", "-tls", "-conns", "2000", "-size", strconv.Itoa(g.size), "-settle", collected.String())
+				return longer.idle(ctx, p, "tcp-idle", "-tls", "-conns", "2000", "-size", strconv.Itoa(g.size),
+					"-settle", collected.String())
 			},
 		})
 	}
