@@ -60,7 +60,7 @@ func (h *handshake) flush() {
 		h.away, h.returned = false, false
 		h.stepped()
 	case h.away:
-	case h.err != nil: // the config is none
+	case h.conn == nil && h.err != nil: // the config is none. Once it has begun, err says that it is not over
 		h.failed()
 	case h.owed:
 		h.received(nil)
