@@ -61,7 +61,7 @@ func TestSendAfterShutdown(t *testing.T) {
 					if err != nil {
 						t.Error(err)
 					}
-				case <-time.After(20 * time.Second):
+				case <-time.After(60 * time.Second):
 					t.Fatal("the client reads no end")
 				}
 				if rest := len(l.down); rest > 0 {
