@@ -94,7 +94,7 @@ func tlsIdle() []Workload {
 		limit float64
 	}{{64, 0.5, 4.5 * 1024}, {16 << 10, 0.65, 5.5 * 1024}} {
 		all = append(all, Workload{
-			Name:   "tls-idle-" + sizeName(g.size),
+			Name: "tls-idle-" + sizeName(g.size),
 			About: fmt.Sprintf("resident memory for each of 2,000 TLS connections, %v after one message of %s",
 				collected, sizeName(g.size)),
 			Steady: true,
