@@ -11,7 +11,7 @@ import (
 	"example.com/pike/poller"
 )
 
-// defaultLayerTimeout is that of package net/http's servers, as most configure them.
+// defaultLayerTimeout is what http.DefaultTransport gives a TLS handshake.
 const defaultLayerTimeout = 10 * time.Second
 
 // everyLayer, if it is set, is the layer of each connection that has none of its own: tests have all

@@ -12,8 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"example.com/pike/loop"
-	"example.com/pike/loop/workers"
 	"example.com/pike/stream/tlslayer"
 	"example.com/pike/tcp"
 )
@@ -286,57 +284,6 @@ func TestForgedRecord(t *testing.T) {
 		if e, ok := errors.AsType[*tlslayer.Error](err); !ok || e.Step != "read" || !strings.Contains(err.Error(), "bad record MAC") {
 			t.Errorf("OnClose got %v (%v)", err, alert)
 		}
-	})
-}
-
-// halfOpen is a connection with the client's first flight sent, and the first byte of the server's read.
-func halfOpen(t *testing.T, addr string, client *tls.Config) net.Conn {
-	t.Helper()
-	var hello bytes.Buffer
-	tls.Client(&recorder{&hello}, client).Handshake()
-	c := dialPlain(t, addr)
-	_, err := c.Write(hello.Bytes())
-	no(t, err)
-	_, err = io.ReadFull(c, make([]byte, 1))
-	no(t, err)
-	return c
-}
-
-// TestHalfOpen churns handshakes that go no further than the first flight, with a pool of two workers: all of them
-// are answered, and whole ones get through, as one that waits holds no worker. Nothing is left of them, whether the
-// peer goes or the loop closes.
-func TestHalfOpen(t *testing.T) {
-	const n = 200
-	eachMode(t, func(t *testing.T, o *tlslayer.Options) {
-		server, client := configs(t)
-		pool, err := workers.New(workers.Options{Size: 2})
-		no(t, err)
-		defer pool.Close()
-		leaveNothing(t, func() {
-			s := serveOn(t, loop.Options{Executor: pool}, serverOptions(server, o), echo)
-			for range 3 {
-				var open []net.Conn
-				for range n {
-					open = append(open, halfOpen(t, s.addr, client))
-				}
-				nc := dial(t, s.addr, client)
-				no(t, exchange(nc, []byte("x")))
-				nc.Close()
-				no(t, s.end(t))
-				for _, c := range open {
-					c.Close()
-				}
-				for range n {
-					if s.end(t) == nil {
-						t.Fatal("no error")
-					}
-				}
-			}
-			for range n { // these are open when the loop closes
-				halfOpen(t, s.addr, client)
-			}
-			s.stop()
-		})
 	})
 }
 
