@@ -1,3 +1,7 @@
+//go:build !kqfake
+
+// The model of kqueue allocates.
+
 package tlslayer_test
 
 import (
