@@ -46,7 +46,7 @@ const (
 // told, if nothing that arrived is before it. A connection with OnEOF is to hear of the end in any
 // case, and so some of what arrives is read, and kept.
 func (c *Conn) await() {
-	if c.hearsEnd() && (c.rare == nil || len(c.rare.unread) < keptMost) {
+	if c.hearsEnd() && (c.input() == nil || c.rare.in.size() < keptMost) {
 		c.s.Start() // which does nothing after the peer's end
 	} else {
 		c.s.Stop()
@@ -54,7 +54,7 @@ func (c *Conn) await() {
 			w.WatchEnd()
 		}
 	}
-	if m := c.rare; m != nil && (m.end != nil || c.writes == sendFailed) {
+	if in := c.input(); in != nil && in.end != nil || c.writes == sendFailed {
 		defer c.leaveAlone() // a pause has kept it from this until now
 	}
 	if c.is(noReader) {
@@ -80,7 +80,7 @@ func (c *Conn) await() {
 // heardOf begins to read where there is an OnRead now, and reports whether c is to be
 // forgotten.
 func (c *Conn) heardOf() bool {
-	if c.OnRead == nil && !c.Closing() && !(c.is(readEnded) && !c.keeps()) {
+	if c.OnRead == nil && !c.Closing() && !(c.is(readEnded) && c.input() == nil) {
 		return false
 	}
 	c.marks &^= noReader
@@ -142,9 +142,9 @@ func (u *unheard) Expired(*loop.Timeout) {
 		if c.Closing() || c.OnRead != nil || c.stops&stopByUser != 0 && !c.is(readEnded) {
 			continue
 		}
-		if m := c.rare; m.end != nil {
-			err := m.end
-			m.unread, m.end = nil, nil
+		if in := c.input(); in != nil && in.end != nil {
+			err := in.end
+			c.dropInput()
 			c.endRead(err)
 		} else {
 			c.finish()
@@ -158,43 +158,3 @@ func (u *unheard) Expired(*loop.Timeout) {
 
 // hearsEnd reports whether the program hears of the peer's end, and of nothing before it.
 func (c *Conn) hearsEnd() bool { return c.OnEOF != nil && c.OnRead == nil }
-
-// keeps reports whether something that was received is kept for an OnRead.
-func (c *Conn) keeps() bool { return c.rare != nil && c.rare.unread != nil }
-
-// keepUnread keeps what was received when there was no OnRead.
-func (c *Conn) keepUnread(p []byte) {
-	m := c.makeRare()
-	m.unread = append(m.unread, p...)
-	c.await()
-}
-
-// readUnread hands over what was kept, and the end that came behind it.
-func (c *Conn) readUnread() {
-	if !c.keeps() {
-		return
-	}
-	m := c.rare
-	if c.Closing() {
-		m.unread, m.end = nil, nil
-		return
-	}
-	if c.OnRead == nil || c.stopped() {
-		return
-	}
-	p, err := m.unread, m.end
-	m.unread, m.end = nil, nil
-	if len(p) > 0 {
-		c.deliver(p)
-	}
-	switch {
-	case err == nil:
-		c.startRead()
-		c.settle()
-	case c.OnRead != nil && !c.stopped() || c.Closing():
-		c.endRead(err)
-	default: // OnRead has paused it: the end is kept until that is over
-		m.unread, m.end = []byte{}, err
-		c.startRead()
-	}
-}

@@ -1,0 +1,322 @@
+package stream
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"unsafe"
+)
+
+// ErrReadLimit is the reason of a connection whose OnRead has left more unread than
+// Options.ReadLimit, and waited for more. It is also what Need answers to more than that.
+var ErrReadLimit = errors.New("read limit exceeded")
+
+// defaultReadLimit is Options.ReadLimit where that is 0.
+const defaultReadLimit = 1 << 20
+
+// A lent is the place of what OnRead was lent. No reference is kept, so that it costs each OnRead two
+// words and no write barrier.
+type lent struct {
+	end uintptr // the address behind the last byte
+	n   int
+}
+
+func lentOf(p []byte) lent {
+	return lent{uintptr(unsafe.Pointer(unsafe.SliceData(p))) + uintptr(len(p)), len(p)}
+}
+
+// A left is what an OnRead that still runs has unread.
+type left struct {
+	tail []byte
+	need int
+}
+
+// sameFunc is what is equal for equal functions: for a closure or a method value, which are made anew
+// each time, only for copies of one.
+func sameFunc(fn func(*Conn, []byte)) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Pointer(&fn)) }
+
+// Unread gives back p, the end of what OnRead was lent, because it cannot be used yet: the
+// beginning of a message say. OnRead is called with it again, and with what has come behind
+// it, in one piece, when something has come. Only OnRead may call it, for its own connection. The
+// last call counts, so that Unread(nil) takes everything after all.
+//
+// OnRead that has called [Conn.PauseRead], or that a [QueueLimit] has paused, unreads the messages it
+// has not looked at: they come again when reading goes on, although nothing more may come. So do
+// they without a pause if OnRead was replaced: the new function gets what the old one has left. Who
+// replaces it later than that calls ResumeRead, which gives OnRead in any case what is unread.
+//
+// If the peer ends, OnRead is called once more with what is unread, and [Conn.Readable] is
+// false then. What it leaves unread that time is dropped, unless it is paused, and OnEOF or OnClose
+// follows. Where a connection is lost OnRead is called again only for what it has not seen.
+//
+// Unread input is copied, and takes memory until it is read. It is bounded by Options.ReadLimit. Timeouts do
+// not count it as arriving again. [Conn.NetConn] and [Join] take it along, and for StartLayer it is
+// [ErrEarly].
+//
+// The error is os.ErrInvalid outside of OnRead, and where p is not the end of what was lent,
+// and net.ErrClosed after Close. What was unread before holds then.
+func (c *Conn) Unread(p []byte) error {
+	const method = "stream.Conn.Unread"
+	if err := c.inOnRead(method); err != nil {
+		return err
+	}
+	s := c.conf.shared
+	if n := len(p); n > 0 && (n > s.lent.n || lentOf(p).end != s.lent.end) {
+		return c.fail("unread", fmt.Errorf("%s of what is not the end of what OnRead was lent: %w", method, errInvalid))
+	}
+	c.leave().tail = p
+	return nil
+}
+
+// Need has OnRead wait until n bytes are there, those included that are unread: the length of a
+// message, once that is known. At the peer's end OnRead gets what there is. Only OnRead may call it, for
+// its own connection. It holds until OnRead is called next, and for this function: if
+// OnRead is replaced the new one does not wait. Need(0) does not wait either, but for more.
+//
+// The bytes are kept in memory that is large enough for all of them, so that each is
+// copied twice at most. More than Options.ReadLimit is ErrReadLimit, and n below 0 os.ErrInvalid; other
+// errors are those of Unread.
+func (c *Conn) Need(n int) error {
+	const method = "stream.Conn.Need"
+	if err := c.inOnRead(method); err != nil {
+		return err
+	}
+	switch {
+	case n < 0:
+		return c.fail("read", fmt.Errorf("%s of %d: %w", method, n, errInvalid))
+	case n > c.readLimit():
+		return c.fail("read", ErrReadLimit)
+	}
+	c.leave().need = n
+	return nil
+}
+
+// inOnRead is why a method is not allowed that only OnRead may call, or nil.
+func (c *Conn) inOnRead(method string) error {
+	if err := c.lp().Check(method); err != nil {
+		return err
+	}
+	switch {
+	case c.Closing():
+		return c.fail("unread", net.ErrClosed)
+	case !c.is(lending):
+		return c.fail("unread", fmt.Errorf("%s outside of OnRead: %w", method, errInvalid))
+	}
+	return nil
+}
+
+// leave is what OnRead, which runs, has left so far.
+func (c *Conn) leave() *left {
+	l := &c.conf.left
+	if !c.owes(oweUnread) {
+		c.debts |= oweUnread
+		*l = left{}
+	}
+	return l
+}
+
+// Paused reports whether reading is paused, by PauseRead or by a [QueueLimit] whose policy is
+// PauseReads. A Write that exceeds the limit pauses at once: OnRead that answers many messages of one
+// piece looks at Paused after each, and leaves the others with Unread.
+func (c *Conn) Paused() bool {
+	if c.lp().Check("stream.Conn.Paused") != nil {
+		return false
+	}
+	return c.stopped()
+}
+
+// SetReadLimit sets Options.ReadLimit for this connection: 0 is the default, and less is no bound. It
+// counts when OnRead unreads something again.
+func (c *Conn) SetReadLimit(bytes int) error {
+	if err := c.lp().Check("stream.Conn.SetReadLimit"); err != nil {
+		return err
+	}
+	if c.Closing() {
+		return c.fail("set", net.ErrClosed)
+	}
+	p := c.conf.policy
+	p.readLimit = readLimit(bytes)
+	c.configure(p)
+	return nil
+}
+
+// readLimit is what a policy has for the bound that users mean by n: 0 is the default there too, so that
+// the policy of most is zero.
+func readLimit(n int) int {
+	switch {
+	case n == defaultReadLimit:
+		return 0
+	case n < 0:
+		return math.MaxInt
+	}
+	return n
+}
+
+func (c *Conn) readLimit() int {
+	if n := c.conf.policy.readLimit; n != 0 {
+		return n
+	}
+	return defaultReadLimit
+}
+
+// unread is what is unread, what OnRead has left so far included.
+func (c *Conn) unread() []byte {
+	if c.owes(oweUnread) {
+		return c.conf.left.tail
+	}
+	if in := c.input(); in != nil {
+		return in.bytes()
+	}
+	return nil
+}
+
+// takeUnread is for who takes over what is unread, and has copied it.
+func (c *Conn) takeUnread() {
+	c.marks &^= lending // OnRead, if it runs, can unread nothing any more
+	c.debts &^= oweUnread | oweAgain
+	c.conf.left = left{}
+	switch in := c.input(); {
+	case in == nil:
+	case in.end != nil: // it is still to be told
+		in.from = in.to
+	default:
+		c.dropInput()
+	}
+}
+
+// keepUnread keeps what OnRead has left of p, which was lent to it. was is the OnRead that has. It decides
+// when OnRead is called next.
+func (c *Conn) keepUnread(was func(*Conn, []byte), p []byte) {
+	s := c.conf.shared
+	l, again := s.left, c.owes(oweAgain)
+	if !c.owes(oweUnread) {
+		l = left{}
+	}
+	s.left = left{}
+	c.debts &^= oweUnread | oweAgain
+	replaced := sameFunc(was) != sameFunc(c.OnRead)
+	if replaced {
+		l.need = 0
+	}
+	if c.Closing() || len(l.tail) == 0 && l.need <= 0 {
+		return
+	}
+	in := c.makeInput()
+	in.need, in.by = l.need, sameFunc(c.OnRead)
+	if !in.lent || len(l.tail) < len(p) {
+		in.again = 0
+	}
+	if in.lent {
+		in.from = in.to - len(l.tail)
+		in.fit(s)
+	} else if len(l.tail) > 0 {
+		in.add(l.tail, s)
+	}
+	switch {
+	case c.OnRead == nil, c.stopped(): // startRead will see it
+	case replaced && in.again < againMost:
+		in.again++
+		c.presentLater(in)
+	case again:
+		c.presentLater(in)
+	case in.last:
+		in.from, in.need = in.to, 0
+	case len(l.tail) > c.readLimit():
+		c.abandon(c.fail("read", ErrReadLimit))
+	}
+}
+
+// presentLater has the loop give OnRead what is unread. It reports whether that is to be: less than OnRead
+// needs it does not get.
+func (c *Conn) presentLater(in *input) bool {
+	if in.by != sameFunc(c.OnRead) {
+		in.need = 0
+	}
+	if in.end == nil && (in.size() == 0 || in.size() < in.need) {
+		return false
+	}
+	in.due = true
+	c.flushLater()
+	return true
+}
+
+// receivedMore is when p has arrived, and something before it is unread, or there is no OnRead.
+func (c *Conn) receivedMore(p []byte) {
+	in := c.makeInput()
+	in.add(p, c.conf.shared)
+	in.fresh = true
+	if in.by != sameFunc(c.OnRead) {
+		in.need = 0
+	}
+	switch {
+	case c.OnRead == nil:
+		c.await()
+	case c.stopped(): // startRead will see it
+	case in.size() >= in.need:
+		c.present(in)
+	}
+}
+
+// endUnread is when the end, or a loss, has come behind what is unread. It reports whether that is told
+// later, or was told.
+func (c *Conn) endUnread(err error) bool {
+	in := c.rare.in
+	reads := c.OnRead != nil && !c.stopped()
+	switch {
+	case err == io.EOF && c.hearsEnd():
+		return false
+	case err != io.EOF && reads && !in.fresh && !in.due: // OnRead has seen all of it, and waits in vain
+		return false
+	}
+	if in.end = err; err != io.EOF {
+		c.leaveAlone()
+	}
+	if reads {
+		c.present(in)
+	}
+	return true
+}
+
+// readUnread is the loop's time for presentLater.
+func (c *Conn) readUnread() {
+	switch in := c.input(); {
+	case in == nil:
+	case c.Closing():
+		c.dropInput()
+	case in.due && c.OnRead != nil && !c.stopped():
+		c.present(in)
+	}
+}
+
+// present gives OnRead what is unread, and tells the end that came behind it.
+func (c *Conn) present(in *input) {
+	p, end := in.bytes(), in.end
+	in.last = in.last || end != nil || c.is(readEnded)
+	if in.fresh {
+		in.again = 0
+	}
+	in.from, in.need, in.end, in.due, in.fresh = in.to, 0, nil, false, false
+	if len(p) > 0 {
+		in.lent = true
+		c.deliver(p)
+		in.lent = false
+	}
+	if end != nil && !c.Closing() && (c.OnRead == nil || c.stopped() || in.due) { // it is told when that is over
+		in.end = end
+		c.startRead()
+		return
+	}
+	if c.Closing() || in.size() == 0 && in.need == 0 {
+		c.dropInput()
+	}
+	if end != nil {
+		c.endRead(end)
+		return
+	}
+	if c.life == open && c.OnRead != nil && !c.stopped() && !c.is(readEnded) {
+		c.s.Start()
+	}
+	c.settle()
+}
