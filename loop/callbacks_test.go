@@ -166,6 +166,16 @@ var socketCallbacks = map[string]func(t *testing.T, lp *loop.Loop, boom boom){
 			no(t, c.WriteBuffers([][]byte{{1}}, func(error) { boom(c) }))
 		})
 	},
+	"stream.Conn.SendFile": func(t *testing.T, lp *loop.Loop, boom boom) {
+		f, err := os.CreateTemp("", "pike")
+		no(t, err)
+		t.Cleanup(func() { f.Close(); os.Remove(f.Name()) })
+		_, err = f.Write([]byte("boom"))
+		no(t, err)
+		pair(t, lp, ignore, func(c *tcp.Conn) {
+			no(t, c.SendFile(f, 0, -1, func(error) { boom(c) }))
+		})
+	},
 	"stream.Conn.OnClose": func(t *testing.T, lp *loop.Loop, boom boom) {
 		pair(t, lp, ignore, func(c *tcp.Conn) {
 			c.OnClose = func(c *tcp.Conn, _ error) { boom(c) }

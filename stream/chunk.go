@@ -29,6 +29,8 @@ type chunk struct {
 	used  int
 	users int  // buffers of the queue that lie here
 	class int8 // of its size, or unpooled
+
+	file *segment // what stands here is in a file, and takes no memory
 }
 
 // The sizes of chunks are powers of two, so that none is more than twice as large as what it is

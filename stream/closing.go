@@ -66,7 +66,7 @@ func (c *Conn) watchDrain() {
 	lp.StopTimeout(&w.look)
 	if drain > 0 {
 		w.passed = 0
-		w.left, w.moved = c.outstanding(), lp.Poller().Now()
+		w.left, w.moved = c.outstanding()+c.filed(), lp.Poller().Now()
 		lp.SetTimeout(&w.look, w.moved.Add(drain/looks))
 	}
 }
@@ -83,7 +83,7 @@ func (w *closing) follow(left int) (now poller.Time) {
 // stalls looks at a draining connection, and resets a peer that takes nothing.
 func (w *closing) stalls() {
 	c := w.c
-	now, drain := w.follow(c.outstanding()), c.rare.drain
+	now, drain := w.follow(c.outstanding()+c.filed()), c.rare.drain
 	due := w.moved.Add(drain)
 	if now < due {
 		c.lp().SetTimeout(&w.look, min(due, now.Add(drain/looks)))

@@ -46,7 +46,7 @@ func (e *LossError) Timeout() bool {
 
 // losing is err, which ends c, with what is lost by that.
 func (c *Conn) losing(err error) error {
-	loss := LossError{Unsent: c.Buffered(), Unacked: c.unackedBytes()}
+	loss := LossError{Unsent: c.Buffered() + c.filed(), Unacked: c.unackedBytes()}
 	var known *LossError
 	if c.rare != nil && errors.As(c.rare.err, &known) { // sending had failed before
 		loss.Unsent, loss.Unacked = loss.Unsent+known.Unsent, max(loss.Unacked, known.Unacked)
@@ -83,6 +83,9 @@ func (c *Conn) unackedBytes() int {
 func (o *output) recall() {
 	for _, b := range o.bufs[o.head : o.head+o.flight] {
 		o.queued += len(b)
+	}
+	if k := o.file(); k != nil && o.flight > 0 {
+		o.queued += len(k.one[0])
 	}
 	o.flight = 0
 }

@@ -21,6 +21,7 @@ var connMethods = map[string]func(c *tcp.Conn) error{
 	"empty Write":        func(c *tcp.Conn) error { _, err := c.Write(nil); return err },
 	"WriteString":        func(c *tcp.Conn) error { _, err := c.WriteString("x"); return err },
 	"WriteBuffers":       func(c *tcp.Conn) error { return c.WriteBuffers([][]byte{{1}}, nil) },
+	"SendFile":           func(c *tcp.Conn) error { return c.SendFile(os.Stdin, 0, 1, nil) },
 	"CloseWrite":         (*tcp.Conn).CloseWrite,
 	"Close":              (*tcp.Conn).Close,
 	"CloseNow":           (*tcp.Conn).CloseNow,

@@ -40,7 +40,8 @@ type output struct {
 	ends    []end    // what is to be done when the buffer of the same index is sent
 	head    int
 	open    *chunk // that has room for what is queued next, or nil
-	taken   int    // how many of those in flight the system had when they were given up
+	taken   int32  // how many of those in flight the system had when they were given up
+	files   int32  // how many of bufs stand for a part of a file; see file.go
 }
 
 // An end is what follows the sending of a buffer.
@@ -148,6 +149,11 @@ func (o *output) leave(k *chunk, s *shared) {
 	if o.open == k {
 		o.open = nil
 	}
+	if k.file != nil {
+		o.files--
+		k.file.leave(o)
+		return
+	}
 	s.chunks.put(k)
 	if s.chunks.bytes > chunksRest {
 		s.keepLess()
@@ -188,7 +194,7 @@ func (o *output) keep(bufs [][]byte, done func(error), s *shared) {
 }
 
 // fixed is the index behind the buffers that the poller, or the system, has already.
-func (o *output) fixed() int { return o.head + max(o.flight, o.taken) }
+func (o *output) fixed() int { return o.head + max(o.flight, int(o.taken)) }
 
 func (o *output) add(b []byte, e end) {
 	o.bufs = append(o.bufs, b)
@@ -205,6 +211,9 @@ func (o *output) launch() [][]byte {
 		o.bufs, o.ends, o.head = fit(o.bufs[:n]), fit(o.ends[:n]), 0
 	}
 	bufs := o.bufs[o.head:min(o.head+buffersPerSend, len(o.bufs))]
+	if o.files > 0 {
+		bufs = o.beforeFile(bufs)
+	}
 	ours := 0
 	for i, b := range bufs {
 		if o.ends[o.head+i].in != nil {
@@ -222,10 +231,14 @@ func (o *output) launch() [][]byte {
 
 // giveUp notes which buffers in flight the system has: all but those of the last unsent bytes.
 func (o *output) giveUp(unsent int) {
-	o.taken = o.flight
-	for ; o.taken > 0 && unsent > 0; o.taken-- {
-		unsent -= len(o.bufs[o.head+o.taken-1])
+	if o.file() != nil { // of which more is to come
+		return
 	}
+	n := o.flight
+	for ; n > 0 && unsent > 0; n-- {
+		unsent -= len(o.bufs[o.head+n-1])
+	}
+	o.taken = int32(n)
 }
 
 // dropped lets go of all there is, with err for what the system does not have.
@@ -233,7 +246,7 @@ func (o *output) dropped(err error, c *Conn) {
 	o.line()
 	o.queued = 0
 	if o.taken > 0 {
-		o.flight = o.taken
+		o.flight = int(o.taken)
 		o.landed(nil, c)
 	}
 	o.flight = len(o.bufs) - o.head

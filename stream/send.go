@@ -58,7 +58,11 @@ func (u *upcalls) Sent(err error) {
 	}
 	c.progressed()
 	c.enter()
-	c.out.landed(nil, c)
+	if k := c.out.file(); k != nil {
+		k.landed(c.out)
+	} else {
+		c.out.landed(nil, c)
+	}
 	c.debts |= oweWrite
 	c.flush()
 }
@@ -110,7 +114,12 @@ func (c *Conn) send() sent {
 			return sentOff
 		}
 	case !o.empty():
-		if !c.s.Send(o.launch()) {
+		if k := o.file(); k != nil {
+			if s := c.sendFile(o, k); s != sentAll {
+				return s
+			}
+			o.flight = 1
+		} else if !c.s.Send(o.launch()) {
 			return sentOff
 		}
 		c.progressed()
@@ -179,7 +188,7 @@ func (c *Conn) sendEnd() {
 // end that was to follow. It reports whether that is all. Callbacks come later.
 func (c *Conn) sendNow() bool {
 	if o := c.out; o != nil {
-		if o.flight > 0 || !o.sendNow(c) {
+		if o.flight > 0 || o.files > 0 || !o.sendNow(c) {
 			return false
 		}
 		if o.empty() { // it stays until flush, because NetConn may be called by landed
@@ -210,7 +219,7 @@ func (o *output) sendNow(c *Conn) bool {
 			return false
 		}
 	}
-	o.taken = len(o.bufs) - o.head // so that dropped tells that they were sent
+	o.taken = int32(len(o.bufs) - o.head) // so that dropped tells that they were sent
 	return true
 }
 

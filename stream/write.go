@@ -92,7 +92,8 @@ func (c *Conn) WriteBuffers(bufs [][]byte, done func(error)) error {
 	return nil
 }
 
-// Buffered is how many bytes written the system has not taken yet.
+// Buffered is how many bytes written the system has not taken yet. What is in a file does not count
+// ([Conn.SendFile]), but for what has been read of it.
 func (c *Conn) Buffered() int {
 	if c.lp().Check("stream.Conn.Buffered") != nil {
 		return 0
