@@ -63,6 +63,9 @@ type Options struct {
 	// Local is the address to dial from; the zero Addr leaves it to the system.
 	Local Addr
 
+	// File is what a listener on a Path does with its file.
+	File SocketFile
+
 	// Broadcast allows a datagram socket to send to broadcast addresses.
 	Broadcast bool
 

@@ -69,7 +69,7 @@ func (o *Options) Check() error {
 			return &OptionError{t.name, fmt.Sprint(t.n), fmt.Sprint("at most ", math.MaxInt32)}
 		}
 	}
-	return nil
+	return o.File.check()
 }
 
 // Probing is what o asks of keep-alive, without defaults: what is negative, or 0 for

@@ -55,6 +55,11 @@ type Listener struct {
 // *net.OpError: errors.Is(err, syscall.EADDRINUSE) if the address is taken, loop.ErrShutdown while
 // the loop shuts down.
 func Listen(lp *loop.Loop, network, name string, addrs []poller.Addr, o *Options) (*Listener, error) {
+	return ListenFile(lp, network, name, addrs, poller.SocketFile{}, o)
+}
+
+// ListenFile is Listen for a network whose addresses are files, and says what becomes of those.
+func ListenFile(lp *loop.Loop, network, name string, addrs []poller.Addr, f poller.SocketFile, o *Options) (*Listener, error) {
 	if err := lp.Maker().Check("stream.Listen"); err != nil {
 		return nil, err
 	}
@@ -82,7 +87,7 @@ func Listen(lp *loop.Loop, network, name string, addrs []poller.Addr, o *Options
 			lp.Maker().Detach(ln)
 		}
 	}()
-	if ls, err = ln.open(addrs, o); err != nil {
+	if ls, err = ln.open(addrs, f, o); err != nil {
 		return nil, err
 	}
 	ln.begin(ls)
@@ -112,10 +117,17 @@ func (ln *Listener) setLimits(o *Options) error {
 }
 
 // open listens on the first of addrs that this machine has.
-func (ln *Listener) open(addrs []poller.Addr, o *Options) (s poller.Socket, err error) {
+func (ln *Listener) open(addrs []poller.Addr, f poller.SocketFile, o *Options) (s poller.Socket, err error) {
 	network := ln.conf.network
+	p := o.socket()
+	if f != (poller.SocketFile{}) {
+		if p == nil {
+			p = new(poller.Options)
+		}
+		p.File = f
+	}
 	for _, a := range addrs {
-		s, err = ln.lp().Poller().Listen(a, o.controlled(o.socket(), network, a), (*acceptor)(ln))
+		s, err = ln.lp().Poller().Listen(a, o.controlled(p, network, a), (*acceptor)(ln))
 		if err == nil {
 			return s, nil
 		}

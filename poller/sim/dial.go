@@ -49,7 +49,7 @@ func (h *Host) Dial(addr poller.Addr, o *poller.Options, handler poller.StreamHa
 	a.family, a.handler, a.peer, a.dialing = f, handler, addr, true
 	fail := eOK
 	if f == unixDomain {
-		c.to, fail = h.m, h.m.reach(addr.Path)
+		c.to, fail = h.m, h.reach(addr.Path)
 	} else {
 		var from netip.Addr
 		c.dest.AddrPort = netip.AddrPortFrom(self(addr.Addr()), addr.Port())
@@ -74,6 +74,10 @@ func (h *Host) Dial(addr poller.Addr, o *poller.Options, handler poller.StreamHa
 	}
 	return a, nil
 }
+
+// unixDomain reports whether no network is between the ends. Of its faults, Refuse alone is left,
+// which is how the BSDs and macOS answer when a backlog is full.
+func (c *conn) unixDomain() bool { return c.ends[0].family == unixDomain }
 
 // end prepares one end.
 func (c *conn) end(side uint8) *stream {
@@ -112,18 +116,6 @@ func (h *Host) bindDial(s *stream, from netip.Addr, o *poller.Options) errno {
 	return eOK
 }
 
-// reach says why a unix-domain name cannot be dialed.
-func (m *machine) reach(path string) errno {
-	l, exists := m.paths[path]
-	switch {
-	case !exists:
-		return eNOENT
-	case l == nil:
-		return eCONNREFUSED
-	}
-	return eOK
-}
-
 // size gives the system's buffers of s their sizes.
 func (s *stream) size(h *Host) {
 	s.recvCap, s.sendCap = int(s.opt.recvBuffer), int(s.opt.sendBuffer)
@@ -155,13 +147,15 @@ func (c *conn) request() {
 		c.retry()
 		return
 	}
-	if c.tries == 1 && h.strikes(Timeout, h.m, c.to, c.port, &a.peer) {
+	if c.tries == 1 && !c.unixDomain() && h.strikes(Timeout, h.m, c.to, c.port, &a.peer) {
 		c.lost = true
 		c.retry()
 		return
 	}
 	l := h.m.link(c.to)
-	l.mayPart(h, c.to, c.port)
+	if !c.unixDomain() {
+		l.mayPart(h, c.to, c.port)
+	}
 	if c.to.off || !l.up() || !l.back.up() {
 		c.retry()
 		return
@@ -187,7 +181,11 @@ func (c *conn) requested() {
 		c.w.queue.push(back.arrival(0), evAnswer, a, int64(eCONNREFUSED))
 		return
 	}
-	if len(l.waiting) > l.backlog { // Linux drops it, and the peer tries again (listen(2))
+	switch full := len(l.waiting) > l.backlog; {
+	case full && c.unixDomain():
+		c.w.queue.push(back.arrival(0), evAnswer, a, int64(eAGAIN)) // connect(2)
+		return
+	case full: // Linux drops it, and the peer tries again (listen(2))
 		c.retry()
 		return
 	}
@@ -198,7 +196,10 @@ func (c *conn) requested() {
 		c.to.port(portKey{number: c.port}).enter(b.opt.shares())
 	}
 	b.size(l.h)
-	c.w.fate(c)
+	if !c.unixDomain() {
+		c.w.fate(c)
+	}
+	a.cred, b.cred = l.cred, a.h.cred()
 	c.pipes[1].last = back.arrival(0)
 	c.w.queue.push(c.pipes[1].last, evAnswer, a, int64(eOK))
 	l.waiting = append(l.waiting, b)

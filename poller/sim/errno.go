@@ -28,6 +28,8 @@ const (
 	ePIPE
 	eTIMEDOUT
 	eCLOSED // net.ErrClosed, for the trace
+	eAGAIN
+	eNAMETOOLONG
 	errnoCount
 )
 
@@ -42,6 +44,7 @@ var errnos = [errnoCount]struct {
 	eADDRINUSE:    {"EADDRINUSE", syscall.EADDRINUSE},
 	eADDRNOTAVAIL: {"EADDRNOTAVAIL", syscall.EADDRNOTAVAIL},
 	eAFNOSUPPORT:  {"EAFNOSUPPORT", syscall.EAFNOSUPPORT},
+	eAGAIN:        {"EAGAIN", syscall.EAGAIN},
 	eBADF:         {"EBADF", syscall.EBADF},
 	eCONNREFUSED:  {"ECONNREFUSED", syscall.ECONNREFUSED},
 	eCONNRESET:    {"ECONNRESET", syscall.ECONNRESET},
@@ -49,6 +52,7 @@ var errnos = [errnoCount]struct {
 	eINVAL:        {"EINVAL", syscall.EINVAL},
 	eMFILE:        {"EMFILE", syscall.EMFILE},
 	eMSGSIZE:      {"EMSGSIZE", syscall.EMSGSIZE},
+	eNAMETOOLONG:  {"ENAMETOOLONG", syscall.ENAMETOOLONG},
 	eNETUNREACH:   {"ENETUNREACH", syscall.ENETUNREACH},
 	eNODEV:        {"ENODEV", syscall.ENODEV},
 	eNOENT:        {"ENOENT", syscall.ENOENT},

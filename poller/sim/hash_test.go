@@ -175,8 +175,14 @@ func actsThatDiffer() map[string][]act {
 			raw(func(h *sim.Host) { h.Dial(poller.Addr{Path: "/b"}, nil, new(end)) }),
 			raw(func(h *sim.Host) { h.Unlink("/a") }),
 			raw(func(h *sim.Host) { h.Unlink("/b") }),
+			fileAct(poller.SocketFile{}), fileAct(poller.SocketFile{Mode: 0o600}), fileAct(poller.SocketFile{Mode: 0o660}),
+			fileAct(poller.SocketFile{Keep: true}), fileAct(poller.SocketFile{NoTakeover: true}),
 		},
 	}
+}
+
+func fileAct(f poller.SocketFile) act {
+	return raw(func(h *sim.Host) { h.Listen(poller.Addr{Path: "/a"}, &poller.Options{File: f}, new(door)) })
 }
 
 // TestHashCoversWhatNobodyHears has worlds differ in what a program does to its sockets,

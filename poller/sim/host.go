@@ -55,6 +55,10 @@ type Host struct {
 	// Files is how many sockets the process may have open; 0 is Config.Files.
 	Files int
 
+	// UID and GID are the user and the group of the process, for unix domains: a peer sees them, and the
+	// Mode of a file is held against them. User 0 may do anything.
+	UID, GID int
+
 	program func(*Host) error // nil: none, the host is polled from outside
 	daemon  bool
 	begun   bool                    // the program was: a World that ends before has not run it
@@ -359,10 +363,15 @@ func (h *Host) tellSoon(e endpoint) {
 }
 
 // Close closes every socket, without upcalls, as the end of a process does, and
-// the poller. World.Go can start a new program on the host.
+// the poller. Unlike that it removes the files of listeners. World.Go can start a new program on the host.
 func (h *Host) Close() error {
 	if h.closed || h.gone != nil {
 		return eBADF.of("close")
+	}
+	for _, e := range h.sockets {
+		if l, ok := e.(*listener); ok {
+			l.removeFile()
+		}
 	}
 	h.closed = true
 	h.drop(false)

@@ -14,6 +14,8 @@ type listener struct {
 	a       poller.Acceptor
 	backlog int
 	waiting []*stream // connections that nobody has accepted yet
+	keeps   bool      // the file of its path, when it closes
+	cred    poller.Cred
 }
 
 const (
@@ -42,8 +44,12 @@ func (h *Host) Listen(addr poller.Addr, o *poller.Options, a poller.Acceptor) (p
 		h.noteAt(vListen, 0, &addr, 0, eINVAL)
 		return nil, eINVAL.of("setsockopt")
 	}
-	l := &listener{a: a}
+	l := &listener{a: a, cred: h.cred(), keeps: o.File.Keep}
 	l.kind = listenerSocket
+	if f == unixDomain && abstract(addr.Path) && o.File.Mode != 0 {
+		h.noteAt(vListen, 0, &addr, 0, eINVAL)
+		return nil, o.File.NoMode()
+	}
 	if e := h.bindListener(l, addr, f, o); e != eOK {
 		h.noteAt(vListen, 0, &addr, 0, e)
 		return nil, e.of("bind")
@@ -53,7 +59,7 @@ func (h *Host) Listen(addr poller.Addr, o *poller.Options, a poller.Acceptor) (p
 	l.opt.reuse = !o.NoReuseAddr
 	h.open(l)
 	l.setBacklog(o.Backlog)
-	h.noteAt(vListen, l.id, &l.local, mix(l.opt.hash(), uint64(l.backlog)), eOK)
+	h.noteAt(vListen, l.id, &l.local, mixFile(mix(l.opt.hash(), uint64(l.backlog)), &o.File), eOK)
 	return l, nil
 }
 
@@ -69,7 +75,7 @@ func (h *Host) bindListener(l *listener, addr poller.Addr, f family, o *poller.O
 	m := h.m
 	l.local = addr
 	if f == unixDomain {
-		return m.bindPath(addr.Path, l)
+		return h.bindPath(addr.Path, l, &o.File)
 	}
 	if !m.canBind(addr.Addr(), false) {
 		return eADDRNOTAVAIL
@@ -109,33 +115,10 @@ func overlaps(s *socket, a netip.Addr, v6Only bool) bool {
 	return a.IsUnspecified() && !v6Only
 }
 
-// bindPath makes a unix-domain name. As on a real system the file stays when the
-// listener has gone, and Unlink removes it; abstract names do not stay.
-func (m *machine) bindPath(path string, l *listener) errno {
-	const longest = 107 // sun_path (unix(7))
-	if len(path) > longest {
-		return eINVAL
-	}
-	if _, exists := m.paths[path]; exists {
-		return eADDRINUSE
-	}
-	if m.paths == nil {
-		m.paths = map[string]*listener{}
-	}
-	m.paths[path] = l
-	return eOK
-}
-
-// Unlink removes the file of a unix-domain socket, as os.Remove would.
-func (h *Host) Unlink(path string) {
-	delete(h.m.paths, path)
-	h.noteAt(vUnlink, 0, &poller.Addr{Path: path}, 0, eOK)
-}
-
 // listenerFor finds who gets a connection to a, if anybody does.
 func (m *machine) listenerFor(a poller.Addr) *listener {
 	if a.Path != "" {
-		return m.paths[a.Path]
+		return m.paths[a.Path].listener()
 	}
 	p := m.ports[portKey{number: a.Port()}]
 	if p == nil {
@@ -194,6 +177,7 @@ func (l *listener) Stop() {
 // Close closes the listener and resets what nobody has accepted.
 func (l *listener) Close() {
 	if !l.closed {
+		l.removeFile()
 		l.retire(l, &l.local)
 	}
 }
@@ -266,12 +250,7 @@ func (l *listener) release(vanish bool) {
 	l.remove()
 	m := l.h.m
 	if l.family == unixDomain {
-		if m.paths[l.local.Path] == l {
-			m.paths[l.local.Path] = nil
-			if l.local.Path[0] == '@' {
-				delete(m.paths, l.local.Path)
-			}
-		}
+		m.leavePath(l)
 	} else {
 		k := portKey{number: l.local.Port()}
 		p := m.port(k)

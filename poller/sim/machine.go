@@ -21,7 +21,7 @@ type machine struct {
 	addrs []netip.Addr // besides the loopback ones
 	links []*link      // by the id of the other machine
 	ports map[portKey]*port
-	paths map[string]*listener // unix-domain names; nil where only the file is left
+	paths map[string]*pathname // of unix domains
 	next  uint16               // the next ephemeral port, less ephemeralFirst
 }
 

@@ -269,29 +269,3 @@ func TestFilesRunOut(t *testing.T) {
 	d.s.Start()
 	n.until("the third is accepted", func() bool { return len(d.ends) == 3 })
 }
-
-func TestUnixDomain(t *testing.T) {
-	n, a, _ := two(t, 1, sim.Config{})
-	path := poller.Addr{Path: "/run/chat"}
-	d := new(door)
-	s, err := a.Listen(path, nil, d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Start()
-	e := dial(t, a, path)
-	n.until("accepted", func() bool { return len(d.ends) == 1 && e.connected })
-	e.send([]byte("x"))
-	n.until("received", func() bool { return len(d.ends[0].got) == 1 })
-	if _, err := a.Listen(path, nil, d); !errors.Is(err, syscall.EADDRINUSE) {
-		t.Errorf("a second listener: %v", err)
-	}
-	s.Close()
-	n.until("it is closed", func() bool { return d.closed })
-	e = dial(t, a, path)
-	n.until("it is refused", func() bool { return errors.Is(e.dialErr, syscall.ECONNREFUSED) })
-	a.Unlink(path.Path)
-	if _, err := a.Listen(path, nil, d); err != nil {
-		t.Errorf("after Unlink: %v", err)
-	}
-}

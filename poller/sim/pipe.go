@@ -88,7 +88,7 @@ func (p *pipe) read(b []byte) {
 		p.blocked = false
 		l := p.dst.h.m.link(p.src.h.m)
 		at := l.arrival(0)
-		if h := p.dst.h; h.strikes(LateWindow, h.m, p.src.h.m, p.conn.port, &p.dst.peer) {
+		if h := p.dst.h; !p.conn.unixDomain() && h.strikes(LateWindow, h.m, p.src.h.m, p.conn.port, &p.dst.peer) {
 			at += p.conn.w.span(LateWindow)
 		}
 		p.conn.w.queue.push(at, evWindow, p, 0)
@@ -126,12 +126,15 @@ func (p *pipe) send(n int, fin bool) bool {
 	c := p.conn
 	w, h, m := c.w, p.src.h, p.dst.h.m
 	l := h.m.link(m)
-	l.mayPart(h, m, c.port)
+	network := !c.unixDomain()
+	if network {
+		l.mayPart(h, m, c.port)
+	}
 	if m.off || !l.up() || !l.back.up() {
 		p.backOff()
 		return false
 	}
-	if c.doomed() || h.strikes(Reset, h.m, m, c.port, &p.src.peer) {
+	if c.doomed() || network && h.strikes(Reset, h.m, m, c.port, &p.src.peer) {
 		c.sever()
 		p.stop()
 		return false
@@ -142,7 +145,7 @@ func (p *pipe) send(n int, fin bool) bool {
 	at := l.arrival(n)
 	p.unbroken = max(at, p.unbroken)
 	at = max(at, p.last)
-	if c.stalled() || h.strikes(Stall, h.m, m, c.port, &p.src.peer) {
+	if c.stalled() || network && h.strikes(Stall, h.m, m, c.port, &p.src.peer) {
 		at += w.span(Stall)
 	}
 	p.last = at

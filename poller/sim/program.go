@@ -156,7 +156,6 @@ func (m *machine) powerOff(span poller.Time) {
 			h.life++ // without power a process that was killed before does not begin again
 		}
 		clear(m.ports)
-		clear(m.paths)
 	}
 	if until <= m.offUntil {
 		return

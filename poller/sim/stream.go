@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -16,6 +17,7 @@ type stream struct {
 	side    uint8 // which of conn.ends
 	handler poller.StreamHandler
 	peer    poller.Addr
+	cred    poller.Cred // of the peer's process, in unix domains
 
 	dialing   bool // Connected has not been called
 	answered  bool // the system knows how the dial ended
@@ -57,12 +59,24 @@ const (
 	wiped          = 0xDB     // what memory is overwritten with that was lent to an upcall
 )
 
-// Peer is the address of the other end.
+// Peer is the address of the other end. Of unix domains the backends ask the system for it, which
+// knows no more when the socket is closed, and nothing before it is connected.
 func (s *stream) Peer() poller.Addr {
-	if s.family == unixDomain {
-		return poller.Addr{} // which seldom has a name; the other backends do not ask
+	if s.family == unixDomain && (s.dialing || !s.isOpen()) {
+		return poller.Addr{}
 	}
 	return s.peer
+}
+
+// PeerCred is the process at the other end.
+func (s *stream) PeerCred() (poller.Cred, error) {
+	switch {
+	case s.closed:
+		return poller.Cred{}, net.ErrClosed
+	case s.family != unixDomain:
+		return poller.Cred{}, errors.ErrUnsupported
+	}
+	return s.cred, nil
 }
 
 // Start begins delivery.

@@ -15,8 +15,9 @@ import (
 type listener struct {
 	source
 	a    poller.Acceptor
-	err  sys.Errno // how Start failed
-	lent bool      // others may have the descriptor
+	err  sys.Errno       // how Start failed
+	lent bool            // others may have the descriptor
+	file *sys.SocketFile // to be removed when it ends, or nil
 }
 
 // maxBacklog is cut by the system to net.core.somaxconn (listen(2)).
@@ -30,38 +31,54 @@ func (p *readiness) Listen(addr poller.Addr, o *poller.Options, a poller.Accepto
 	if err != nil {
 		return nil, err
 	}
-	if err := p.listen(fd, family, addr, o); err != nil {
+	file, err := p.listen(fd, family, addr, o)
+	if err != nil {
 		unix.Close(int(fd))
 		return nil, err
 	}
 	l := p.addListener(fd, family, a)
 	l.lent = o.Control != nil
+	if !o.File.Keep {
+		l.file = file
+	}
 	if family != unix.AF_UNIX {
 		l.mark(edgeable)
 	}
 	return l, nil
 }
 
-func (p *readiness) listen(fd int32, family int, addr poller.Addr, o *poller.Options) error {
+// listen prepares the socket. What it has made by then is gone after an error.
+func (p *readiness) listen(fd int32, family int, addr poller.Addr, o *poller.Options) (file *sys.SocketFile, err error) {
 	if family != unix.AF_UNIX {
 		if err := sys.ApplyShare(fd, family, o, !o.NoReuseAddr); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if err := sys.ApplyStream(fd, family, o); err != nil {
-		return err
+		return nil, err
 	}
 	if err := p.control(fd, o); err != nil {
-		return err
+		return nil, err
 	}
-	if err := bindTo(fd, family, addr, &p.sa); err != nil {
-		return err
+	if family == unix.AF_UNIX {
+		file, err = sys.BindFile(fd, addr.Path, &o.File, &p.sa)
+	} else {
+		err = bindTo(fd, family, addr, &p.sa)
+	}
+	if err != nil {
+		return nil, err
 	}
 	backlog := o.Backlog
 	if backlog <= 0 {
 		backlog = maxBacklog
 	}
-	return os.NewSyscallError("listen", unix.Listen(int(fd), backlog))
+	if err := unix.Listen(int(fd), backlog); err != nil {
+		if file != nil {
+			file.Remove()
+		}
+		return nil, os.NewSyscallError("listen", err)
+	}
+	return file, nil
 }
 
 func (p *readiness) addListener(fd int32, family int, a poller.Acceptor) *listener {
@@ -101,15 +118,32 @@ func (l *listener) Stop() {
 
 func (l *listener) Close() {
 	if !l.is(closing) {
+		l.removeFile()
 		l.shut(l)
 	}
 }
 
-// Release gives the descriptor back, open, listening and non-blocking.
+// removeFile takes the path's file away at once, so that nobody connects any more.
+func (l *listener) removeFile() {
+	if l.file != nil {
+		l.file.Remove()
+		l.file = nil
+	}
+}
+
+// abandon removes the file too, because the process goes on without the poller.
+func (l *listener) abandon() {
+	l.removeFile()
+	l.source.abandon()
+}
+
+// Release gives the descriptor back, open, listening and non-blocking. The file stays, because others
+// connect to it.
 func (l *listener) Release() (uintptr, error) {
 	if l.is(closing) {
 		return 0, net.ErrClosed
 	}
+	l.file = nil
 	return l.give(l), nil
 }
 

@@ -3,6 +3,7 @@
 package sys
 
 import (
+	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -11,11 +12,17 @@ import (
 // sized says how long the address is.
 func (sa *SockaddrIn6) sized(n int) { sa.Len = uint8(n) }
 
+// Abstract is false: only Linux has names that leave no file.
+func Abstract(string) bool { return false }
+
 func (sa *Sockaddr) setUnix(path string) Errno {
 	un := (*unix.RawSockaddrUnix)(unsafe.Pointer(&sa.Raw))
 	*un = unix.RawSockaddrUnix{Family: unix.AF_UNIX}
 	if len(path) >= len(un.Path) {
 		return unix.ENAMETOOLONG
+	}
+	if strings.IndexByte(path, 0) >= 0 { // or the system would take what is before it
+		return unix.EINVAL
 	}
 	for i := range len(path) {
 		un.Path[i] = int8(path[i])

@@ -1,6 +1,7 @@
 package sys
 
 import (
+	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -9,17 +10,27 @@ import (
 // sized does nothing: an address of Linux does not say how long it is.
 func (sa *SockaddrIn6) sized(int) {}
 
+// Abstract reports whether a path is a name that leaves no file (unix(7), Abstract sockets).
+func Abstract(path string) bool { return path != "" && path[0] == '@' }
+
 func (sa *Sockaddr) setUnix(path string) Errno {
 	un := (*unix.RawSockaddrUnix)(unsafe.Pointer(&sa.Raw))
 	*un = unix.RawSockaddrUnix{Family: unix.AF_UNIX}
-	if len(path) >= len(un.Path) {
+	most := len(un.Path) - 1
+	if Abstract(path) {
+		most++ // without a terminator
+	}
+	if len(path) > most {
 		return unix.ENAMETOOLONG
+	}
+	if strings.IndexByte(path, 0) >= 0 { // or the system would take what is before it
+		return unix.EINVAL
 	}
 	for i := range len(path) {
 		un.Path[i] = int8(path[i])
 	}
 	sa.N = uint32(2 + len(path) + 1)
-	if path[0] == '@' { // an abstract name (unix(7)): no terminator, a zero byte first
+	if Abstract(path) { // no terminator, a zero byte first
 		un.Path[0] = 0
 		sa.N--
 	}

@@ -5,7 +5,6 @@ package unix_test
 import (
 	"errors"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -68,79 +67,6 @@ func TestEcho(t *testing.T) {
 		t.Fatal(err)
 	}
 	lp.Run()
-}
-
-// TestAddresses holds what the ends of a connection are called: the path where there is
-// one, and nothing for a client, which has bound to none.
-func TestAddresses(t *testing.T) {
-	lp, err := loop.New(loop.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer lp.Close()
-	path := filepath.Join(t.TempDir(), "s")
-	ln, err := unix.Listen(lp, path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ends := 0
-	is := func(c *unix.Conn, local, remote string) {
-		ends++
-		if c.LocalAddr().Path != local || c.RemoteAddr().Path != remote {
-			t.Errorf("local %v and remote %v, want %q and %q", c.LocalAddr(), c.RemoteAddr(), local, remote)
-		}
-		c.Close()
-	}
-	ln.OnAccept = func(c *unix.Conn) { is(c, path, ""); ln.Close() }
-	if _, err = unix.Dial(lp, path, nil, func(c *unix.Conn, err error) {
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		is(c, "", path)
-	}); err != nil {
-		t.Fatal(err)
-	}
-	if ln.LocalAddr().Path != path || ln.LocalAddr().String() != path {
-		t.Errorf("the listener is at %v", ln.LocalAddr())
-	}
-	if err := lp.Run(); err != nil || ends != 2 {
-		t.Errorf("%d ends, %v", ends, err)
-	}
-}
-
-// TestMisuse holds that bad input is an error that says what was done, and to what.
-func TestMisuse(t *testing.T) {
-	lp, err := loop.New(loop.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer lp.Close()
-	fn := func(*unix.Conn, error) { t.Error("fn is called") }
-	long := filepath.Join(t.TempDir(), strings.Repeat("x", 200))
-	for name, c := range map[string]struct {
-		err  error
-		want error
-		text string
-	}{
-		"Listen, no path":  {listen(lp, ""), os.ErrInvalid, "listen unix"},
-		"Dial, no path":    {dial(lp, "", fn), os.ErrInvalid, "dial unix"},
-		"Listen, no loop":  {listen(nil, "s"), os.ErrInvalid, "listen unix s"},
-		"Dial, no loop":    {dial(nil, "s", fn), os.ErrInvalid, "dial unix s"},
-		"Dial, no fn":      {dial(lp, "s", nil), os.ErrInvalid, "dial unix s"},
-		"Listen, too long": {listen(lp, long), syscall.ENAMETOOLONG, "listen unix " + long},
-	} {
-		if !errors.Is(c.err, c.want) || !strings.HasPrefix(c.err.Error(), c.text) {
-			t.Errorf("%s: %v, want %q and %v", name, c.err, c.text, c.want)
-		}
-	}
-}
-
-func listen(lp *loop.Loop, path string) error { _, err := unix.Listen(lp, path, nil); return err }
-
-func dial(lp *loop.Loop, path string, fn func(*unix.Conn, error)) error {
-	_, err := unix.Dial(lp, path, nil, fn)
-	return err
 }
 
 // TestPipeAcross pipes TCP into a unix-domain socket: one type of connection.
