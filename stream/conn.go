@@ -85,6 +85,7 @@ type rare struct {
 	layering *layering     // while a layer gets ready, but that of a dial
 	clock    *clock        // while it is open and has timeouts
 	closing  *closing      // while it drains or lingers
+	passing  *passing      // from when it passes files, or takes some
 
 	unread []byte // what was received when there was no OnRead
 	end    error  // the end that came behind that

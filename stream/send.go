@@ -110,7 +110,7 @@ func (c *Conn) send() sent {
 			return sentOff
 		}
 	case !o.empty():
-		if !c.s.Send(o.launch()) {
+		if !c.give(o.launch()) {
 			return sentOff
 		}
 		c.progressed()
@@ -203,6 +203,9 @@ func (o *output) sendNow(c *Conn) bool {
 		b := o.bufs[i]
 		if len(b) == 0 {
 			continue
+		}
+		if o.carries(i) {
+			return false
 		}
 		n := c.s.TrySend(b)
 		o.bufs[i] = b[n:]

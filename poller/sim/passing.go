@@ -1,6 +1,11 @@
 package sim
 
-import "example.com/pike/poller"
+import (
+	"errors"
+	"fmt"
+
+	"example.com/pike/poller"
+)
 
 // A file is what a process opens, and may pass to another process of its machine. It has no
 // content: it shows who has it, and that nobody keeps it for ever.
@@ -71,7 +76,10 @@ func (h *Host) drops(fd uintptr, kept bool) {
 // KeepFile makes another descriptor of a file.
 func (h *Host) KeepFile(fd uintptr) (uintptr, error) {
 	d, ok := h.files[fd]
-	if !ok {
+	switch {
+	case fd < firstFile:
+		return 0, fmt.Errorf("sim: a file of the system's, where OpenFile makes those that can be passed: %w", errors.ErrUnsupported)
+	case !ok:
 		return 0, eBADF.of("fcntl")
 	}
 	if e := h.room(); e != eOK {
