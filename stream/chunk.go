@@ -79,7 +79,7 @@ func (s *chunks) take(n int) *chunk {
 func classOf(n int) int { return bits.Len(uint(max(n, leastChunk)-1)) - leastShift }
 
 func (s *chunks) put(k *chunk) {
-	if k.class == unpooled || s.bytes+len(k.buf) > chunksMost {
+	if k.class <= unpooled || s.bytes+len(k.buf) > chunksMost {
 		return
 	}
 	k.used = 0

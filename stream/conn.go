@@ -86,6 +86,7 @@ type rare struct {
 	clock    *clock        // while it is open and has timeouts
 	closing  *closing      // while it drains or lingers
 	in       *input        // while something is unread
+	passing  *passing      // from when it passes files, or takes some
 }
 
 // lp is the loop as makers of handles see it.

@@ -214,12 +214,12 @@ func (o *output) launch() [][]byte {
 	if o.files > 0 {
 		bufs = o.beforeFile(bufs)
 	}
-	ours := 0
+	ours, passes := 0, o.c.passes()
 	for i, b := range bufs {
 		if o.ends[o.head+i].in != nil {
 			ours += len(b)
 		}
-		if ours > bytesPerSend {
+		if ours > bytesPerSend || passes && i > 0 && o.carries(o.head+i) {
 			bufs = bufs[:i]
 			break
 		}
@@ -263,6 +263,9 @@ func (o *output) landed(err error, c *Conn) {
 		o.bufs[i], o.ends[i] = nil, end{}
 		c.uncount(o, len(b))
 		if e.in != nil {
+			if e.in.class == carries {
+				c.carried()
+			}
 			o.leave(e.in, c.conf.shared)
 		}
 		if e.done != nil {

@@ -119,7 +119,7 @@ func (c *Conn) send() sent {
 				return s
 			}
 			o.flight = 1
-		} else if !c.s.Send(o.launch()) {
+		} else if !c.give(o.launch()) {
 			return sentOff
 		}
 		c.progressed()
@@ -212,6 +212,9 @@ func (o *output) sendNow(c *Conn) bool {
 		b := o.bufs[i]
 		if len(b) == 0 {
 			continue
+		}
+		if o.carries(i) {
+			return false
 		}
 		n := c.s.TrySend(b)
 		o.bufs[i] = b[n:]

@@ -24,6 +24,7 @@ type Host struct {
 	id   uint16
 
 	sockets []endpoint
+	files   map[uintptr]handle
 	ready   []endpoint // with something to tell
 	closing []endpoint // with nothing left to tell but Closed
 	told    []endpoint // the memory of ready and closing, in turn
@@ -52,7 +53,7 @@ type Host struct {
 	// or the host has crashed. Only hosts that restart crash by chance.
 	Restart time.Duration
 
-	// Files is how many sockets the process may have open; 0 is Config.Files.
+	// Files is how many sockets and files the process may have open; 0 is Config.Files.
 	Files int
 
 	// UID and GID are the user and the group of the process, for unix domains: a peer sees them, and the
@@ -383,6 +384,8 @@ func (h *Host) drop(vanish bool) {
 	for len(h.sockets) > 0 {
 		h.sockets[len(h.sockets)-1].abandon(vanish)
 	}
+	h.w.handles -= len(h.files)
+	h.files = nil
 	clear(h.ready)
 	clear(h.closing)
 	h.ready, h.closing, h.signals, h.subs = h.ready[:0], h.closing[:0], nil, nil

@@ -13,6 +13,7 @@ import (
 type pipe struct {
 	conn     *conn
 	src, dst *stream
+	parcels  []parcel
 	buf      []byte // from head on: arrived bytes, those on their way, those not sent
 	head     int
 	arrived  int
@@ -250,6 +251,7 @@ func (p *pipe) retry() {
 // stop drops what has not been sent. What is under way still arrives.
 func (p *pipe) stop() {
 	p.buf = p.buf[:min(len(p.buf), p.head+p.arrived+p.flight)]
+	p.lose(p.arrived + p.flight)
 	p.queued, p.stopped = 0, true
 	p.release()
 }
@@ -257,6 +259,7 @@ func (p *pipe) stop() {
 // discard drops what has not been sent and what is under way.
 func (p *pipe) discard() {
 	p.buf = p.buf[:min(len(p.buf), p.head+p.arrived)]
+	p.lose(p.arrived)
 	p.flight, p.queued, p.stopped, p.broken = 0, 0, true, true
 	p.release()
 }
@@ -264,11 +267,13 @@ func (p *pipe) discard() {
 // forget drops what has arrived and was not read, the end included.
 func (p *pipe) forget() {
 	p.buf = p.buf[:p.head]
+	p.lose(0)
 	p.arrived, p.flight, p.forgot, p.broken = 0, 0, true, true
 }
 
 // deafen drops what has arrived, because nobody will read it or what follows.
 func (p *pipe) deafen() {
+	p.lose(0)
 	p.deaf, p.arrived = true, 0
 	p.release()
 }

@@ -81,6 +81,10 @@ func (s *stream) short(n int) int {
 // take gives the system as much as it takes and reports whether that was all.
 func (s *stream) take() (all bool) {
 	left := s.short(min(s.Unsent(), s.room()))
+	if left > 0 && s.parcel != nil {
+		s.out().attach(s.parcel)
+		s.parcel = nil
+	}
 	for left > 0 {
 		b := s.bufs[0][s.off:]
 		n := min(left, len(b))
@@ -133,5 +137,5 @@ func (s *stream) returned() {
 	if sum(s.held) != s.heldSum {
 		s.h.w.fail(fmt.Errorf("sim: %s: the buffers of a Send to %v were changed before Sent", s.h.name, s.peer))
 	}
-	s.held, s.bufs, s.off, s.left = nil, nil, 0, 0
+	s.held, s.bufs, s.off, s.left, s.parcel = nil, nil, 0, 0, nil
 }

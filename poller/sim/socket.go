@@ -70,7 +70,7 @@ func (h *Host) open(e endpoint) {
 	h.sockets = append(h.sockets, e)
 }
 
-// room says why h cannot open a socket.
+// room says why h cannot open a socket or a file.
 func (h *Host) room() errno {
 	files := h.Files
 	if files == 0 {
@@ -79,7 +79,7 @@ func (h *Host) room() errno {
 	switch {
 	case h.closed || h.gone != nil:
 		return eBADF
-	case len(h.sockets) >= files:
+	case len(h.sockets)+len(h.files) >= files:
 		return eMFILE
 	}
 	return eOK

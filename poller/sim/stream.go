@@ -47,6 +47,9 @@ type stream struct {
 	bufs    [][]byte // of held, from the first that is not wholly taken
 	off     int      // bytes of bufs[0] that are
 	left    int      // bytes of bufs that are not
+
+	taking bool    // files are told
+	parcel []*file // that go with the first byte of bufs, until that is taken
 }
 
 func (s *stream) other() *stream { return &s.conn.ends[1-s.side] }
@@ -219,10 +222,15 @@ func (s *stream) receive() {
 		if n > 1 && h.strikes(SplitRead, s.other().h.m, h.m, s.conn.port, &s.peer) {
 			n = 1 + int(h.w.dice.below(die(SplitRead), int64(n)-1))
 		}
+		n, files := in.unpack(n)
 		p := h.w.lend(n)
 		in.read(p)
 		h.note(vReceived, s.id, &s.peer, int64(n), eOK)
-		s.handler.Received(p, nil)
+		if files == nil {
+			s.handler.Received(p, nil)
+		} else if !s.receiveFiles(p, files) {
+			return
+		}
 		wipe(p)
 		if h.w.dice.below(dieBatch, 4) == 0 {
 			return

@@ -112,6 +112,10 @@ type World struct {
 
 	contexts []*watchedContext
 	names    map[string][]netip.Addr
+
+	files       int // opened so far
+	fileNumbers int // given to descriptors so far
+	handles     int // open descriptors of files, and files on their way
 }
 
 // An inbox is what any goroutine may do to a world.

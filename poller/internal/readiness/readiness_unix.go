@@ -44,6 +44,7 @@ type readiness struct {
 	spare   *sending // list of unused ones
 	spares  int      // how many those are
 	packets *packetBuffers
+	passing *passing           // nil until a file is passed
 	watches map[int32][]*watch // who watches a descriptor of others
 	adrift  bool               // one of them was lost, and the system may watch for it still
 	stray   bool               // an event was for nobody
@@ -227,6 +228,7 @@ func (p *readiness) Close() error {
 	}
 	p.failed, p.closing = fifo.Queue[failer]{}, fifo.Queue[endpoint]{}
 	p.at, p.n = 0, 0
+	p.dropFiles()
 	return p.queue.close()
 }
 

@@ -51,11 +51,12 @@ const (
 	edgeable    marks = 0x8000 // a stream that may receive by edges; see stream.arm
 )
 
-// The families, as familyMarks hold them. A fourth would be 0x5000.
+// The families, as familyMarks hold them.
 const (
-	isIPv6  marks = 0      // AF_INET6
-	isIPv4  marks = 0x1000 // AF_INET
-	isLocal marks = 0x4000 // AF_UNIX
+	isIPv6        marks = 0      // AF_INET6
+	isIPv4        marks = 0x1000 // AF_INET
+	isLocal       marks = 0x4000 // AF_UNIX
+	isLocalTaking marks = 0x5000 // AF_UNIX of a stream that takes files; see stream.TakeFiles
 )
 
 func (s *source) is(m marks) bool { return s.marks&m != 0 }
@@ -78,13 +79,13 @@ func (s *source) open(fd int32, family int) {
 	}
 }
 
-func (s *source) local() bool { return s.marks&familyMarks == isLocal }
+func (s *source) local() bool { return s.is(isLocal) }
 
 func (s *source) family() int {
 	switch s.marks & familyMarks {
 	case isIPv4:
 		return unix.AF_INET
-	case isLocal:
+	case isLocal, isLocalTaking:
 		return unix.AF_UNIX
 	}
 	return unix.AF_INET6

@@ -183,6 +183,10 @@ func (s *stream) ready(ev poller.Events) {
 // receive goes on after a short read where the event said that there is more than
 // data.
 func (s *stream) receive(ev poller.Events) {
+	if s.takesFiles() {
+		s.receiveFiles()
+		return
+	}
 	for range recvsPerPoll {
 		if !s.is(started) {
 			return
@@ -211,7 +215,7 @@ func (s *stream) receive(ev poller.Events) {
 		}
 		s.h.Received(buf[:n], nil)
 		lent.Overwrite(buf[:n])
-		if n < len(buf) && ev&^(poller.Readable|poller.Writable) == 0 {
+		if n < len(buf) && ev&^(poller.Readable|poller.Writable) == 0 || s.takesFiles() { // from here on by receiveFiles
 			return
 		}
 	}

@@ -19,6 +19,7 @@ type sending struct {
 	busy    bool      // a Send is in flight
 	err     sys.Errno // how it ended, or a dial
 	recvErr sys.Errno // how Start failed
+	files   []uintptr // that go with the first byte, until that is sent
 	next    *sending
 }
 
@@ -106,7 +107,7 @@ func (s *stream) Unsent() int {
 // proceed goes on with the Send in flight.
 func (s *stream) proceed() {
 	o := s.out
-	i, off, e := s.write(o.bufs, o.off)
+	i, off, e := s.resume(o)
 	if o.bufs, o.off = o.bufs[i:], off; len(o.bufs) > 0 && e == unix.EAGAIN {
 		return
 	}
