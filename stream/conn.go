@@ -175,12 +175,20 @@ func (c *Conn) ResumeRead() error {
 		return c.fail("read", net.ErrClosed)
 	}
 	if c.stops&stopByUser != 0 || c.is(noReader) {
-		c.stops &^= stopByUser
-		c.startRead()
+		c.goOn(stopByUser)
 	} else if in := c.input(); in != nil && !in.lent && c.OnRead != nil {
 		c.presentLater(in)
 	}
 	return nil
+}
+
+// goOn is the end of a pause.
+func (c *Conn) goOn(why readStops) {
+	c.stops &^= why
+	if c.is(lending) {
+		c.debts |= oweAgain
+	}
+	c.startRead()
 }
 
 // fail is the error of an operation on c.
@@ -208,9 +216,7 @@ func (c *Conn) startRead() {
 	if k := c.clock(); k != nil {
 		k.resumed()
 	}
-	if c.is(lending) {
-		c.debts |= oweAgain
-	} else if in := c.input(); in != nil && c.presentLater(in) { // what is unread comes first
+	if in := c.input(); in != nil && c.presentLater(in) { // what is unread comes first
 		return
 	}
 	c.s.Start()
