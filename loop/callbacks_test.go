@@ -176,6 +176,9 @@ var socketCallbacks = map[string]func(t *testing.T, lp *loop.Loop, boom boom){
 			no(t, c.SendFile(f, 0, -1, func(error) { boom(c) }))
 		})
 	},
+	"stream.Conn.Post": func(t *testing.T, lp *loop.Loop, boom boom) {
+		pair(t, lp, ignore, func(c *tcp.Conn) { no(t, c.Post(func(c *tcp.Conn) { boom(c) })) })
+	},
 	"stream.Conn.OnClose": func(t *testing.T, lp *loop.Loop, boom boom) {
 		pair(t, lp, ignore, func(c *tcp.Conn) {
 			c.OnClose = func(c *tcp.Conn, _ error) { boom(c) }
@@ -339,6 +342,7 @@ var notCallbacks = map[string]string{
 	"loop.Loop.Walk":       "called from inside",
 	"loop.Maker.Local":     "called from inside",
 	"loop.Maker.Call":      "called from inside",
+	"loop.Maker.Post":      "what stream.Conn.Post calls",
 	"stream.Dial":          "what tcp.Dial calls",
 	"stream.Target.Find":   "called off the loop",
 	"loop.RunOn":           "called from inside, before the loop runs",

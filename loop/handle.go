@@ -31,6 +31,8 @@ type Base struct {
 	lp    *Loop
 	index uint32 // in lp.handles, plus one; 0 is not there
 	flags baseFlags
+
+	barred bool // by closing, for Maker.Post; under the mutex of the mailbox
 }
 
 type baseFlags uint8
@@ -186,6 +188,7 @@ func (m *Maker) BeginClose(h Handle) bool {
 	}
 	b.setActive(false)
 	b.flags |= closing
+	l.mail.bar(b)
 	l.closing++
 	return true
 }

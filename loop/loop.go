@@ -10,7 +10,8 @@
 //
 // A Loop belongs to the goroutine that runs it, and so does every handle on it:
 // before Run to whoever sets it up, afterwards to its callbacks. Only
-// [Loop.Post], [Loop.Stop] and [Async.Send] may be called from elsewhere; Post is how
+// [Loop.Post], [Loop.Stop] and [Async.Send] may be called from elsewhere, and Post and
+// AsyncWrite of a connection (package stream); Post is how
 // everything else gets onto the loop. In race builds (go test -race) and under
 // the build tag pikedebug a method that is called off the loop's goroutine
 // panics with its name. What blocks belongs into [Work], which runs a job on an

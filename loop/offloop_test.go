@@ -18,6 +18,7 @@ import (
 var anywhere = map[string]bool{
 	// Made for other goroutines.
 	"loop.Loop.Post": true, "loop.Loop.Stop": true, "loop.Async.Send": true,
+	"stream.Conn.Post": true, "stream.Conn.AsyncWrite": true,
 
 	// What they read is settled when the object is made.
 	"loop.Loop.Resolver": true, "loop.Loop.Logger": true, "loop.Loop.Fd": true,

@@ -4,6 +4,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"example.com/pike/poller"
 )
@@ -15,6 +16,8 @@ type mailbox struct {
 	mu     sync.Mutex
 	in     []func()
 	closed bool
+	size   int         // bytes that the functions of in carry
+	most   int         // size may be, if that is not 0
 	filled atomic.Bool // in is not empty
 
 	panics []*PanicError // of jobs, whose outcome is in the mail
@@ -42,6 +45,56 @@ func (l *Loop) Post(fn func()) error {
 	}
 	l.interrupt()
 	return nil
+}
+
+// Post is Loop.Post of what is about a handle: it returns net.ErrClosed from when the
+// handle begins to close, too. size is how many bytes fn carries. Where more would wait for
+// the loop than LimitPosts allows, fn is not posted, and Post returns syscall.ENOBUFS. Its
+// errors name nothing. Any goroutine may call it.
+func (m *Maker) Post(h Handle, fn func(), size int) error {
+	l := m.l()
+	if l.gate != nil {
+		l.gate.Enter()
+	}
+	if err := l.mail.putFor(h.base(), fn, size); err != nil {
+		return err
+	}
+	l.interrupt()
+	return nil
+}
+
+// LimitPosts bounds how many bytes may wait in Maker.Post until the loop takes them; 0,
+// as from the start, is no bound. The loop takes all that waits at a time, and those do not
+// count while it is at them.
+func (m *Maker) LimitPosts(bytes int) {
+	l := m.l()
+	if l.checkCaller("loop.Maker.LimitPosts") != nil {
+		return
+	}
+	l.mail.mu.Lock()
+	defer l.mail.mu.Unlock()
+	l.mail.most = bytes
+}
+
+func (m *mailbox) putFor(b *Base, fn func(), size int) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case b.barred || m.closed:
+		return net.ErrClosed
+	case size > 0 && m.most > 0 && m.size+size > m.most:
+		return syscall.ENOBUFS
+	}
+	m.add(fn)
+	m.size += size
+	return nil
+}
+
+// bar has no more posted about a handle.
+func (m *mailbox) bar(b *Base) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	b.barred = true
 }
 
 func (m *mailbox) put(fn func()) bool {
@@ -75,6 +128,7 @@ func (m *mailbox) collect() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.in, m.out = m.out, m.in
+	m.size = 0
 	m.filled.Store(false)
 	m.large = max(cap(m.in), cap(m.out)) > keptMost
 }

@@ -4,6 +4,7 @@ import (
 	"net"
 	"runtime"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -165,4 +166,40 @@ func TestPostAfterClose(t *testing.T) {
 	no(t, lp.Close())
 	posters.Wait()
 	is(t, lp.Post(func() {}), net.ErrClosed)
+}
+
+// What is about a handle is posted until the handle begins to close, and no more of it than may wait.
+func TestPostAboutAHandle(t *testing.T) {
+	lp := newLoop(t, loop.Options{})
+	h, err := lp.NewCheck(func() {})
+	no(t, err)
+	m, calls := lp.Maker(), 0
+	count := func() { calls++ }
+	no(t, m.Post(h, count, 1<<40)) // there is no bound
+	m.LimitPosts(10)
+	_, err = lp.RunNoWait()
+	no(t, err)
+	for range 5 {
+		no(t, m.Post(h, count, 2))
+	}
+	is(t, m.Post(h, count, 1), syscall.ENOBUFS)
+	no(t, m.Post(h, count, 0))
+	no(t, lp.Post(count))
+	_, err = lp.RunNoWait()
+	no(t, err)
+	equal(t, "calls", calls, 8)
+	is(t, m.Post(h, count, 11), syscall.ENOBUFS)
+	no(t, m.Post(h, count, 10))
+	no(t, h.Close())
+	is(t, m.Post(h, count, 11), net.ErrClosed)
+	run(t, lp)
+	equal(t, "calls", calls, 9)
+	m.LimitPosts(0)
+	other, err := lp.NewCheck(func() {})
+	no(t, err)
+	no(t, m.Post(other, count, 1<<40))
+	no(t, lp.Close())
+	is(t, m.Post(other, count, 0), net.ErrClosed)
+	is(t, m.Post(h, count, 0), net.ErrClosed)
+	equal(t, "calls", calls, 9)
 }

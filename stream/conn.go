@@ -10,8 +10,8 @@ import (
 )
 
 // A Conn is a connection: of TCP, of a unix-domain socket, or of what else can be a
-// stream. Its methods belong to the loop's goroutine. After OnClose they do nothing, and
-// their error is net.ErrClosed. An open connection keeps the loop running, unless Unref
+// stream. Its methods belong to the loop's goroutine, but for Post and AsyncWrite. After
+// OnClose they do nothing, and their error is net.ErrClosed. An open connection keeps the loop running, unless Unref
 // was called.
 type Conn struct {
 	loop.Base

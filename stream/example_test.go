@@ -170,6 +170,41 @@ func ExampleJoin() {
 	// 5 bytes there, 5 bytes back
 }
 
+// A goroutine answers, and closes the connection behind its last word.
+func ExampleConn_AsyncWrite() {
+	lp, err := loop.New(loop.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer lp.Close()
+
+	ln, err := tcp.Listen(lp, "127.0.0.1:0", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	ln.OnAccept = func(c *tcp.Conn) {
+		ln.Close()
+		go func() {
+			for _, word := range []string{"one ", "two ", "three"} {
+				if err := c.AsyncWrite([]byte(word)); err != nil {
+					return // the connection has gone
+				}
+			}
+			c.Post(func(c *tcp.Conn) { c.Close() })
+		}()
+	}
+	tcp.Dial(lp, ln.LocalAddr().String(), nil, func(c *tcp.Conn, err error) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		c.OnRead = func(_ *tcp.Conn, p []byte) { fmt.Printf("%s", p) }
+	})
+	if err := lp.Run(); err != nil {
+		log.Fatal(err)
+	}
+	// Output: one two three
+}
+
 // A producer that pauses while much is queued.
 func ExampleWatermarks() {
 	lp, err := loop.New(loop.Options{})

@@ -79,8 +79,9 @@ func (c *Conn) SetQueueLimit(l *QueueLimit) error {
 
 // SetLoopLimit bounds what all connections of lp together may have queued; nil,
 // as from the start, is no bound. The next Write looks at what is queued already. Reading that
-// the old limit paused goes on. SetLoopLimit belongs to the loop's goroutine. A limit that makes
-// no sense is os.ErrInvalid.
+// the old limit paused goes on. Under Disconnect no more than Bytes may wait for the loop
+// besides, in [Conn.AsyncWrite]. SetLoopLimit belongs to the loop's goroutine. A limit that
+// makes no sense is os.ErrInvalid.
 func SetLoopLimit(lp *loop.Loop, l *QueueLimit) error {
 	if lp == nil || !l.valid() {
 		return &net.OpError{Op: "set", Net: "stream", Err: os.ErrInvalid}
@@ -91,6 +92,7 @@ func SetLoopLimit(lp *loop.Loop, l *QueueLimit) error {
 	s := sharedOf(lp)
 	s.loopLimit, s.over = l, false
 	s.relieve()
+	limitLetters(lp, l)
 	return nil
 }
 

@@ -25,6 +25,19 @@
 // one system call. A large Write goes to the system at once as far as that takes it, and
 // only the rest is copied.
 //
+// # Other goroutines
+//
+// [Conn.AsyncWrite] writes from any goroutine, and [Conn.Post] brings a function from there to
+// the loop, unless the connection has gone by then. What one goroutine hands over, by these and by
+// Loop.Post, comes in the same order. However much it is, the loop is woken once, and what
+// it finds to be written to a connection is one system call.
+//
+//	go func() {
+//		answer := compute(question)
+//		if err := c.AsyncWrite(answer); err != nil { ... } // it has gone meanwhile
+//		c.Post(func(c *stream.Conn) { c.Close() })            // after the answer
+//	}()
+//
 // # Backpressure
 //
 // Write takes everything, unless a [QueueLimit] bounds what may be queued: by
