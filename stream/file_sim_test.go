@@ -48,7 +48,8 @@ func fileServer(f *os.File, size int) func(w *sim.World) error {
 				}
 				defer lp.Close()
 				var want []byte
-				_, err = tcp.Dial(lp, "10.0.0.1:7000", &tcp.Options{Timeout: time.Minute, IdleTimeout: time.Minute}, func(c *tcp.Conn, err error) {
+				o := &tcp.Options{Timeout: time.Minute, IdleTimeout: time.Minute}
+				_, err = tcp.Dial(lp, "10.0.0.1:7000", o, func(c *tcp.Conn, err error) {
 					if err != nil {
 						return
 					}

@@ -272,7 +272,8 @@ func TestSendFileAndTheEnds(t *testing.T) {
 				continue
 			}
 			var loss *stream.LossError
-			if !errors.Is(done, stream.ErrAborted) || !errors.As(why, &loss) || loss.Unsent <= 0 || loss.Unacked > 0 && loss.Unsent+loss.Unacked+heard < size {
+			if !errors.Is(done, stream.ErrAborted) || !errors.As(why, &loss) || loss.Unsent <= 0 ||
+				loss.Unacked > 0 && loss.Unsent+loss.Unacked+heard < size {
 				t.Errorf("%s: %d bytes, done is told %v, OnClose %v", name, heard, done, why)
 			}
 			client.CloseNow()

@@ -15,7 +15,8 @@ const noDiskIO = 1
 // room, and EBUSY if the page of off is not in memory. 0 bytes are the end of the file.
 func SendFile(sock int32, fd uintptr, off int64, n int) (sent, tried int, e Errno) {
 	var taken int64
-	_, _, e = unix.Syscall9(unix.SYS_SENDFILE, fd, uintptr(sock), uintptr(off), uintptr(n), 0, uintptr(unsafe.Pointer(&taken)), noDiskIO, 0, 0)
+	_, _, e = unix.Syscall9(unix.SYS_SENDFILE, fd, uintptr(sock), uintptr(off), uintptr(n),
+		0, uintptr(unsafe.Pointer(&taken)), noDiskIO, 0, 0)
 	if taken > 0 { // which comes with EAGAIN and EBUSY, too
 		return int(taken), n, 0
 	}
