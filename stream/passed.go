@@ -210,4 +210,7 @@ func (c *Conn) handOut(fn func(*Conn, []*Passed), files []uintptr) {
 	c.during(func(c *Conn) { fn(c, passed) })
 }
 
-var _ poller.FileHandler = (*upcalls)(nil)
+// ReceivedFiles is for a connection that was dialed.
+func (a *attempt) ReceivedFiles(p []byte, files []uintptr) { (*upcalls)(a.c).ReceivedFiles(p, files) }
+
+var _, _ poller.FileHandler = (*upcalls)(nil), (*attempt)(nil)

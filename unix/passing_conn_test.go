@@ -1,0 +1,259 @@
+//go:build !windows
+
+package unix_test
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"example.com/pike/loop"
+	"example.com/pike/stream"
+	"example.com/pike/tcp"
+	"example.com/pike/timer"
+	"example.com/pike/unix"
+)
+
+// workerEnv has the test binary be the other process: it is the path of the socket.
+const workerEnv = "PIKE_TEST_WORKER"
+
+func TestMain(m *testing.M) {
+	if path := os.Getenv(workerEnv); path != "" {
+		if err := work(path); err != nil {
+			os.Stderr.WriteString("worker: " + err.Error() + "\n")
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// work takes connections over, and answers each line with what it is and who it comes from.
+func work(path string) error {
+	lp, err := loop.New(loop.Options{})
+	if err != nil {
+		return err
+	}
+	defer lp.Close()
+	var failed error
+	serve := func(c *tcp.Conn) {
+		line := ""
+		c.OnRead = func(c *tcp.Conn, p []byte) {
+			if line += string(p); strings.HasSuffix(line, "\n") {
+				c.WriteString(c.RemoteAddr().String() + " says " + line)
+				line = ""
+			}
+		}
+	}
+	_, err = unix.Dial(lp, path, nil, func(c *unix.Conn, err error) {
+		if failed = err; err != nil {
+			return
+		}
+		var passed []*tcp.Conn
+		failed = unix.OnPassed(c, func(_ *unix.Conn, files []*unix.Passed) {
+			for _, f := range files {
+				conn, err := f.Conn([]byte("earlier, "))
+				if err != nil {
+					failed = err
+					continue
+				}
+				serve(conn)
+				passed = append(passed, conn)
+			}
+		})
+		c.OnRead = stream.Discard
+		c.WriteString("ready")
+		c.OnClose = func(*unix.Conn, error) { // when the parent ends, so does all of this
+			for _, p := range passed {
+				p.Close()
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	bound, err := timer.After(lp, time.Minute, lp.Stop)
+	if err != nil {
+		return err
+	}
+	bound.Unref()
+	err = lp.Run()
+	return errors.Join(err, failed)
+}
+
+// TestConnToAnotherProcess accepts connections here, reads a little, and passes them to a process that
+// goes on with them. Their clients notice nothing.
+func TestConnToAnotherProcess(t *testing.T) {
+	before := descriptors(t)
+	lp, err := loop.New(loop.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lp.Close()
+	p := &pair{T: t, lp: lp}
+	dir, err := os.MkdirTemp("", "pike")
+	p.no(err)
+	defer os.RemoveAll(dir)
+	uln, err := unix.Listen(lp, filepath.Join(dir, "s"), nil)
+	p.no(err)
+	var worker *unix.Conn
+	uln.OnAccept = func(c *unix.Conn) {
+		c.OnRead = func(c *unix.Conn, _ []byte) { worker = c }
+		uln.Close()
+	}
+	exe, err := os.Executable()
+	p.no(err)
+	cmd := exec.Command(exe)
+	cmd.Env = append(os.Environ(), workerEnv+"="+filepath.Join(dir, "s"))
+	cmd.Stderr = os.Stderr
+	p.no(cmd.Start())
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	p.until("the worker is there", func() bool { return worker != nil })
+
+	ln, err := tcp.Listen(lp, "127.0.0.1:0", nil)
+	p.no(err)
+	accepted, closed := 0, 0
+	var reasons []error
+	ln.OnAccept = func(c *tcp.Conn) {
+		accepted++
+		c.WriteString("hello\n") // it is sent before the connection is passed
+		c.OnClose = func(_ *tcp.Conn, err error) { closed++; reasons = append(reasons, err) }
+		if err := unix.WriteConn(worker, []byte("x"), c); err != nil {
+			t.Errorf("WriteConn: %v", err)
+		}
+		if _, err := c.Write([]byte("x")); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("Write after WriteConn: %v", err)
+		}
+	}
+	const clients = 20
+	got, addr := 0, ln.LocalAddr().String()
+	for range clients {
+		go func() {
+			err := talk(addr)
+			lp.Post(func() {
+				if got++; err != nil {
+					t.Error(err)
+				}
+			})
+		}()
+	}
+	p.until("the clients are done", func() bool { return got == clients })
+	if accepted != clients || closed != clients {
+		t.Errorf("%d accepted, %d closed here", accepted, closed)
+	}
+	for _, err := range reasons {
+		if err != nil {
+			t.Errorf("the reason of OnClose is %v", err)
+		}
+	}
+	ln.Close()
+	worker.Close()
+	gone := false
+	go func() {
+		err := <-done
+		lp.Post(func() {
+			if gone = true; err != nil {
+				t.Error("the worker: ", err)
+			}
+		})
+	}()
+	p.until("the worker has ended", func() bool { return gone })
+	lp.Close()
+	if after := descriptors(t); after > before+1 { // package os may have opened one for the child
+		t.Errorf("%d descriptors before, %d after", before, after)
+	}
+}
+
+// talk is a client of the service.
+func talk(addr string) error {
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(time.Minute))
+	io.WriteString(c, "my ") // which may arrive before the connection is passed, or after
+	io.WriteString(c, "line\n")
+	r := bufio.NewReader(c)
+	for _, want := range []string{"hello\n", c.LocalAddr().String() + " says earlier, my line\n"} {
+		got, err := r.ReadString('\n')
+		if err != nil {
+			return err
+		}
+		if got != want {
+			return errors.New("got " + got + "want " + want)
+		}
+	}
+	io.WriteString(c, "again\n")
+	got, err := r.ReadString('\n')
+	if want := c.LocalAddr().String() + " says again\n"; err == nil && got != want {
+		return errors.New("got " + got + "want " + want)
+	}
+	return err
+}
+
+// TestWriteConnKeepsWhatItCannotPass refuses a connection of which something is here, and leaves it.
+func TestWriteConnKeepsWhatItCannotPass(t *testing.T) {
+	p := newPair(t, nil, func(b *unix.Conn) { b.PauseRead() })
+	other := newPairOn(p, func(b *unix.Conn) { b.OnEOF = func(*unix.Conn) {} })
+	other.a.WriteString("kept for an OnRead")
+	other.a.CloseWrite()
+	p.until("it is sent", func() bool { return other.a.Buffered() == 0 })
+	for range 5 { // and read, and kept
+		p.lp.RunNoWait()
+	}
+	if err := unix.WriteConn(p.a, []byte("x"), other.b); !errors.Is(err, syscall.EBUSY) {
+		t.Errorf("WriteConn of what has something kept: %v", err)
+	}
+	got := ""
+	other.b.OnRead = func(_ *unix.Conn, p []byte) { got += string(p) }
+	p.until("it is read", func() bool { return got == "kept for an OnRead" })
+	// Output that the system does not take stays, too.
+	full := newPairOn(p, func(b *unix.Conn) { b.PauseRead() })
+	full.a.Write(make([]byte, 4<<20))
+	if err := unix.WriteConn(p.a, []byte("x"), full.a); !errors.Is(err, syscall.EBUSY) || full.a.Closing() {
+		t.Errorf("WriteConn with output queued: %v", err)
+	}
+	// So do files.
+	f := file(t, "")
+	defer f.Close()
+	files := newPairOn(p, nil)
+	p.no(unix.WriteFiles(files.a, []byte("x"), f))
+	if err := unix.WriteConn(p.a, []byte("x"), files.a); !errors.Is(err, syscall.EBUSY) {
+		t.Errorf("WriteConn with a file queued: %v", err)
+	}
+}
+
+// newPairOn is another connection on the loop of p.
+func newPairOn(p *pair, set func(b *unix.Conn)) *pair {
+	p.Helper()
+	q := &pair{T: p.T, lp: p.lp}
+	dir, err := os.MkdirTemp("", "pike")
+	p.no(err)
+	p.Cleanup(func() { os.RemoveAll(dir) })
+	ln, err := unix.Listen(p.lp, filepath.Join(dir, "s"), nil)
+	p.no(err)
+	ln.OnAccept = func(c *unix.Conn) {
+		q.b = c
+		ln.Close()
+		if set != nil {
+			set(c)
+		}
+	}
+	_, err = unix.Dial(p.lp, filepath.Join(dir, "s"), nil, func(c *unix.Conn, err error) {
+		p.no(err)
+		q.a = c
+	})
+	p.no(err)
+	p.until("they are connected", func() bool { return q.a != nil && q.b != nil })
+	return q
+}
