@@ -25,17 +25,6 @@ import (
 // workerEnv has the test binary be the other process: it is the path of the socket.
 const workerEnv = "PIKE_TEST_WORKER"
 
-func TestMain(m *testing.M) {
-	if path := os.Getenv(workerEnv); path != "" {
-		if err := work(path); err != nil {
-			os.Stderr.WriteString("worker: " + err.Error() + "\n")
-			os.Exit(1)
-		}
-		return
-	}
-	os.Exit(m.Run())
-}
-
 // work takes connections over, and answers each line with what it is and who it comes from.
 func work(path string) error {
 	lp, err := loop.New(loop.Options{})

@@ -25,13 +25,6 @@ import (
 // serverEnv has the test binary be a server at that path, until it is killed.
 const serverEnv = "PIKE_TEST_UNIX_SERVER"
 
-func TestMain(m *testing.M) {
-	if path := os.Getenv(serverEnv); path != "" {
-		os.Exit(serve(path))
-	}
-	os.Exit(m.Run())
-}
-
 // serve says on standard output whether it listens.
 func serve(path string) int {
 	lp, err := loop.New(loop.Options{})
