@@ -186,7 +186,7 @@ func (c *Conn) ResumeRead() error {
 func (c *Conn) goOn(why readStops) {
 	c.stops &^= why
 	if c.is(lending) {
-		c.debts |= oweAgain
+		c.leave().again = true
 	}
 	c.startRead()
 }

@@ -27,6 +27,7 @@ var connMethods = map[string]func(c *tcp.Conn) error{
 	"SendFile":           func(c *tcp.Conn) error { return c.SendFile(os.Stdin, 0, 1, nil) },
 	"CloseWrite":         (*tcp.Conn).CloseWrite,
 	"Close":              (*tcp.Conn).Close,
+	"CloseWithError":     func(c *tcp.Conn) error { return c.CloseWithError(os.ErrClosed) },
 	"CloseNow":           (*tcp.Conn).CloseNow,
 	"Abort":              (*tcp.Conn).Abort,
 	"SetIdleTimeout":     func(c *tcp.Conn) error { return c.SetIdleTimeout(time.Second) },

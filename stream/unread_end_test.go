@@ -1,7 +1,10 @@
 package stream_test
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"net"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,10 +21,13 @@ func TestUnreadAtTheEnd(t *testing.T) {
 		read  func(c *tcp.Conn, p []byte)
 		calls []string
 	}{
-		"unread":  {all, []string{"abc", "abc."}},
-		"needed":  {func(c *tcp.Conn, p []byte) { c.Unread(p); c.Need(100) }, []string{"abc", "abc."}},
-		"nothing": {func(c *tcp.Conn, p []byte) { c.Need(100) }, []string{"abc"}},
-		"paused":  {func(c *tcp.Conn, p []byte) { c.Unread(p[1:]); c.PauseRead() }, []string{"abc", "bc", "c"}},
+		"unread":   {all, []string{"abc", "abc."}},
+		"needed":   {func(c *tcp.Conn, p []byte) { c.Unread(p); c.Need(100) }, []string{"abc", "abc."}},
+		"nothing":  {func(c *tcp.Conn, p []byte) { c.Need(100) }, []string{"abc", "."}},
+		"the next": {func(c *tcp.Conn, p []byte) { c.Need(1) }, []string{"abc", "."}},
+		"undone":   {func(c *tcp.Conn, p []byte) { c.Need(1); c.Need(0) }, []string{"abc"}},
+		"not ours": {func(c *tcp.Conn, p []byte) { c.Need(1); c.OnRead = func(*tcp.Conn, []byte) { panic("called") } }, []string{"abc"}},
+		"paused":   {func(c *tcp.Conn, p []byte) { c.Unread(p[1:]); c.PauseRead() }, []string{"abc", "bc", "c"}},
 		"paused in the last": {func(c *tcp.Conn, p []byte) {
 			if c.Readable() {
 				c.Unread(p)
@@ -158,4 +164,30 @@ func TestUnreadInEachEnd(t *testing.T) {
 			})
 		})
 	}
+}
+
+// CloseWithError sends what is queued, and its reason is what OnClose is told.
+func TestCloseWithError(t *testing.T) {
+	everywhere(t, func(t *testing.T, r *rig) {
+		peer, c := r.pair()
+		got := ""
+		peer.OnRead = func(_ *tcp.Conn, p []byte) { got += string(p) }
+		d := reads(c, func(*tcp.Conn, []byte) {})
+		var reason error
+		c.OnClose = func(_ *tcp.Conn, err error) { reason = err }
+		c.WriteString("sorry")
+		r.no(c.CloseWithError(io.ErrUnexpectedEOF))
+		r.is(c.CloseWithError(io.ErrUnexpectedEOF), net.ErrClosed)
+		r.until("it is closed", func() bool { return reason != nil && got == "sorry" })
+		r.is(reason, io.ErrUnexpectedEOF)
+		var op *net.OpError
+		r.equal("a *net.OpError", errors.As(reason, &op) && op.Op == "close" && op.Addr != nil, true)
+		d.saw(r)
+
+		_, c = r.pair()
+		closed := false
+		c.OnClose = func(_ *tcp.Conn, err error) { closed = true; r.no(err) }
+		r.no(c.CloseWithError(nil))
+		r.until("it is closed", func() bool { return closed })
+	})
 }
