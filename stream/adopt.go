@@ -1,10 +1,13 @@
 package stream
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"reflect"
+	"sync"
 	"syscall"
 	"time"
 
@@ -203,8 +206,8 @@ func adopt(lp *loop.Loop, from any, take func(poller.Adopter, uintptr) error) er
 // without a word to the peer, and OnClose follows.
 //
 // What was written, and an end after it, is sent first. If the system does not take all of it at
-// once, the error is syscall.EBUSY; it is too if something is kept that was read when there was no
-// OnRead, or if a layer is not ready. Through a layer that is no poller.Releaser nothing can be
+// once, the error is syscall.EBUSY; it is too if a layer is not ready. What is unread is read first from the
+// net.Conn, which is no *net.TCPConn then, but has its CloseWrite. Through a layer that is no poller.Releaser nothing can be
 // handed over: errors.ErrUnsupported. A NetConn that fails, for want of descriptors say, leaves the connection as it was.
 func (c *Conn) NetConn() (net.Conn, error) {
 	if err := c.lp().Check("stream.Conn.NetConn"); err != nil {
@@ -217,8 +220,11 @@ func (c *Conn) NetConn() (net.Conn, error) {
 	if !ok {
 		return nil, c.fail("release", errors.ErrUnsupported)
 	}
-	if c.life == shaking || c.keeps() || !c.sendNow() {
+	if c.life == shaking || !c.sendNow() {
 		return nil, c.fail("release", syscall.EBUSY)
+	}
+	if in := c.input(); in != nil && in.end != nil && in.end != io.EOF {
+		return nil, c.fail("release", in.end) // it will be the reason of OnClose
 	}
 	nc, err := duplicate(r)
 	if err != nil {
@@ -237,6 +243,10 @@ func (c *Conn) NetConn() (net.Conn, error) {
 		return nil, c.fail("release", err)
 	}
 	os.NewFile(fd, "stream").Close() // nc has its own
+	if p := c.unread(); len(p) > 0 {
+		through = &reread{Conn: through, rest: bytes.Clone(p)}
+	}
+	c.takeUnread()
 	c.life = finished
 	c.lp().BeginClose(c)
 	return through, nil
@@ -283,4 +293,30 @@ func duplicate(r releaser) (net.Conn, error) {
 	f := os.NewFile(fd, "stream")
 	defer f.Close() // FileConn has its own duplicate
 	return net.FileConn(f)
+}
+
+// A reread is a net.Conn that first reads what was read from it before.
+type reread struct {
+	net.Conn
+	mu   sync.Mutex
+	rest []byte
+}
+
+func (r *reread) Read(p []byte) (int, error) {
+	r.mu.Lock()
+	n := copy(p, r.rest)
+	r.rest = r.rest[n:]
+	r.mu.Unlock()
+	if n > 0 {
+		return n, nil
+	}
+	return r.Conn.Read(p)
+}
+
+// CloseWrite ends this side, as that of *net.TCPConn does.
+func (r *reread) CloseWrite() error {
+	if w, ok := r.Conn.(interface{ CloseWrite() error }); ok {
+		return w.CloseWrite()
+	}
+	return errors.ErrUnsupported
 }

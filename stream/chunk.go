@@ -35,12 +35,13 @@ type chunk struct {
 // taken for.
 const (
 	leastShift = 10
-	mostShift  = 16
+	mostShift  = 21 // for unread input; queues take none larger than mostChunk
 	classes    = mostShift - leastShift + 1
 	unpooled   = -1
 
 	leastChunk = 1 << leastShift
-	mostChunk  = 1 << mostShift
+	mostChunk  = 1 << 16
+	mostPooled = 1 << mostShift
 )
 
 // ownSmall stands for output.small.
@@ -53,8 +54,11 @@ type chunks struct {
 	bytes int
 }
 
-// take finds a chunk of at least n bytes, which are no more than mostChunk.
+// take finds a chunk of at least n bytes.
 func (s *chunks) take(n int) *chunk {
+	if n > mostPooled {
+		return &chunk{buf: make([]byte, ceil(n)), class: unpooled}
+	}
 	class := classOf(n)
 	free := s.free[class]
 	last := len(free) - 1
@@ -105,7 +109,8 @@ func fit[T any](list []T) []T {
 // keepLess has memory given back after a quiet time, if there is more than stays in any case. It
 // keeps no loop alive, and wakes an idle loop two or three times.
 func (s *shared) keepLess() {
-	if (len(s.spare) > spareRest || s.chunks.bytes > chunksRest || cap(s.busy) > max(spareMost, 4*len(s.busy))) && !s.look.Armed() {
+	lists := len(s.spare) > spareRest || len(s.inputs) > spareRest || cap(s.busy) > max(spareMost, 4*len(s.busy))
+	if (lists || s.chunks.bytes > chunksRest) && !s.look.Armed() {
 		s.look.Init(s)
 		s.lp.Maker().SetTimeout(&s.look, s.lp.Maker().Poller().Now().Add(quiet))
 	}
@@ -118,6 +123,8 @@ func (s *shared) Expired(*loop.Timeout) {
 	s.spare = fit(s.spare[:n])
 	s.leastSpare = n
 	s.chunks.shrink()
+	clear(s.inputs[min(len(s.inputs), spareRest):])
+	s.inputs = fit(s.inputs[:min(len(s.inputs), spareRest)])
 	s.busy, s.waiting = fit(s.busy), fit(s.waiting)
 	s.keepLess()
 }

@@ -34,6 +34,7 @@ func (c *Conn) close() {
 	if !lp.BeginClose(c) {
 		return
 	}
+	c.dropInput()
 	switch {
 	case c.life == connecting:
 		if c.out != nil && c.rare.err == nil {

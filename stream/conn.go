@@ -85,9 +85,7 @@ type rare struct {
 	layering *layering     // while a layer gets ready, but that of a dial
 	clock    *clock        // while it is open and has timeouts
 	closing  *closing      // while it drains or lingers
-
-	unread []byte // what was received when there was no OnRead
-	end    error  // the end that came behind that
+	in       *input        // while something is unread
 }
 
 // lp is the loop as makers of handles see it.
@@ -133,11 +131,12 @@ func (c *Conn) LocalAddr() poller.Addr {
 	return c.s.Addr()
 }
 
-// Readable reports whether OnRead or OnEOF can still be called: the connection
+// Readable reports whether something can still arrive, or OnEOF be called: the connection
 // is made, the peer has not ended, and Close was not called. A pause does not
-// count.
+// count. In the last OnRead, which is given what was unread when the peer ended, it is false.
 func (c *Conn) Readable() bool {
-	return (c.life == open || c.life == shaking) && !c.is(readEnded)
+	in := c.input()
+	return (c.life == open || c.life == shaking) && !c.is(readEnded) && (in == nil || !in.last)
 }
 
 // Writable reports whether Write would be accepted.
@@ -165,7 +164,8 @@ func (c *Conn) PauseRead() error {
 }
 
 // ResumeRead undoes PauseRead. OnRead is called later, from the loop. On a connection that
-// is not paused ResumeRead tells the loop that OnRead was set.
+// is not paused ResumeRead tells the loop that OnRead was set. In both cases OnRead is given what
+// is unread, although nothing more may have come; see [Conn.Unread].
 func (c *Conn) ResumeRead() error {
 	if err := c.lp().Check("stream.Conn.ResumeRead"); err != nil {
 		return err
@@ -174,10 +174,20 @@ func (c *Conn) ResumeRead() error {
 		return c.fail("read", net.ErrClosed)
 	}
 	if c.stops&stopByUser != 0 || c.is(noReader) {
-		c.stops &^= stopByUser
-		c.startRead()
+		c.goOn(stopByUser)
+	} else if in := c.input(); in != nil && !in.lent && c.OnRead != nil {
+		c.presentLater(in)
 	}
 	return nil
+}
+
+// goOn is the end of a pause.
+func (c *Conn) goOn(why readStops) {
+	c.stops &^= why
+	if c.is(lending) {
+		c.debts |= oweAgain
+	}
+	c.startRead()
 }
 
 // fail is the error of an operation on c.
@@ -195,7 +205,7 @@ func (c *Conn) begin() {
 
 // startRead has the poller deliver, unless something is against it.
 func (c *Conn) startRead() {
-	if c.life != open || c.stopped() || c.is(readEnded) && !c.keeps() {
+	if c.life != open || c.stopped() || c.is(readEnded) && c.input() == nil {
 		return
 	}
 	if c.OnRead == nil {
@@ -205,8 +215,7 @@ func (c *Conn) startRead() {
 	if k := c.clock(); k != nil {
 		k.resumed()
 	}
-	if c.keeps() { // what was kept comes first, and readUnread hands it over
-		c.flushLater()
+	if in := c.input(); in != nil && c.presentLater(in) { // what is unread comes first
 		return
 	}
 	c.s.Start()

@@ -33,7 +33,7 @@ func (c *Conn) endRead(err error) {
 // settle closes a connection that both sides have ended.
 func (c *Conn) settle() {
 	if c.is(readEnded) && c.writes >= finSent && !c.Closing() {
-		if c.keeps() { // something is kept, for a reader who may still come
+		if c.input() != nil { // something is unread, and a reader may still come
 			c.leaveAlone()
 			return
 		}

@@ -96,10 +96,9 @@ func (h *half) attach() {
 // begin makes up for what happened before there was a join.
 func (h *half) begin() {
 	if h.from.is(readEnded) {
-		if m := h.from.rare; h.from.keeps() && len(m.unread) > 0 {
-			p := m.unread
-			m.unread = p[len(p):] // an end may have come behind it
+		if p := h.from.unread(); len(p) > 0 {
 			h.read(h.from, p)
+			h.from.takeUnread()
 			h.from.ResumeRead()
 		}
 		h.eof(h.from)

@@ -136,7 +136,7 @@ func (c *Conn) layered(err error) {
 		return
 	}
 	c.life = open
-	if m := c.rare; m.clock == nil && m.closing == nil && !c.keeps() {
+	if m := c.rare; m.clock == nil && m.closing == nil && m.in == nil {
 		c.trim()
 	}
 	c.debts |= oweFlush // of what was asked for meanwhile

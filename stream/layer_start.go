@@ -28,10 +28,11 @@ type LayerOptions struct {
 	Host string
 
 	// Rest is what OnRead was given behind the last plain byte. Whoever keeps such bytes has
-	// to say so here, and must not take them for what came through the layer. It is copied.
+	// to say so here, and must not take them for what came through the layer. It is copied. What
+	// was unread ([Conn.Unread]) is known, and comes behind Rest.
 	Rest []byte
 
-	// Early has the layer get Rest, and what has arrived and was not read, as the first that it
+	// Early has the layer get Rest, and what was unread or never read, as the first that it
 	// receives. It is for protocols whose peers do not wait for an answer before the layer begins.
 	// Without it StartLayer is ErrEarly if there is any.
 	Early bool
@@ -79,9 +80,7 @@ func (c *Conn) StartLayer(l poller.Layer, fn func(c *Conn, err error), o ...*Lay
 	if len(first) > 0 {
 		l = layer.Stack{early{first}, l}
 	}
-	if c.keeps() {
-		c.rare.unread = nil
-	}
+	c.takeUnread()
 	c.lp().Hold() // until fn is called, referenced or not
 	c.beginLayering(&layering{c: c, fn: fn}, layerTimeout(with.Timeout))
 	p := &plain{c, l, poller.Place{Client: c.conf.ln == nil && !with.Server, Host: with.Host}, len(rest)}
@@ -97,23 +96,19 @@ func (c *Conn) StartLayer(l poller.Layer, fn func(c *Conn, err error), o ...*Lay
 // early is what the layer is to have before all that arrives: what was read already. It is an
 // error if that may not be. Reading has stopped then.
 func (c *Conn) early(o *LayerOptions) ([]byte, error) {
-	if c.keeps() && c.rare.end != nil {
-		return nil, c.rare.end
+	if in := c.input(); in != nil && in.end != nil {
+		return nil, in.end
 	}
 	c.s.Start() // of a stream that is stopped nothing is untold
 	n, _ := untold(c.s)
 	c.s.Stop()
 	if !o.Early {
-		if len(o.Rest) > 0 || c.keeps() || n > 0 {
+		if len(o.Rest) > 0 || len(c.unread()) > 0 || n > 0 {
 			return nil, ErrEarly
 		}
 		return nil, nil
 	}
-	early := append([]byte(nil), o.Rest...)
-	if c.keeps() {
-		early = append(early, c.rare.unread...)
-	}
-	return early, nil
+	return append(append([]byte(nil), o.Rest...), c.unread()...), nil
 }
 
 // sendPlain gives the system what was written before the layer, as far as it takes that at once, and

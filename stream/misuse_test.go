@@ -16,6 +16,9 @@ import (
 var connMethods = map[string]func(c *tcp.Conn) error{
 	"PauseRead":          (*tcp.Conn).PauseRead,
 	"ResumeRead":         (*tcp.Conn).ResumeRead,
+	"Unread":             func(c *tcp.Conn) error { return c.Unread(nil) },
+	"Need":               func(c *tcp.Conn) error { return c.Need(1) },
+	"SetReadLimit":       func(c *tcp.Conn) error { return c.SetReadLimit(0) },
 	"Write":              func(c *tcp.Conn) error { _, err := c.Write([]byte("x")); return err },
 	"large Write":        func(c *tcp.Conn) error { _, err := c.Write(make([]byte, 1<<20)); return err },
 	"empty Write":        func(c *tcp.Conn) error { _, err := c.Write(nil); return err },

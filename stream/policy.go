@@ -13,6 +13,7 @@ type policy struct {
 	watermarks        *Watermarks
 	limit             *QueueLimit
 	idle, read, write time.Duration // timeouts; 0 is none
+	readLimit         int           // 0 is the default
 }
 
 // policy is the connections' part of o. It is an error if that makes no sense.
@@ -32,6 +33,7 @@ func (o *Options) policy() (policy, error) {
 	return policy{
 		watermarks: o.Watermarks, limit: o.QueueLimit,
 		idle: max(o.IdleTimeout, 0), read: max(o.ReadTimeout, 0), write: max(o.WriteTimeout, 0),
+		readLimit: readLimit(o.ReadLimit),
 	}, nil
 }
 

@@ -15,7 +15,7 @@ func (c *Conn) during(fn func(*Conn)) {
 func (c *Conn) enter() { c.marks |= busy }
 
 func (c *Conn) exit() {
-	c.marks &^= busy
+	c.marks &^= busy | lending
 	if c.out != nil || c.owes(oweFlush) {
 		c.flush()
 	}

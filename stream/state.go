@@ -44,6 +44,8 @@ const (
 	oweExceeded                   // to call OnExceeded of the loop's QueueLimit
 	oweRelease                    // to release the loop, which is held until all output is sent
 	oweFlush                      // to flush, when it is not busy any more
+	oweUnread                     // to keep what OnRead, which runs, has unread
+	oweAgain                      // to give OnRead, which runs, what it unreads: reading was paused, and goes on
 )
 
 // An excess is how the queue stands to the connection's QueueLimit.
@@ -66,6 +68,7 @@ const (
 	noReader                      // it has no OnRead, and is in shared.unheard
 	busy                          // a callback runs, or a flush
 	deferred                      // the loop will call Flush
+	lending                       // OnRead runs
 )
 
 func (c *Conn) is(m marks) bool   { return c.marks&m != 0 }

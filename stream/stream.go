@@ -78,6 +78,7 @@
 //	Close, and the peer took nothing for DrainTimeout  os.ErrDeadlineExceeded
 //	a timeout of the connection                        os.ErrDeadlineExceeded
 //	more was queued than a QueueLimit allows           ErrQueueLimit
+//	more was unread than ReadLimit allows              ErrReadLimit
 //	Loop.Shutdown, when its time was over              loop.ErrShutdown
 //	Loop.Close                                         as CloseNow
 //	the peer reset it                                  syscall.ECONNRESET
@@ -255,6 +256,11 @@ type Options struct {
 	// also [SetLoopLimit].
 	QueueLimit *QueueLimit
 
+	// ReadLimit bounds what OnRead may leave unread while it waits for more, in bytes; see
+	// [Conn.Unread]. More is the end of the connection, and ErrReadLimit the reason. 0 is 1 MiB,
+	// negative is no bound. One read of up to 64 KiB may come to that.
+	ReadLimit int
+
 	// AttemptDelay is how long Dial waits for one of several addresses before it tries the
 	// next one as well (RFC 8305, 5). 0 is the 250 ms of the RFC; the least is 10 ms.
 	AttemptDelay time.Duration
@@ -302,6 +308,9 @@ type shared struct {
 	loopLimit  *QueueLimit  // of those bytes
 	over       bool         // more is queued than loopLimit allows
 	waiting    []*Conn      // that do not read, because of that
+	lent       lent         // to the OnRead that runs
+	left       left         // by that
+	inputs     []*input     // that no connection has
 	unheard    unheard
 }
 

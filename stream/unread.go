@@ -1,200 +1,322 @@
 package stream
 
 import (
-	"slices"
-	"time"
-
-	"example.com/pike/loop"
-	"example.com/pike/poller"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"unsafe"
 )
 
-// unheard are the connections of a loop that may read and have no OnRead, so that what arrives
-// stays with the system. OnRead is a field, so that nobody tells us when it is set: we have to look.
-// The latest connections are looked at in every turn, before the loop sleeps. The others are looked
-// at now and then, because a server may have very many that only write.
-type unheard struct {
-	lp    *loop.Loop
-	hot   []*Conn      // the latest
-	cold  []*Conn      // the others
-	tick  loop.Timeout // when to look at cold
-	due   bool         // cold is to be looked at in this turn
-	seen  uint64       // what had happened on the loop when cold was looked at last
-	alone []alone      // in the order of until
-	leave loop.Timeout // when the first of those ends
+// ErrReadLimit is the reason of a connection whose OnRead has left more unread than
+// Options.ReadLimit, and waited for more. It is also what Need answers to more than that.
+var ErrReadLimit = errors.New("read limit exceeded")
+
+// defaultReadLimit is Options.ReadLimit where that is 0.
+const defaultReadLimit = 1 << 20
+
+// A lent is the place of what OnRead was lent. No reference is kept, so that it costs each OnRead two
+// words and no write barrier.
+type lent struct {
+	end uintptr // the address behind the last byte
+	n   int
 }
 
-// alone is a connection that is gone. Something of it has arrived that nobody has read.
-type alone struct {
-	c     *Conn
-	until poller.Time
+func lentOf(p []byte) lent {
+	return lent{uintptr(unsafe.Pointer(unsafe.SliceData(p))) + uintptr(len(p)), len(p)}
 }
 
-const (
-	hotMost   = 64
-	coldEvery = 250 * time.Millisecond
-
-	// keptMost is how much is kept of what arrives for a connection with OnEOF and without
-	// OnRead. The last buffer that the poller reads may exceed it.
-	keptMost = 64 << 10
-
-	// aloneFor is how long a connection that is gone is kept for a reader who may still
-	// come.
-	aloneFor = 500 * time.Millisecond
-)
-
-// await leaves what arrives with the system until there is an OnRead. The peer's end is still
-// told, if nothing that arrived is before it. A connection with OnEOF is to hear of the end in any
-// case, and so some of what arrives is read, and kept.
-func (c *Conn) await() {
-	if c.hearsEnd() && (c.rare == nil || len(c.rare.unread) < keptMost) {
-		c.s.Start() // which does nothing after the peer's end
-	} else {
-		c.s.Stop()
-		if w, ok := poller.As[poller.EndWatcher](c.s); ok {
-			w.WatchEnd()
-		}
-	}
-	if m := c.rare; m != nil && (m.end != nil || c.writes == sendFailed) {
-		defer c.leaveAlone() // a pause has kept it from this until now
-	}
-	if c.is(noReader) {
-		return
-	}
-	c.marks |= noReader
-	u := &c.conf.unheard
-	if u.lp == nil {
-		u.lp = c.Loop()
-		u.tick.Init((*coldUnheard)(u))
-		u.leave.Init(u)
-	}
-	if len(u.hot)+len(u.cold) == 0 {
-		u.lp.Maker().EachTurn(u, true)
-	}
-	if len(u.hot) == hotMost {
-		u.cold = append(u.cold, u.hot[0])
-		u.hot = slices.Delete(u.hot, 0, 1)
-	}
-	u.hot = append(u.hot, c)
+// A left is what an OnRead that still runs has unread.
+type left struct {
+	tail []byte
+	need int
 }
 
-// heardOf begins to read where there is an OnRead now, and reports whether c is to be
-// forgotten.
-func (c *Conn) heardOf() bool {
-	if c.OnRead == nil && !c.Closing() && !(c.is(readEnded) && !c.keeps()) {
+// sameFunc is what is equal for equal functions: for a closure or a method value, which are made anew
+// each time, only for copies of one.
+func sameFunc(fn func(*Conn, []byte)) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Pointer(&fn)) }
+
+// Unread gives back p, the end of what OnRead was lent, because it cannot be used yet: the
+// beginning of a message say. OnRead is called with it again, and with what has come behind
+// it, in one piece, when something has come. Only OnRead may call it, for its own connection. The
+// last call counts, so that Unread(nil) takes everything after all.
+//
+// OnRead that has called [Conn.PauseRead], or that a [QueueLimit] has paused, unreads the messages it
+// has not looked at: they come again when reading goes on, although nothing more may come. So do
+// they without a pause if OnRead was replaced: the new function gets what the old one has left. Who
+// replaces it later than that calls ResumeRead, which gives OnRead in any case what is unread.
+//
+// If the peer ends, OnRead is called once more with what is unread, and [Conn.Readable] is
+// false then. What it leaves unread that time is dropped, unless it is paused, and OnEOF or OnClose
+// follows. Where a connection is lost OnRead is called again only for what it has not seen.
+//
+// Unread input is copied, and takes memory until it is read. It is bounded by Options.ReadLimit. Timeouts do
+// not count it as arriving again. [Conn.NetConn] and [Join] take it along, and for StartLayer it is
+// [ErrEarly].
+//
+// The error is os.ErrInvalid outside of OnRead, and where p is not the end of what was lent,
+// and net.ErrClosed after Close. What was unread before holds then.
+func (c *Conn) Unread(p []byte) error {
+	const method = "stream.Conn.Unread"
+	if err := c.inOnRead(method); err != nil {
+		return err
+	}
+	s := c.conf.shared
+	if n := len(p); n > 0 && (n > s.lent.n || lentOf(p).end != s.lent.end) {
+		return c.fail("unread", fmt.Errorf("%s of what is not the end of what OnRead was lent: %w", method, errInvalid))
+	}
+	c.leave().tail = p
+	return nil
+}
+
+// Need has OnRead wait until n bytes are there, those included that are unread: the length of a
+// message, once that is known. At the peer's end OnRead gets what there is. Only OnRead may call it, for
+// its own connection. It holds until OnRead is called next, and for this function: if
+// OnRead is replaced the new one does not wait. Need(0) does not wait either, but for more.
+//
+// The bytes are kept in memory that is large enough for all of them, so that each is
+// copied twice at most. More than Options.ReadLimit is ErrReadLimit, and n below 0 os.ErrInvalid; other
+// errors are those of Unread.
+func (c *Conn) Need(n int) error {
+	const method = "stream.Conn.Need"
+	if err := c.inOnRead(method); err != nil {
+		return err
+	}
+	switch {
+	case n < 0:
+		return c.fail("read", fmt.Errorf("%s of %d: %w", method, n, errInvalid))
+	case n > c.readLimit():
+		return c.fail("read", ErrReadLimit)
+	}
+	c.leave().need = n
+	return nil
+}
+
+// inOnRead is why a method is not allowed that only OnRead may call, or nil.
+func (c *Conn) inOnRead(method string) error {
+	if err := c.lp().Check(method); err != nil {
+		return err
+	}
+	switch {
+	case c.Closing():
+		return c.fail("unread", net.ErrClosed)
+	case !c.is(lending):
+		return c.fail("unread", fmt.Errorf("%s outside of OnRead: %w", method, errInvalid))
+	}
+	return nil
+}
+
+// leave is what OnRead, which runs, has left so far.
+func (c *Conn) leave() *left {
+	l := &c.conf.left
+	if !c.owes(oweUnread) {
+		c.debts |= oweUnread
+		*l = left{}
+	}
+	return l
+}
+
+// Paused reports whether reading is paused, by PauseRead or by a [QueueLimit] whose policy is
+// PauseReads. A Write that exceeds the limit pauses at once: OnRead that answers many messages of one
+// piece looks at Paused after each, and leaves the others with Unread.
+func (c *Conn) Paused() bool {
+	if c.lp().Check("stream.Conn.Paused") != nil {
 		return false
 	}
-	c.marks &^= noReader
-	c.startRead()
+	return c.stopped()
+}
+
+// SetReadLimit sets Options.ReadLimit for this connection: 0 is the default, and less is no bound. It
+// counts when OnRead unreads something again.
+func (c *Conn) SetReadLimit(bytes int) error {
+	if err := c.lp().Check("stream.Conn.SetReadLimit"); err != nil {
+		return err
+	}
+	if c.Closing() {
+		return c.fail("set", net.ErrClosed)
+	}
+	p := c.conf.policy
+	p.readLimit = readLimit(bytes)
+	c.configure(p)
+	return nil
+}
+
+// readLimit is what a policy has for the bound that users mean by n: 0 is the default there too, so that
+// the policy of most is zero.
+func readLimit(n int) int {
+	switch {
+	case n == defaultReadLimit:
+		return 0
+	case n < 0:
+		return math.MaxInt
+	}
+	return n
+}
+
+func (c *Conn) readLimit() int {
+	if n := c.conf.policy.readLimit; n != 0 {
+		return n
+	}
+	return defaultReadLimit
+}
+
+// unread is what is unread, what OnRead has left so far included.
+func (c *Conn) unread() []byte {
+	if c.owes(oweUnread) {
+		return c.conf.left.tail
+	}
+	if in := c.input(); in != nil {
+		return in.bytes()
+	}
+	return nil
+}
+
+// takeUnread is for who takes over what is unread, and has copied it.
+func (c *Conn) takeUnread() {
+	c.marks &^= lending // OnRead, if it runs, can unread nothing any more
+	c.debts &^= oweUnread | oweAgain
+	c.conf.left = left{}
+	switch in := c.input(); {
+	case in == nil:
+	case in.end != nil: // it is still to be told
+		in.from = in.to
+	default:
+		c.dropInput()
+	}
+}
+
+// keepUnread keeps what OnRead has left of p, which was lent to it. was is the OnRead that has. It decides
+// when OnRead is called next.
+func (c *Conn) keepUnread(was func(*Conn, []byte), p []byte) {
+	s := c.conf.shared
+	l, again := s.left, c.owes(oweAgain)
+	if !c.owes(oweUnread) {
+		l = left{}
+	}
+	s.left = left{}
+	c.debts &^= oweUnread | oweAgain
+	replaced := sameFunc(was) != sameFunc(c.OnRead)
+	if replaced {
+		l.need = 0
+	}
+	if c.Closing() || len(l.tail) == 0 && l.need <= 0 {
+		return
+	}
+	in := c.makeInput()
+	in.need, in.by = l.need, sameFunc(c.OnRead)
+	if !in.lent || len(l.tail) < len(p) {
+		in.again = 0
+	}
+	if in.lent {
+		in.from = in.to - len(l.tail)
+		in.fit(s)
+	} else if len(l.tail) > 0 {
+		in.add(l.tail, s)
+	}
+	switch {
+	case c.OnRead == nil, c.stopped(): // startRead will see it
+	case replaced && in.again < againMost:
+		in.again++
+		c.presentLater(in)
+	case again:
+		c.presentLater(in)
+	case in.last:
+		in.from, in.need = in.to, 0
+	case len(l.tail) > c.readLimit():
+		c.abandon(c.fail("read", ErrReadLimit))
+	}
+}
+
+// presentLater has the loop give OnRead what is unread. It reports whether that is to be: less than OnRead
+// needs it does not get.
+func (c *Conn) presentLater(in *input) bool {
+	if in.by != sameFunc(c.OnRead) {
+		in.need = 0
+	}
+	if in.end == nil && (in.size() == 0 || in.size() < in.need) {
+		return false
+	}
+	in.due = true
+	c.flushLater()
 	return true
 }
 
-// Flush looks at the latest, in every turn.
-func (u *unheard) Flush() {
-	u.hot = slices.DeleteFunc(u.hot, (*Conn).heardOf)
-	due := u.due
-	if due {
-		u.due, u.cold = false, fit(slices.DeleteFunc(u.cold, (*Conn).heardOf))
-		u.seen = u.happened()
+// receivedMore is when p has arrived, and something before it is unread, or there is no OnRead.
+func (c *Conn) receivedMore(p []byte) {
+	in := c.makeInput()
+	in.add(p, c.conf.shared)
+	in.fresh = true
+	if in.by != sameFunc(c.OnRead) {
+		in.need = 0
 	}
 	switch {
-	case len(u.hot)+len(u.cold) == 0:
-		u.lp.Maker().EachTurn(u, false)
-	case len(u.cold) > 0 && !due && !u.tick.Armed() && u.happened() != u.seen:
-		u.lp.Maker().SetTimeout(&u.tick, u.lp.Maker().Poller().Now().Add(coldEvery))
+	case c.OnRead == nil:
+		c.await()
+	case c.stopped(): // startRead will see it
+	case in.size() >= in.need:
+		c.present(in)
 	}
 }
 
-// happened grows with every callback that may have set an OnRead.
-func (u *unheard) happened() uint64 {
-	m := u.lp.Metrics()
-	if _, counts := u.lp.Maker().Poller().(poller.Meter); !counts {
-		return m.Turns
+// endUnread is when the end, or a loss, has come behind what is unread. It reports whether that is told
+// later, or was told.
+func (c *Conn) endUnread(err error) bool {
+	in := c.rare.in
+	reads := c.OnRead != nil && !c.stopped()
+	switch {
+	case err == io.EOF && c.hearsEnd():
+		return false
+	case err != io.EOF && reads && !in.fresh && !in.due: // OnRead has seen all of it, and waits in vain
+		return false
 	}
-	return m.Callbacks + m.Events
+	if in.end = err; err != io.EOF {
+		c.leaveAlone()
+	}
+	if reads {
+		c.present(in)
+	}
+	return true
 }
 
-// coldUnheard is unheard when it is time to look at cold. In a loop in which nothing happens cold is
-// not looked at again.
-type coldUnheard unheard
-
-func (u *coldUnheard) Expired(*loop.Timeout) {
-	u.due = true // Flush does it, because what follows in this turn may set an OnRead yet
-}
-
-// leaveAlone ends c, which is gone, if nobody comes in time to read what has arrived.
-func (c *Conn) leaveAlone() {
-	if c.OnRead != nil || !c.is(noReader) {
-		return // somebody reads it, or has paused it and will read it
-	}
-	u := &c.conf.unheard
-	u.alone = append(u.alone, alone{c, c.now().Add(aloneFor)})
-	if !u.leave.Armed() {
-		u.lp.Maker().SetTimeout(&u.leave, u.alone[0].until)
-	}
-}
-
-// Expired is the end of waiting for readers.
-func (u *unheard) Expired(*loop.Timeout) {
-	now := u.lp.Maker().Poller().Now()
-	n := 0
-	for ; n < len(u.alone) && u.alone[n].until <= now; n++ {
-		c := u.alone[n].c
-		if c.Closing() || c.OnRead != nil || c.stops&stopByUser != 0 && !c.is(readEnded) {
-			continue
-		}
-		if m := c.rare; m.end != nil {
-			err := m.end
-			m.unread, m.end = nil, nil
-			c.endRead(err)
-		} else {
-			c.finish()
-		}
-	}
-	u.alone = fit(slices.Delete(u.alone, 0, n))
-	if len(u.alone) > 0 {
-		u.lp.Maker().SetTimeout(&u.leave, u.alone[0].until)
-	}
-}
-
-// hearsEnd reports whether the program hears of the peer's end, and of nothing before it.
-func (c *Conn) hearsEnd() bool { return c.OnEOF != nil && c.OnRead == nil }
-
-// keeps reports whether something that was received is kept for an OnRead.
-func (c *Conn) keeps() bool { return c.rare != nil && c.rare.unread != nil }
-
-// keepUnread keeps what was received when there was no OnRead.
-func (c *Conn) keepUnread(p []byte) {
-	m := c.makeRare()
-	m.unread = append(m.unread, p...)
-	c.await()
-}
-
-// readUnread hands over what was kept, and the end that came behind it.
+// readUnread is the loop's time for presentLater.
 func (c *Conn) readUnread() {
-	if !c.keeps() {
-		return
+	switch in := c.input(); {
+	case in == nil:
+	case c.Closing():
+		c.dropInput()
+	case in.due && c.OnRead != nil && !c.stopped():
+		c.present(in)
 	}
-	m := c.rare
-	if c.Closing() {
-		m.unread, m.end = nil, nil
-		return
+}
+
+// present gives OnRead what is unread, and tells the end that came behind it.
+func (c *Conn) present(in *input) {
+	p, end := in.bytes(), in.end
+	in.last = in.last || end != nil || c.is(readEnded)
+	if in.fresh {
+		in.again = 0
 	}
-	if c.OnRead == nil || c.stopped() {
-		return
-	}
-	p, err := m.unread, m.end
-	m.unread, m.end = nil, nil
+	in.from, in.need, in.end, in.due, in.fresh = in.to, 0, nil, false, false
 	if len(p) > 0 {
+		in.lent = true
 		c.deliver(p)
+		in.lent = false
 	}
-	switch {
-	case err == nil:
+	if end != nil && !c.Closing() && (c.OnRead == nil || c.stopped() || in.due) { // it is told when that is over
+		in.end = end
 		c.startRead()
-		c.settle()
-	case c.OnRead != nil && !c.stopped() || c.Closing():
-		c.endRead(err)
-	default: // OnRead has paused it: the end is kept until that is over
-		m.unread, m.end = []byte{}, err
-		c.startRead()
+		return
 	}
+	if c.Closing() || in.size() == 0 && in.need == 0 {
+		c.dropInput()
+	}
+	if end != nil {
+		c.endRead(end)
+		return
+	}
+	if c.life == open && c.OnRead != nil && !c.stopped() && !c.is(readEnded) {
+		c.s.Start()
+	}
+	c.settle()
 }

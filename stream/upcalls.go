@@ -57,13 +57,9 @@ func (u *upcalls) Prefetch() byte {
 func (u *upcalls) Received(p []byte, err error) {
 	c := (*Conn)(u)
 	if err != nil {
-		if c.keeps() && !c.Closing() && !(err == io.EOF && c.hearsEnd()) { // what is kept comes first
-			if c.rare.end = err; err != io.EOF {
-				c.leaveAlone()
-			}
-			return
+		if c.input() == nil || c.Closing() || !c.endUnread(err) { // what is unread comes first
+			c.endRead(err)
 		}
-		c.endRead(err)
 		return
 	}
 	if k := c.clock(); k != nil {
@@ -73,21 +69,26 @@ func (u *upcalls) Received(p []byte, err error) {
 		c.heard()
 		return
 	}
-	if c.OnRead == nil || c.keeps() { // what was kept comes first
-		c.keepUnread(p)
+	if c.OnRead == nil || c.input() != nil {
+		c.receivedMore(p)
 		return
 	}
 	c.deliver(p)
 }
 
-// deliver calls OnRead. It counts nothing for the timeouts, because what was kept has been
+// deliver lends p to OnRead. It counts nothing for the timeouts, because what is unread has been
 // counted when it arrived.
 func (c *Conn) deliver(p []byte) {
-	c.enter()
+	c.marks |= busy | lending
+	c.conf.lent = lentOf(p)
+	fn := c.OnRead
 	if lp := c.lp(); lp.Guarded() { // this is Call, written out because it is not inlined here
-		lp.Call(c, func() { c.OnRead(c, p) })
+		lp.Call(c, func() { fn(c, p) })
 	} else {
-		c.OnRead(c, p)
+		fn(c, p)
+	}
+	if c.owes(oweUnread | oweAgain) { // before exit, whose flush may have reading go on
+		c.keepUnread(fn, p)
 	}
 	c.exit()
 	if c.OnRead == nil {
@@ -131,6 +132,7 @@ func (u *upcalls) Finished() {
 		err = c.lost()
 	}
 	c.drop(err)
+	c.dropInput()
 	c.forget()
 	if c.conf.ln != nil {
 		c.conf.ln.left()
