@@ -25,7 +25,7 @@ func content(n int) []byte {
 	return b
 }
 
-const bigSize = 3 << 20
+const bigSize = 1500_000
 
 var modified = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 

@@ -144,8 +144,8 @@ func TestRanges(t *testing.T) {
 		r.same(c.fields, body, c.body)
 		r.same(c.fields, a.Header.Get("Content-Range"), c.extent)
 	}
-	a, body := r.get("/big.bin", "Range: bytes=1000000-2999999")
-	if want := content(bigSize)[1_000_000:3_000_000]; a.StatusCode != 206 || !bytes.Equal(body, want) {
+	a, body := r.get("/big.bin", "Range: bytes=1000000-1299999")
+	if want := content(bigSize)[1_000_000:1_300_000]; a.StatusCode != 206 || !bytes.Equal(body, want) {
 		t.Error("a part of a large file is not that part")
 	}
 	a, _ = r.get("/empty.css", "Range: bytes=0-")
@@ -187,10 +187,10 @@ func TestKeepAlive(t *testing.T) {
 func TestPipelines(t *testing.T) {
 	r := newRig(t, options{})
 	paths := []string{"/a.txt", "/none", "/big.bin", "/sub/", "/", "/a.txt", "/sub"}
-	for _, size := range []int{1, 7, 100, 1 << 20} {
+	for _, size := range []int{1, 100, 1 << 20} {
 		c := r.dial()
 		var text bytes.Buffer
-		n := 70
+		n := 42
 		for i := range n {
 			text.WriteString(request11("GET", paths[i%len(paths)], fmt.Sprint("X-N: ", i)))
 		}
