@@ -28,6 +28,23 @@ func (c *Conn) Close() error {
 	return nil
 }
 
+// CloseWithError is Close for a reason of the program's own, as that of io.PipeWriter: OnClose is told err, in
+// a *net.OpError with the addresses. If Close fails the reason is why it has failed. An err that
+// is nil is none.
+func (c *Conn) CloseWithError(err error) error {
+	if err := c.lp().Check("stream.Conn.CloseWithError"); err != nil {
+		return err
+	}
+	if c.Closing() {
+		return c.fail("close", net.ErrClosed)
+	}
+	if err != nil {
+		c.makeRare().err = c.fail("close", err)
+	}
+	c.close()
+	return nil
+}
+
 // close begins an orderly end.
 func (c *Conn) close() {
 	lp := c.lp()

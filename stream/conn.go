@@ -174,12 +174,20 @@ func (c *Conn) ResumeRead() error {
 		return c.fail("read", net.ErrClosed)
 	}
 	if c.stops&stopByUser != 0 || c.is(noReader) {
-		c.stops &^= stopByUser
-		c.startRead()
+		c.goOn(stopByUser)
 	} else if in := c.input(); in != nil && !in.lent && c.OnRead != nil {
 		c.presentLater(in)
 	}
 	return nil
+}
+
+// goOn is the end of a pause.
+func (c *Conn) goOn(why readStops) {
+	c.stops &^= why
+	if c.is(lending) {
+		c.leave().again = true
+	}
+	c.startRead()
 }
 
 // fail is the error of an operation on c.
@@ -207,9 +215,7 @@ func (c *Conn) startRead() {
 	if k := c.clock(); k != nil {
 		k.resumed()
 	}
-	if c.is(lending) {
-		c.debts |= oweAgain
-	} else if in := c.input(); in != nil && c.presentLater(in) { // what is unread comes first
+	if in := c.input(); in != nil && c.presentLater(in) { // what is unread comes first
 		return
 	}
 	c.s.Start()

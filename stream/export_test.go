@@ -42,8 +42,29 @@ func Kept(lp *loop.Loop) (bytes int) {
 		}
 		bytes += 8 * cap(free)
 	}
+	bytes += len(s.inputs)*int(unsafe.Sizeof(input{})) + 8*cap(s.inputs)
 	return bytes + 8*(cap(s.spare)+cap(s.busy)+cap(s.waiting))
 }
 
 // LayerAll has every connection go through a layer that has none of its own.
 func LayerAll(fn func(client bool) poller.Layer) { everyLayer = fn }
+
+// An Input is what of c is unread, and where it lies.
+type Input struct {
+	First     *byte // of its memory
+	From, Len int
+	Room      int
+}
+
+// InputOf is what is unread of c, or nil.
+func InputOf(c *Conn) *Input {
+	in := c.input()
+	if in == nil {
+		return nil
+	}
+	i := &Input{From: in.from, Len: in.size(), Room: len(in.buf)}
+	if i.Room > 0 {
+		i.First = &in.buf[0]
+	}
+	return i
+}

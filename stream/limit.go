@@ -200,8 +200,7 @@ func (c *Conn) hush(why readStops) bool {
 func (c *Conn) unexceed() {
 	c.excess = within
 	if c.stops&stopByQueue != 0 {
-		c.stops &^= stopByQueue
-		c.startRead()
+		c.goOn(stopByQueue)
 	}
 }
 
@@ -246,8 +245,7 @@ func (c *Conn) uncount(o *output, n int) {
 func (s *shared) relieve() {
 	for i, c := range s.waiting {
 		s.waiting[i] = nil
-		c.stops &^= stopByLoop
-		c.startRead()
+		c.goOn(stopByLoop)
 	}
 	s.waiting = s.waiting[:0]
 }

@@ -16,6 +16,9 @@ import (
 var connMethods = map[string]func(c *tcp.Conn) error{
 	"PauseRead":          (*tcp.Conn).PauseRead,
 	"ResumeRead":         (*tcp.Conn).ResumeRead,
+	"Unread":             func(c *tcp.Conn) error { return c.Unread(nil) },
+	"Need":               func(c *tcp.Conn) error { return c.Need(1) },
+	"SetReadLimit":       func(c *tcp.Conn) error { return c.SetReadLimit(0) },
 	"Write":              func(c *tcp.Conn) error { _, err := c.Write([]byte("x")); return err },
 	"large Write":        func(c *tcp.Conn) error { _, err := c.Write(make([]byte, 1<<20)); return err },
 	"empty Write":        func(c *tcp.Conn) error { _, err := c.Write(nil); return err },
@@ -24,6 +27,7 @@ var connMethods = map[string]func(c *tcp.Conn) error{
 	"SendFile":           func(c *tcp.Conn) error { return c.SendFile(os.Stdin, 0, 1, nil) },
 	"CloseWrite":         (*tcp.Conn).CloseWrite,
 	"Close":              (*tcp.Conn).Close,
+	"CloseWithError":     func(c *tcp.Conn) error { return c.CloseWithError(os.ErrClosed) },
 	"CloseNow":           (*tcp.Conn).CloseNow,
 	"Abort":              (*tcp.Conn).Abort,
 	"SetIdleTimeout":     func(c *tcp.Conn) error { return c.SetIdleTimeout(time.Second) },

@@ -44,8 +44,6 @@ const (
 	oweExceeded                   // to call OnExceeded of the loop's QueueLimit
 	oweRelease                    // to release the loop, which is held until all output is sent
 	oweFlush                      // to flush, when it is not busy any more
-	oweUnread                     // to keep what OnRead, which runs, has unread
-	oweAgain                      // to give OnRead, which runs, what it unreads: reading was paused, and goes on
 )
 
 // An excess is how the queue stands to the connection's QueueLimit.

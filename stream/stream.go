@@ -66,6 +66,7 @@
 //	a timeout of the connection                        os.ErrDeadlineExceeded
 //	more was queued than a QueueLimit allows           ErrQueueLimit
 //	more was unread than ReadLimit allows              ErrReadLimit
+//	CloseWithError                                     what it was given
 //	Loop.Shutdown, when its time was over              loop.ErrShutdown
 //	Loop.Close                                         as CloseNow
 //	the peer reset it                                  syscall.ECONNRESET

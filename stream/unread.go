@@ -7,6 +7,8 @@ import (
 	"math"
 	"net"
 	"unsafe"
+
+	"example.com/pike/internal/closure"
 )
 
 // ErrReadLimit is the reason of a connection whose OnRead has left more unread than
@@ -16,26 +18,24 @@ var ErrReadLimit = errors.New("read limit exceeded")
 // defaultReadLimit is Options.ReadLimit where that is 0.
 const defaultReadLimit = 1 << 20
 
-// A lent is the place of what OnRead was lent. No reference is kept, so that it costs each OnRead two
+// A lent is what the OnRead that runs was lent. No reference is kept, so that it costs each OnRead three
 // words and no write barrier.
 type lent struct {
-	end uintptr // the address behind the last byte
-	n   int
+	end  uintptr // the address behind the last byte
+	n    int
+	left bool // left has something to say
 }
 
 func lentOf(p []byte) lent {
-	return lent{uintptr(unsafe.Pointer(unsafe.SliceData(p))) + uintptr(len(p)), len(p)}
+	return lent{end: uintptr(unsafe.Pointer(unsafe.SliceData(p))) + uintptr(len(p)), n: len(p)}
 }
 
-// A left is what an OnRead that still runs has unread.
+// A left is what the OnRead that runs has done about it, if lent says so.
 type left struct {
-	tail []byte
-	need int
+	tail  []byte // is unread
+	need  int
+	again bool // a pause is over, so that OnRead is given tail
 }
-
-// sameFunc is what is equal for equal functions: for a closure or a method value, which are made anew
-// each time, only for copies of one.
-func sameFunc(fn func(*Conn, []byte)) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Pointer(&fn)) }
 
 // Unread gives back p, the end of what OnRead was lent, because it cannot be used yet: the
 // beginning of a message say. OnRead is called with it again, and with what has come behind
@@ -71,9 +71,10 @@ func (c *Conn) Unread(p []byte) error {
 }
 
 // Need has OnRead wait until n bytes are there, those included that are unread: the length of a
-// message, once that is known. At the peer's end OnRead gets what there is. Only OnRead may call it, for
-// its own connection. It holds until OnRead is called next, and for this function: if
-// OnRead is replaced the new one does not wait. Need(0) does not wait either, but for more.
+// message, once that is known. At the peer's end OnRead gets what there is, be it nothing, and
+// [Conn.Readable] is false. Only OnRead may call Need, for its own connection. It holds until OnRead is
+// called next, and for this function: if OnRead is replaced the new one does not wait. Need(0) undoes it.
+// A connection that waits takes some 200 bytes more, even if nothing is unread.
 //
 // The bytes are kept in memory that is large enough for all of them, so that each is
 // copied twice at most. More than Options.ReadLimit is ErrReadLimit, and n below 0 os.ErrInvalid; other
@@ -109,12 +110,11 @@ func (c *Conn) inOnRead(method string) error {
 
 // leave is what OnRead, which runs, has left so far.
 func (c *Conn) leave() *left {
-	l := &c.conf.left
-	if !c.owes(oweUnread) {
-		c.debts |= oweUnread
-		*l = left{}
+	s := c.conf.shared
+	if !s.lent.left {
+		s.lent.left, s.left = true, left{}
 	}
-	return l
+	return &s.left
 }
 
 // Paused reports whether reading is paused, by PauseRead or by a [QueueLimit] whose policy is
@@ -154,6 +154,15 @@ func readLimit(n int) int {
 	return n
 }
 
+// ReadLimit is how much OnRead may leave unread while it waits for more, in bytes: what SetReadLimit
+// or Options.ReadLimit have set. Where there is no bound it is the largest int.
+func (c *Conn) ReadLimit() int {
+	if c.lp().Check("stream.Conn.ReadLimit") != nil {
+		return 0
+	}
+	return c.readLimit()
+}
+
 func (c *Conn) readLimit() int {
 	if n := c.conf.policy.readLimit; n != 0 {
 		return n
@@ -163,7 +172,7 @@ func (c *Conn) readLimit() int {
 
 // unread is what is unread, what OnRead has left so far included.
 func (c *Conn) unread() []byte {
-	if c.owes(oweUnread) {
+	if c.is(lending) && c.conf.lent.left {
 		return c.conf.left.tail
 	}
 	if in := c.input(); in != nil {
@@ -174,9 +183,10 @@ func (c *Conn) unread() []byte {
 
 // takeUnread is for who takes over what is unread, and has copied it.
 func (c *Conn) takeUnread() {
-	c.marks &^= lending // OnRead, if it runs, can unread nothing any more
-	c.debts &^= oweUnread | oweAgain
-	c.conf.left = left{}
+	if c.is(lending) { // OnRead can unread nothing any more
+		c.marks &^= lending
+		c.conf.lent.left = false
+	}
 	switch in := c.input(); {
 	case in == nil:
 	case in.end != nil: // it is still to be told
@@ -190,21 +200,20 @@ func (c *Conn) takeUnread() {
 // when OnRead is called next.
 func (c *Conn) keepUnread(was func(*Conn, []byte), p []byte) {
 	s := c.conf.shared
-	l, again := s.left, c.owes(oweAgain)
-	if !c.owes(oweUnread) {
-		l = left{}
-	}
-	s.left = left{}
-	c.debts &^= oweUnread | oweAgain
-	replaced := sameFunc(was) != sameFunc(c.OnRead)
+	l := s.left
+	s.left, s.lent.left = left{}, false
+	replaced := closure.Of(was) != closure.Of(c.OnRead)
 	if replaced {
 		l.need = 0
 	}
-	if c.Closing() || len(l.tail) == 0 && l.need <= 0 {
+	if c.Closing() || len(l.tail) == 0 && l.need == 0 {
 		return
 	}
 	in := c.makeInput()
-	in.need, in.by = l.need, sameFunc(c.OnRead)
+	in.need, in.by = l.need, closure.Of(c.OnRead)
+	if in.last {
+		in.need = 0
+	}
 	if !in.lent || len(l.tail) < len(p) {
 		in.again = 0
 	}
@@ -219,10 +228,10 @@ func (c *Conn) keepUnread(was func(*Conn, []byte), p []byte) {
 	case replaced && in.again < againMost:
 		in.again++
 		c.presentLater(in)
-	case again:
+	case l.again:
 		c.presentLater(in)
 	case in.last:
-		in.from, in.need = in.to, 0
+		in.from = in.to
 	case len(l.tail) > c.readLimit():
 		c.abandon(c.fail("read", ErrReadLimit))
 	}
@@ -231,7 +240,7 @@ func (c *Conn) keepUnread(was func(*Conn, []byte), p []byte) {
 // presentLater has the loop give OnRead what is unread. It reports whether that is to be: less than OnRead
 // needs it does not get.
 func (c *Conn) presentLater(in *input) bool {
-	if in.by != sameFunc(c.OnRead) {
+	if in.by != closure.Of(c.OnRead) {
 		in.need = 0
 	}
 	if in.end == nil && (in.size() == 0 || in.size() < in.need) {
@@ -247,7 +256,7 @@ func (c *Conn) receivedMore(p []byte) {
 	in := c.makeInput()
 	in.add(p, c.conf.shared)
 	in.fresh = true
-	if in.by != sameFunc(c.OnRead) {
+	if in.by != closure.Of(c.OnRead) {
 		in.need = 0
 	}
 	switch {
@@ -262,7 +271,7 @@ func (c *Conn) receivedMore(p []byte) {
 // endUnread is when the end, or a loss, has come behind what is unread. It reports whether that is told
 // later, or was told.
 func (c *Conn) endUnread(err error) bool {
-	in := c.rare.in
+	in := c.input()
 	reads := c.OnRead != nil && !c.stopped()
 	switch {
 	case err == io.EOF && c.hearsEnd():
@@ -293,12 +302,13 @@ func (c *Conn) readUnread() {
 // present gives OnRead what is unread, and tells the end that came behind it.
 func (c *Conn) present(in *input) {
 	p, end := in.bytes(), in.end
+	waits := in.need > 0 && in.by == closure.Of(c.OnRead)
 	in.last = in.last || end != nil || c.is(readEnded)
 	if in.fresh {
 		in.again = 0
 	}
 	in.from, in.need, in.end, in.due, in.fresh = in.to, 0, nil, false, false
-	if len(p) > 0 {
+	if len(p) > 0 || waits && end == io.EOF { // who waits hears that it is in vain
 		in.lent = true
 		c.deliver(p)
 		in.lent = false

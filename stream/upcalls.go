@@ -57,7 +57,7 @@ func (u *upcalls) Prefetch() byte {
 func (u *upcalls) Received(p []byte, err error) {
 	c := (*Conn)(u)
 	if err != nil {
-		if c.input() == nil || c.Closing() || !c.endUnread(err) { // what is unread comes first
+		if c.Closing() || c.input() == nil || !c.endUnread(err) { // what is unread comes first
 			c.endRead(err)
 		}
 		return
@@ -87,7 +87,7 @@ func (c *Conn) deliver(p []byte) {
 	} else {
 		fn(c, p)
 	}
-	if c.owes(oweUnread | oweAgain) { // before exit, whose flush may have reading go on
+	if c.conf.lent.left { // before exit, whose flush may have reading go on
 		c.keepUnread(fn, p)
 	}
 	c.exit()
