@@ -62,6 +62,9 @@ var callbacks = map[string]func(t *testing.T, lp *loop.Loop, boom boom){
 			func(int, error) { boom(nil) })
 		no(t, err)
 	},
+	"loop.ReadFile": func(t *testing.T, lp *loop.Loop, boom boom) {
+		no(t, loop.ReadFile(lp, fileOf(t, []byte("boom")), make([]byte, 4), 0, func(int, error) { boom(nil) }))
+	},
 	"loop.Loop.Shutdown": func(t *testing.T, lp *loop.Loop, boom boom) {
 		no(t, lp.Shutdown(t.Context(), 0, func(loop.ShutdownReport) { boom(nil) }))
 	},
@@ -167,11 +170,7 @@ var socketCallbacks = map[string]func(t *testing.T, lp *loop.Loop, boom boom){
 		})
 	},
 	"stream.Conn.SendFile": func(t *testing.T, lp *loop.Loop, boom boom) {
-		f, err := os.CreateTemp("", "pike")
-		no(t, err)
-		t.Cleanup(func() { f.Close(); os.Remove(f.Name()) })
-		_, err = f.Write([]byte("boom"))
-		no(t, err)
+		f := fileOf(t, []byte("boom"))
 		pair(t, lp, ignore, func(c *tcp.Conn) {
 			no(t, c.SendFile(f, 0, -1, func(error) { boom(c) }))
 		})

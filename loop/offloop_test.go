@@ -44,10 +44,11 @@ func functions(lp *loop.Loop) map[string]func() error {
 			_, err := loop.Work(context.Background(), lp, func(context.Context) (int, error) { return 0, nil }, func(int, error) {})
 			return err
 		},
-		"timer.New":   func() error { _, err := timer.New(lp, func() {}); return err },
-		"timer.After": func() error { _, err := timer.After(lp, 0, func() {}); return err },
-		"timer.Every": func() error { _, err := timer.Every(lp, time.Hour, func() {}); return err },
-		"tcp.Listen":  func() error { _, err := tcp.Listen(lp, "127.0.0.1:0", nil); return err },
+		"loop.ReadFile": func() error { return loop.ReadFile(lp, os.Stdin, nil, 0, func(int, error) {}) },
+		"timer.New":     func() error { _, err := timer.New(lp, func() {}); return err },
+		"timer.After":   func() error { _, err := timer.After(lp, 0, func() {}); return err },
+		"timer.Every":   func() error { _, err := timer.Every(lp, time.Hour, func() {}); return err },
+		"tcp.Listen":    func() error { _, err := tcp.Listen(lp, "127.0.0.1:0", nil); return err },
 		"tcp.Dial": func() error {
 			_, err := tcp.Dial(lp, "127.0.0.1:1", nil, func(*tcp.Conn, error) {})
 			return err

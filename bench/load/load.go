@@ -26,6 +26,7 @@ import (
 // loads are the subcommands; each reads its own flags and returns what is printed as JSON.
 var loads = map[string]func(args []string) (any, error){
 	"tcp-echo":      echoMain,
+	"http":          httpMain,
 	"tcp-idle":      idleMain,
 	"tcp-churn":     churnMain,
 	"tcp-drain":     drainMain,

@@ -1,4 +1,4 @@
-// Gnet is a TCP echo server on gnet, one event loop.
+// Gnet is a TCP echo server on gnet, one event loop, or a file server.
 package main
 
 import (
@@ -14,8 +14,13 @@ import (
 func main() {
 	listen := flag.String("listen", "127.0.0.1:0", "`address` to listen on")
 	frame := flag.Int("frame", 0, "answer each so many `bytes` by a write of their own")
+	root := flag.String("root", "", "serve the files of a `folder` over HTTP instead")
 	flag.Parse()
-	err := gnet.Run(&server{frame: *frame}, "tcp4://"+*listen,
+	var handler gnet.EventHandler = &server{frame: *frame}
+	if *root != "" {
+		handler = newFiles(*root)
+	}
+	err := gnet.Run(handler, "tcp4://"+*listen,
 		gnet.WithNumEventLoop(1), gnet.WithTCPNoDelay(gnet.TCPNoDelay), gnet.WithTCPKeepAlive(15*time.Second))
 	if err != nil {
 		work.Fail(err)

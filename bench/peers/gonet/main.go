@@ -16,6 +16,7 @@ var (
 	listen = flag.String("listen", "127.0.0.1:0", "`address` to listen on")
 	size   = flag.Int("buffer", 4096, "`bytes` of buffer for each connection")
 	frame  = flag.Int("frame", 0, "answer each so many `bytes` by a write of their own")
+	root   = flag.String("root", "", "`folder` of the files of http")
 	cert   = flag.String("tls-cert", "", "`file` of the certificate of tls-echo; without one it is made")
 	key    = flag.String("tls-key", "", "`file` of its key")
 )
@@ -45,6 +46,8 @@ func main() {
 	kind := os.Args[1]
 	flag.CommandLine.Parse(os.Args[2:])
 	switch stream, packet := streams[kind], packets[kind]; {
+	case kind == "http":
+		serveFiles()
 	case stream != nil:
 		serveStreams(kind, stream)
 	case packet != nil:
