@@ -24,7 +24,7 @@ var _ = add(
 	line{id: "P21", name: "shutdown eof", run: onPipes(pipeShutdownEOF)},
 	line{id: "P22", name: "heavy traffic both ways", run: onPipes(heavyTraffic)},
 	line{id: "P23", name: "unref", run: onPipes(pipeRef)},
-	line{id: "P24", name: "set non blocking", skip: "no write blocks here, and none can be made to: what the system does not take is queued"},
+	line{id: "P24", name: "set non blocking", skip: "no write can be made to block: what the system does not take is queued"},
 	line{id: "P25", name: "write queue order", run: onPipes(pipeWriteOrder)},
 	line{id: "P26", name: "close in the callback of connect", run: onPipes(pipeCloseWrites)},
 )

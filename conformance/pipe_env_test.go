@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"example.com/pike/poller/sim"
 	"example.com/pike/unix"
@@ -18,17 +19,14 @@ type sockets struct {
 // onPipes makes a line's run of a function that wants a loop and a folder for paths.
 func onPipes(run func(s *sockets)) func(*env) {
 	return onStreams(func(s *streams) {
+		// A path that is too long makes no file. The folder comes later, because Wine does not remove it.
+		if _, err := unix.Listen(s.lp, strings.Repeat("x", 1<<10), nil); errors.Is(err, errors.ErrUnsupported) {
+			s.Skip("this backend has no unix domains")
+		}
 		p := &sockets{s, "/run"}
 		if !s.backend.sim {
 			p.dir = s.TempDir()
 		}
-		ln, err := unix.Listen(s.lp, p.path("try"), nil)
-		if errors.Is(err, errors.ErrUnsupported) {
-			s.Skip("this backend has no unix domains")
-		}
-		s.no(err)
-		s.no(ln.Close())
-		s.end()
 		run(p)
 	})
 }

@@ -57,12 +57,12 @@
 // # What it has not
 //
 // There are no datagrams (unixgram) and no packets (unixpacket): udp.AdoptConn of a *net.UnixConn is
-// errors.ErrUnsupported. Package udp is made for addresses of IP, which have a size.
-// With paths each datagram would cost an allocation, or a second type of packet. What has
-// one reader, a log say, package net serves on a goroutine of its own, and Loop.Post brings it to the loop.
-// Windows has none of this:
-// Listen and Dial return errors.ErrUnsupported there, because its AF_UNIX knows neither overlapped accept and connect by path
-// nor credentials.
+// errors.ErrUnsupported. Package udp is made for addresses of IP, which have a size. With paths each
+// datagram would cost an allocation, or there would be a second type of packet. What has one reader, a log
+// say, package net serves on a goroutine of its own, and Loop.Post brings it to the loop.
+//
+// Windows has none of this: Listen and Dial return errors.ErrUnsupported there, because AcceptEx and
+// ConnectEx are of TCP.
 package unix
 
 import (
@@ -157,4 +157,9 @@ type Cred = poller.Cred
 // after Close. In the simulator it is the process of the host, for the user that sim.Host names. PeerCred belongs to the loop's goroutine.
 //
 // See SO_PEERCRED in unix(7), and LOCAL_PEERCRED in unix(4) of FreeBSD.
-func PeerCred(c *Conn) (Cred, error) { return stream.PeerCred(c) }
+func PeerCred(c *Conn) (Cred, error) {
+	if err := c.Loop().Maker().Check("unix.PeerCred"); err != nil {
+		return Cred{}, err
+	}
+	return stream.PeerCred(c)
+}

@@ -1,10 +1,11 @@
-// Echo answers every byte it gets with the same byte, over TCP and UDP. It is
-// the server that benchmarks load.
+// Echo answers every byte it gets with the same byte, over TCP, UDP and unix-domain
+// sockets. It is the server that benchmarks load.
 //
 //	go run ./examples/echo -listen 127.0.0.1:7007 -udp 127.0.0.1:7007
 //	go run ./examples/echo -listen 127.0.0.1:7007 -loops 2
 //	go run ./examples/echo -listen 127.0.0.1:7007 -tls-self
 //	go run ./examples/echo -listen 127.0.0.1:7007 -proxy-protocol
+//	go run ./examples/echo -unix /tmp/echo.sock -mode 0660
 package main
 
 import (
@@ -19,8 +20,10 @@ import (
 	"example.com/pike/loop"
 	"example.com/pike/poller"
 	"example.com/pike/signal"
+	"example.com/pike/stream"
 	"example.com/pike/tcp"
 	"example.com/pike/udp"
+	"example.com/pike/unix"
 )
 
 func main() {
@@ -48,7 +51,7 @@ func run(o options, out io.Writer) error {
 			return err
 		}
 		defer lp.Close()
-		servers[i] = &server{lp: lp, layer: layer, frame: o.frame}
+		servers[i] = newServer(lp, layer, o.frame)
 	}
 	// This comes first, so that a signal ends the program as soon as it has said that it listens.
 	first := servers[0]
@@ -65,6 +68,9 @@ func run(o options, out io.Writer) error {
 	}
 	if first.socket != nil {
 		fmt.Fprintln(out, "listening udp", first.socket.LocalAddr())
+	}
+	if first.local != nil {
+		fmt.Fprintln(out, "listening unix", first.local.LocalAddr())
 	}
 	if err := serve(servers, stop); err != nil {
 		return err
@@ -91,49 +97,57 @@ func serve(servers []*server, stop func()) (err error) {
 }
 
 func report(out io.Writer, servers []*server) {
-	var all totals
+	var all server
 	for i, s := range servers {
 		if len(servers) > 1 {
-			fmt.Fprintf(out, "loop %d: %v\n", i, s.totals)
+			fmt.Fprintf(out, "loop %d: %v\n", i, s)
 		}
-		all.conns += s.conns
+		all.tcp.add(&s.tcp)
+		all.unix.add(&s.unix)
 		all.datagrams += s.datagrams
-		all.tcpBytes += s.tcpBytes
 		all.udpBytes += s.udpBytes
 	}
-	fmt.Fprintln(out, all)
-}
-
-type totals struct {
-	conns, datagrams   int
-	tcpBytes, udpBytes int64
-}
-
-func (t totals) String() string {
-	return fmt.Sprintf("tcp: %d connections, %d bytes; udp: %d datagrams, %d bytes",
-		t.conns, t.tcpBytes, t.datagrams, t.udpBytes)
+	all.local = servers[0].local
+	fmt.Fprintln(out, &all)
 }
 
 // A server is one loop and what it serves.
 type server struct {
-	totals
-	lp     *loop.Loop
-	layer  poller.Layer
-	ln     *tcp.Listener
-	socket *udp.Conn
-	frame  int
-	read   func(*tcp.Conn, []byte) // one value for all connections
+	lp        *loop.Loop
+	layer     poller.Layer // of TCP
+	ln        *tcp.Listener
+	local     *unix.Listener // of the first loop, because a path has one listener
+	socket    *udp.Conn
+	tcp, unix service
+	datagrams int
+	udpBytes  int64
+}
+
+func newServer(lp *loop.Loop, layer poller.Layer, frame int) *server {
+	s := &server{lp: lp, layer: layer}
+	for _, e := range []*service{&s.tcp, &s.unix} {
+		e.frame, e.read = frame, e.echo
+	}
+	return s
+}
+
+// String is the totals.
+func (s *server) String() string {
+	text := fmt.Sprintf("tcp: %d connections, %d bytes; udp: %d datagrams, %d bytes", s.tcp.conns, s.tcp.bytes, s.datagrams, s.udpBytes)
+	if s.local != nil {
+		text += fmt.Sprintf("; unix: %d connections, %d bytes", s.unix.conns, s.unix.bytes)
+	}
+	return text
 }
 
 // listen opens the sockets of one of several loops. The first loop puts its addresses into o, so that the others share
 // the port that the system chose.
 func (s *server) listen(o *options) (err error) {
-	s.read = s.echo
 	if o.tcp != "" {
 		if s.ln, err = tcp.Listen(s.lp, o.tcp, &tcp.Options{ReusePort: o.loops > 1, Layer: s.layer}); err != nil {
 			return err
 		}
-		s.ln.OnAccept = s.accept
+		s.ln.OnAccept = s.tcp.accept
 		o.tcp = s.ln.LocalAddr().String()
 	}
 	if o.udp != "" {
@@ -143,10 +157,31 @@ func (s *server) listen(o *options) (err error) {
 		s.socket.OnRead = s.echoPacket
 		o.udp = s.socket.LocalAddr().String()
 	}
+	if o.unix != "" {
+		lc := unix.ListenConfig{Mode: os.FileMode(o.mode)}
+		if s.local, err = lc.Listen(s.lp, o.unix, nil); err != nil {
+			return err
+		}
+		s.local.OnAccept = s.unix.accept
+		o.unix = ""
+	}
 	return nil
 }
 
-func (s *server) accept(c *tcp.Conn) {
+// A service answers the connections of one network.
+type service struct {
+	conns int
+	bytes int64
+	frame int
+	read  func(*stream.Conn, []byte) // one value for all connections
+}
+
+func (s *service) add(o *service) {
+	s.conns += o.conns
+	s.bytes += o.bytes
+}
+
+func (s *service) accept(c *stream.Conn) {
 	s.conns++
 	if s.frame == 0 {
 		c.OnRead = s.read
@@ -156,19 +191,19 @@ func (s *server) accept(c *tcp.Conn) {
 	c.OnRead, c.OnEOF = f.read, f.end
 }
 
-func (s *server) echo(c *tcp.Conn, p []byte) {
-	s.tcpBytes += int64(len(p))
+func (s *service) echo(c *stream.Conn, p []byte) {
+	s.bytes += int64(len(p))
 	c.Write(p)
 }
 
 // frames cuts what arrives into frames of equal size.
 type frames struct {
-	s    *server
+	s    *service
 	rest []byte // of a frame that has not wholly arrived
 }
 
-func (f *frames) read(c *tcp.Conn, p []byte) {
-	f.s.tcpBytes += int64(len(p))
+func (f *frames) read(c *stream.Conn, p []byte) {
+	f.s.bytes += int64(len(p))
 	n := f.s.frame
 	if len(f.rest) > 0 {
 		k := min(n-len(f.rest), len(p))
@@ -186,7 +221,7 @@ func (f *frames) read(c *tcp.Conn, p []byte) {
 }
 
 // end answers the frame that the client did not finish.
-func (f *frames) end(c *tcp.Conn) {
+func (f *frames) end(c *stream.Conn) {
 	c.Write(f.rest)
 	c.Close()
 }

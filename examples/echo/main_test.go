@@ -9,6 +9,8 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -20,7 +22,11 @@ import (
 // answered.
 func ask(t *testing.T, addr string, pieces ...[]byte) []byte {
 	t.Helper()
-	c, err := net.Dial("tcp", addr)
+	network := "tcp"
+	if strings.HasPrefix(addr, "/") {
+		network = "unix"
+	}
+	c, err := net.Dial(network, addr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +37,7 @@ func ask(t *testing.T, addr string, pieces ...[]byte) []byte {
 			c.Write(p)
 			time.Sleep(time.Millisecond) // so that the server sees them apart
 		}
-		c.(*net.TCPConn).CloseWrite()
+		c.(interface{ CloseWrite() error }).CloseWrite()
 	}()
 	got, err := io.ReadAll(c)
 	if err != nil {
@@ -67,6 +73,7 @@ func TestEcho(t *testing.T) {
 	t.Run("echo", func(t *testing.T) { testEcho(t, path) })
 	t.Run("frames", func(t *testing.T) { testFrames(t, path) })
 	t.Run("proxied", func(t *testing.T) { testProxied(t, path) })
+	t.Run("unix", func(t *testing.T) { testUnix(t, path) })
 	t.Run("bad flags", func(t *testing.T) { testBadFlags(t, path) })
 }
 
@@ -180,7 +187,8 @@ func testBadFlags(t *testing.T, path string) {
 	for _, args := range [][]string{
 		{}, {"-frame", "-1", "-listen", "127.0.0.1:0"}, {"-loops", "0", "-listen", "127.0.0.1:0"},
 		{"-listen", "127.0.0.1:0", "now"}, {"-nonsense"}, {"-frame", "x"},
-		{"-udp", "127.0.0.1:0", "-proxy-protocol"},
+		{"-udp", "127.0.0.1:0", "-proxy-protocol"}, {"-unix", "s", "-proxy-protocol"},
+		{"-listen", "127.0.0.1:0", "-mode", "0600"}, {"-unix", "s", "-mode", "1777"}, {"-unix", "s", "-mode", "9"},
 	} {
 		program.Start(t, path, args...).Ends(2, "Usage of")
 	}
@@ -191,6 +199,7 @@ func testBadFlags(t *testing.T, path string) {
 	defer taken.Close()
 	for _, args := range [][]string{
 		{"-listen", taken.Addr().String()}, {"-listen", "nowhere"}, {"-udp", "127.0.0.1:65536"}, {"-udp", "203.0.113.9:0"},
+		{"-unix", filepath.Join(t.TempDir(), "no", "folder")}, {"-unix", path}, // which is the program
 	} {
 		program.Start(t, path, args...).Ends(1, "echo: listen ")
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"strconv"
 
 	"example.com/pike/examples/internal/secure"
 	"example.com/pike/poller"
@@ -17,10 +18,27 @@ import (
 
 type options struct {
 	tcp, udp     string
+	unix         string
+	mode         permissions
 	frame, loops int
 	secure       secure.Flags
 	ownRecords   bool
 	proxied      bool
+}
+
+// permissions are given in octal, as to chmod.
+type permissions uint32
+
+func (p *permissions) String() string { return fmt.Sprintf("%04o", uint32(*p)) }
+
+// Set implements flag.Value.
+func (p *permissions) Set(text string) error {
+	n, err := strconv.ParseUint(text, 8, 32)
+	if err != nil || n > 0o777 {
+		return errors.New("it is octal, and at most 0777")
+	}
+	*p = permissions(n)
+	return nil
 }
 
 // parse reads the command line, and ends the program where that is wrong.
@@ -28,7 +46,9 @@ func parse() (o options) {
 	fs := flag.CommandLine
 	fs.StringVar(&o.tcp, "listen", "", "echo TCP on `ADDR`")
 	fs.StringVar(&o.udp, "udp", "", "echo UDP on `ADDR`")
-	fs.IntVar(&o.frame, "frame", 0, "answer each `N` bytes of TCP by a write of its own; 0 answers what arrives")
+	fs.StringVar(&o.unix, "unix", "", "echo on the unix-domain socket `PATH`, or @NAME on Linux; the first of several loops has it")
+	fs.Var(&o.mode, "mode", "permissions of that file, `OCTAL`, 0660 say; the umask has the say without")
+	fs.IntVar(&o.frame, "frame", 0, "answer each `N` bytes of a connection by a write of its own; 0 answers what arrives")
 	fs.IntVar(&o.loops, "loops", 1, "serve on `N` loops, each on a thread of its own and with sockets of its own (SO_REUSEPORT)")
 	o.secure.Register(fs)
 	fs.BoolVar(&o.ownRecords, "tls-own-records", false, "have pike's own code open and seal the records of TLS 1.3: see docs/security.md")
@@ -46,8 +66,10 @@ func (o *options) check(more []string) error {
 	switch {
 	case len(more) > 0:
 		return fmt.Errorf("%q is no flag", more[0])
-	case o.tcp == "" && o.udp == "":
-		return errors.New("give -listen ADDR, -udp ADDR, or both")
+	case o.tcp == "" && o.udp == "" && o.unix == "":
+		return errors.New("give -listen ADDR, -udp ADDR, -unix PATH, or several of them")
+	case o.mode != 0 && o.unix == "":
+		return errors.New("-mode is of a file: give -unix PATH")
 	case o.frame < 0 || o.loops < 1:
 		return errors.New("-frame is not negative, -loops is positive")
 	case o.tcp == "" && (o.proxied || o.secure.On()):
