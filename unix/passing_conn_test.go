@@ -22,8 +22,18 @@ import (
 	"example.com/pike/unix"
 )
 
-// workerEnv has the test binary be the other process: it is the path of the socket.
+// workerEnv has TestPassingWorker be the other process: it is the path of the socket.
 const workerEnv = "PIKE_TEST_WORKER"
+
+func TestPassingWorker(t *testing.T) {
+	path := os.Getenv(workerEnv)
+	if path == "" {
+		t.Skip("TestConnToAnotherProcess runs it, in a process of its own")
+	}
+	if err := work(path); err != nil {
+		t.Fatal(err)
+	}
+}
 
 // work takes connections over, and answers each line with what it is and who it comes from.
 func work(path string) error {
@@ -100,7 +110,7 @@ func TestConnToAnotherProcess(t *testing.T) {
 	}
 	exe, err := os.Executable()
 	p.no(err)
-	cmd := exec.Command(exe)
+	cmd := exec.Command(exe, "-test.run=^TestPassingWorker$")
 	cmd.Env = append(os.Environ(), workerEnv+"="+filepath.Join(dir, "s"))
 	cmd.Stderr = os.Stderr
 	p.no(cmd.Start())

@@ -47,6 +47,8 @@ func TestNoFileLeaks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			before := descriptors(t)
 			p := newPair(t, nil, c.set)
+			p.lp.RunNoWait() // the listener closes
+			with := descriptors(t)
 			closed := 0
 			for _, e := range []*unix.Conn{p.a, p.b} {
 				e.OnClose = func(*unix.Conn, error) { closed++ }
@@ -71,6 +73,10 @@ func TestNoFileLeaks(t *testing.T) {
 			c.end(p)
 			if name != "the loop is closed at once" {
 				p.until("both ends are closed", func() bool { return closed == 2 })
+				p.lp.RunNoWait()
+				if after := descriptors(t); after != with-2 {
+					t.Errorf("%d descriptors with the connection, and %d when both ends are closed", with, after)
+				}
 				p.lp.Close()
 			}
 			if after := descriptors(t); after != before {
@@ -120,12 +126,15 @@ func limitFiles(t *testing.T, n int) {
 		t.Fatal(err)
 	}
 	low := old
-	low.Cur = uint64(n)
+	setLimit(&low.Cur, n)
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &low); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { syscall.Setrlimit(syscall.RLIMIT_NOFILE, &old) })
 }
+
+// setLimit is because FreeBSD has limits with a sign.
+func setLimit[T int64 | uint64](limit *T, n int) { *limit = T(n) }
 
 // TestNoRoomForFiles holds that the loss of files is no secret: with no room for all of them the
 // connection ends, and says why, and none of what had room is left.

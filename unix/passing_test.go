@@ -207,6 +207,8 @@ func TestTenThousandFiles(t *testing.T) {
 		})
 		b.OnRead = stream.Discard
 	})
+	p.lp.RunNoWait() // the listener closes
+	with := descriptors(t)
 	f := file(t, "")
 	passed := 0
 	more := func(c *unix.Conn) {
@@ -221,6 +223,9 @@ func TestTenThousandFiles(t *testing.T) {
 	more(p.a)
 	p.until("all have come", func() bool { return got == all })
 	f.Close()
+	if after := descriptors(t); after != with {
+		t.Errorf("%d descriptors with the connection, %d after", with, after)
+	}
 	p.lp.Close()
 	if after := descriptors(t); after != before || taken != all/3 {
 		t.Errorf("%d descriptors before, %d after; %d were taken", before, after, taken)
