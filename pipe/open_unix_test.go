@@ -10,7 +10,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -225,76 +224,6 @@ func TestFIFO(t *testing.T) {
 	})
 }
 
-func nonblocking(r *rig, f *os.File) (on bool) {
-	r.Helper()
-	raw, err := f.SyscallConn()
-	r.no(err)
-	r.no(raw.Control(func(fd uintptr) {
-		flags, err := unix.FcntlInt(fd, unix.F_GETFL, 0)
-		r.no(err)
-		on = flags&unix.O_NONBLOCK != 0
-	}))
-	return on
-}
-
-// blocking has a file block, as those that come from other processes do.
-func blocking(r *rig, f *os.File) *os.File {
-	r.Helper()
-	r.no(unix.SetNonblock(int(f.Fd()), false))
-	return f
-}
-
-// Others have the open file, too. To them it blocks as before: always where the system can open it anew,
-// and else from Close on.
-func TestSharedFileIsNotLeftNonblocking(t *testing.T) {
-	r := newRig(t)
-	i, o := r.files()
-	for _, f := range []*os.File{blocking(r, i), blocking(r, o)} {
-		c, err := pipe.Open(r.lp, f, nil)
-		r.no(err)
-		w := r.watch(c)
-		if runtime.GOOS == "linux" {
-			r.equal("non-blocking meanwhile", nonblocking(r, f), false)
-		}
-		r.no(c.Close())
-		r.untilClosed(w, nil)
-		r.equal("non-blocking afterwards", nonblocking(r, f), false)
-	}
-	r.no(unix.SetNonblock(int(i.Fd()), true)) // who has it so keeps it so
-	c, err := pipe.Open(r.lp, i, nil)
-	r.no(err)
-	w := r.watch(c)
-	r.no(c.Close())
-	r.untilClosed(w, nil)
-	r.equal("non-blocking afterwards", nonblocking(r, i), true)
-}
-
-// Somebody makes the open file blocking that a Conn has as well. The loop must not wait in a read or a write.
-func TestMadeBlocking(t *testing.T) {
-	r := newRig(t)
-	i, o := r.files() // package os has made them non-blocking, so that Open does not open them anew
-	ci, err := pipe.Open(r.lp, i, nil)
-	r.no(err)
-	co, err := pipe.Open(r.lp, o, nil)
-	r.no(err)
-	in, out := r.watch(ci), r.watch(co)
-	blocking(r, i)
-	blocking(r, o)
-	want := pattern(300_000)
-	r.no(in.PauseRead())
-	out.Write(want) // would wait for a reader for ever
-	r.turns(5)
-	blocking(r, i)
-	blocking(r, o)
-	r.no(in.ResumeRead())
-	r.until("all is read", func() bool { return len(in.got) == len(want) })
-	r.turns(5)
-	r.no(in.Close())
-	r.no(out.Close())
-	r.untilClosed(in, nil)
-	r.untilClosed(out, nil)
-}
-
 func TestOpenErrors(t *testing.T) {
 	r := newRig(t)
 	name := filepath.Join(t.TempDir(), "regular")
@@ -453,80 +382,4 @@ func TestReaderGoesAndHasMoreToSay(t *testing.T) {
 		r.no(o1.Close())
 		r.untilClosed(w, want)
 	}
-}
-
-func TestTimeouts(t *testing.T) {
-	r := newRig(t)
-	i, _ := r.files()
-	c, err := pipe.Open(r.lp, i, &pipe.Options{ReadTimeout: 20 * time.Millisecond})
-	r.no(err)
-	r.untilClosed(r.watch(c), os.ErrDeadlineExceeded)
-	_, o := r.files()
-	c, err = pipe.Open(r.lp, o, &pipe.Options{WriteTimeout: 20 * time.Millisecond})
-	r.no(err)
-	w := r.watch(c)
-	c.Write(make([]byte, 1<<20))
-	r.untilClosed(w, os.ErrDeadlineExceeded)
-	_, o = r.files()
-	c, err = pipe.Open(r.lp, o, &pipe.Options{DrainTimeout: 20 * time.Millisecond})
-	r.no(err)
-	w = r.watch(c)
-	c.Write(make([]byte, 1<<20))
-	r.no(c.Close())
-	r.untilClosed(w, os.ErrDeadlineExceeded)
-}
-
-func TestPanicInCallback(t *testing.T) {
-	panics := 0
-	r := newRig(t, loop.Options{OnPanic: func(loop.Handle, any, []byte) { panics++ }})
-	in, out := r.pipe()
-	in.OnRead = func(*pipe.Conn, []byte) { panic("in OnRead") }
-	out.WriteString("x")
-	r.untilClosed(in, stream.ErrAborted)
-	r.untilClosed(out, syscall.EPIPE)
-	r.equal("panics", panics, 1)
-}
-
-func TestNoAddress(t *testing.T) {
-	r := newRig(t)
-	in, _ := r.pipe()
-	r.equal("RemoteAddr", in.RemoteAddr().String(), "|0")
-	r.equal("LocalAddr", in.LocalAddr().String(), "<none>")
-	r.is(in.SetNoDelay(true), errors.ErrUnsupported)
-	_, err := in.NetConn()
-	r.is(err, errors.ErrUnsupported)
-}
-
-func TestDescriptorsComeBack(t *testing.T) {
-	r := newRig(t)
-	before := openFiles(t)
-	for i := range 100 {
-		in, out := r.pipe()
-		out.Write(make([]byte, 100_000))
-		if i%2 == 0 {
-			r.no(out.Close())
-			r.untilClosed(in, io.EOF)
-		} else {
-			r.no(in.Abort())
-			r.untilClosed(out, syscall.EPIPE)
-		}
-		f, err := os.Open(t.TempDir())
-		r.no(err)
-		_, err = pipe.Open(r.lp, f, nil)
-		r.is(err, errors.ErrUnsupported)
-		r.no(f.Close())
-	}
-	r.turns(3)
-	r.equal("open files", openFiles(t), before)
-	r.pipe() // which the loop closes
-	r.no(r.lp.Close())
-}
-
-func openFiles(t *testing.T) int {
-	t.Helper()
-	entries, err := os.ReadDir("/dev/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(entries)
 }

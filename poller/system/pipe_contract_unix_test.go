@@ -36,7 +36,8 @@ var noPipe = func() map[string]string {
 	}
 	for reason, names := range map[string][]string{
 		"nothing resets a pipe": {
-			"C2_peer_reset_answers_the_send", "C3_reset_after_data_data_first", "C3_reset_is_an_error_not_an_end", "C12_reset_after_the_end",
+			"C2_peer_reset_answers_the_send", "C3_reset_after_data_data_first",
+			"C3_reset_is_an_error_not_an_end", "C12_reset_after_the_end",
 			"C12_reset_after_the_end_and_a_send_that_waited", "C12_reset_of_a_crowd_after_its_end", "C12_reset_while_stopped",
 			"C12_reset_before_the_first_start", "C12_reset_of_a_dialed_stream_that_was_never_started",
 			"C12_reset_behind_what_has_arrived", "C12_reset_behind_an_end_that_is_not_received",

@@ -71,37 +71,42 @@ func pollRecovered(p poller.Poller, deadline poller.Time) {
 	p.Poll(deadline)
 }
 
-// TestPipeLoss holds what poller.PipeOpener says of a pipe that nobody reads any more.
-func TestPipeLoss(t *testing.T) {
-	type side struct{ ours, theirs *os.File }
-	open := func(t *testing.T, p poller.Poller, reads, writes bool) (s poller.Stream, h *heard, in, out side) {
-		h = new(heard)
-		ours := [2]uintptr{poller.NoPipe, poller.NoPipe}
-		var err error
-		if reads {
-			if in.ours, in.theirs, err = os.Pipe(); err != nil {
-				t.Fatal(err)
-			}
-			ours[0] = fdOf(in.ours)
-		}
-		if writes {
-			if out.theirs, out.ours, err = os.Pipe(); err != nil {
-				t.Fatal(err)
-			}
-			ours[1] = fdOf(out.ours)
-		}
-		s, _, err = p.(poller.PipeOpener).OpenPipe("name", ours[0], ours[1], h)
-		if err != nil {
+// A side is a pipe of which a stream has one end.
+type side struct{ ours, theirs *os.File }
+
+// openPipe makes a stream of pipes, and has it alone with them.
+func openPipe(t *testing.T, p poller.Poller, reads, writes bool) (s poller.Stream, h *heard, in, out side) {
+	t.Helper()
+	h = new(heard)
+	ours := [2]uintptr{poller.NoPipe, poller.NoPipe}
+	var err error
+	if reads {
+		if in.ours, in.theirs, err = os.Pipe(); err != nil {
 			t.Fatal(err)
 		}
-		in.ours.Close() // a nil file answers an error
-		out.ours.Close()
-		t.Cleanup(func() { in.theirs.Close(); out.theirs.Close() })
-		return s, h, in, out
+		ours[0] = fdOf(in.ours)
 	}
+	if writes {
+		if out.theirs, out.ours, err = os.Pipe(); err != nil {
+			t.Fatal(err)
+		}
+		ours[1] = fdOf(out.ours)
+	}
+	s, _, err = p.(poller.PipeOpener).OpenPipe("name", ours[0], ours[1], h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.ours.Close() // a nil file answers an error
+	out.ours.Close()
+	t.Cleanup(func() { in.theirs.Close(); out.theirs.Close() })
+	return s, h, in, out
+}
+
+// TestPipeLoss holds what poller.PipeOpener says of a pipe that nobody reads any more.
+func TestPipeLoss(t *testing.T) {
 	each(t, func(t *testing.T, p poller.Poller) {
 		t.Run("nothing to read", func(t *testing.T) {
-			s, h, _, out := open(t, p, false, true)
+			s, h, _, out := openPipe(t, p, false, true)
 			h.polled(t, p)
 			out.theirs.Close()
 			h.polled(t, p, "loss")
@@ -110,7 +115,7 @@ func TestPipeLoss(t *testing.T) {
 			h.polled(t, p, "loss", "Closed")
 		})
 		t.Run("found out by sending", func(t *testing.T) {
-			s, h, _, out := open(t, p, false, true)
+			s, h, _, out := openPipe(t, p, false, true)
 			out.theirs.Close()
 			if s.Send([][]byte{[]byte("x")}) {
 				t.Fatal("a Send was done")
@@ -120,7 +125,7 @@ func TestPipeLoss(t *testing.T) {
 			h.polled(t, p, "Sent loss", "Closed")
 		})
 		t.Run("the end comes first", func(t *testing.T) {
-			s, h, in, out := open(t, p, true, true)
+			s, h, in, out := openPipe(t, p, true, true)
 			s.Start()
 			out.theirs.Close()
 			h.polled(t, p)
@@ -132,7 +137,7 @@ func TestPipeLoss(t *testing.T) {
 			h.polled(t, p, "data<nil>", "EOF", "loss", "Closed")
 		})
 		t.Run("after the end", func(t *testing.T) {
-			s, h, in, out := open(t, p, true, true)
+			s, h, in, out := openPipe(t, p, true, true)
 			s.Start()
 			in.theirs.Close()
 			h.polled(t, p, "EOF")
@@ -142,7 +147,7 @@ func TestPipeLoss(t *testing.T) {
 			h.polled(t, p, "EOF", "loss", "Closed")
 		})
 		t.Run("a handler panics at the end", func(t *testing.T) {
-			s, h, in, out := open(t, p, true, true)
+			s, h, in, out := openPipe(t, p, true, true)
 			s.Start()
 			h.panic = true
 			out.theirs.Close()
@@ -152,7 +157,7 @@ func TestPipeLoss(t *testing.T) {
 			h.polled(t, p, "EOF", "loss", "Closed")
 		})
 		t.Run("our own end comes before it", func(t *testing.T) { // then there is nothing to lose
-			s, h, in, out := open(t, p, true, true)
+			s, h, in, out := openPipe(t, p, true, true)
 			s.Start()
 			s.Shutdown()
 			h.polled(t, p)
@@ -165,8 +170,13 @@ func TestPipeLoss(t *testing.T) {
 			s.Close()
 			h.polled(t, p, "EOF", "Closed")
 		})
+	})
+}
+
+func TestPipeHalves(t *testing.T) {
+	each(t, func(t *testing.T, p poller.Poller) {
 		t.Run("a half that there is not", func(t *testing.T) {
-			s, h, _, _ := open(t, p, true, false)
+			s, h, _, _ := openPipe(t, p, true, false)
 			if s.TrySend([]byte("x")) != 0 || s.Send([][]byte{[]byte("x")}) {
 				t.Error("something was sent")
 			}
@@ -175,7 +185,7 @@ func TestPipeLoss(t *testing.T) {
 			h.polled(t, p, "Sent write: bad file descriptor", "Closed")
 		})
 		t.Run("closed poller", func(t *testing.T) {
-			s, h, _, _ := open(t, p, true, true)
+			s, h, _, _ := openPipe(t, p, true, true)
 			s.Send([][]byte{make([]byte, 1<<20)})
 			if err := p.Close(); err != nil {
 				t.Fatal(err)
