@@ -3,12 +3,14 @@
 package pipe_test
 
 import (
+	"context"
 	"io"
 	"net"
 	"os/exec"
 	"strings"
 	"testing"
 
+	"example.com/pike/loop"
 	"example.com/pike/pipe"
 	"example.com/pike/stream"
 	"example.com/pike/stream/layer"
@@ -75,19 +77,16 @@ func TestBlockingCodeOnAnotherGoroutine(t *testing.T) {
 	r := newRig(t)
 	c := r.start(exec.Command("cat"))
 	out := netconn.Wrap(c.Stdout)
-	got := make(chan string, 1)
-	go func() {
-		p, err := io.ReadAll(out)
-		if err != nil {
-			t.Error(err)
-		}
-		got <- string(p)
-	}()
+	got := ""
+	_, err := loop.Work(t.Context(), r.lp, func(context.Context) ([]byte, error) { return io.ReadAll(out) }, func(p []byte, err error) {
+		r.no(err)
+		got = string(p)
+	})
+	r.no(err)
 	want := strings.Repeat("x", 200_000)
 	c.in.WriteString(want)
 	r.no(c.in.CloseWrite())
-	r.until("it is read", func() bool { return len(got) > 0 && c.exited })
-	r.equal("bytes", <-got == want, true)
+	r.until("it is read", func() bool { return got == want && c.exited })
 	r.no(out.Close())
 	r.run()
 }
