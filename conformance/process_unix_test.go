@@ -59,11 +59,6 @@ func (e *env) exited(s *spawned, code int) {
 	e.equal("active", s.Active(), false)
 }
 
-func noChild() bool {
-	var info unix.Siginfo
-	return unix.Waitid(unix.P_ALL, 0, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil) == unix.ECHILD
-}
-
 var _ = add(
 	line{id: "C1", name: "spawn fails", needs: realSystem, run: func(e *env) {
 		lp := e.loop()

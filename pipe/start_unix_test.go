@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
 
 	"example.com/pike/loop"
 	"example.com/pike/pipe"
@@ -215,10 +214,7 @@ func TestStartErrors(t *testing.T) {
 // childless holds that no child is there any more, nor a zombie.
 func (r *rig) childless() {
 	r.Helper()
-	r.eventually("there are no children", func() bool {
-		var info unix.Siginfo
-		return unix.Waitid(unix.P_ALL, 0, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil) == unix.ECHILD
-	})
+	r.eventually("there are no children", noChild)
 }
 
 // eventually waits for what other goroutines do.
