@@ -60,10 +60,11 @@ var layers = []layer{
 	{"stream/netconn", []string{"loop", "poller", "stream"}},
 	{"tcp", []string{"internal/netop", "loop", "poller", "stream"}},
 	{"unix", []string{"internal/netop", "loop", "poller", "stream"}},
+	{"pipe", []string{"internal/netop", "loop", "poller", "stream", xsys + "/..."}},
 	{"udp", []string{"internal/netop", "loop", "poller"}},
 	{"timer", []string{"internal/netop", "loop", "poller"}},
 	{"signal", []string{"internal/netop", "loop", "poller"}},
-	{"examples", []string{"poller/...", "loop/...", "stream/...", "tcp", "unix", "udp", "timer", "signal", zap + "/..."}},
+	{"examples", []string{"poller/...", "loop/...", "stream/...", "tcp", "unix", "pipe", "udp", "timer", "signal", zap + "/..."}},
 	{"conformance", nil},
 	{"docs", nil},
 }

@@ -304,7 +304,7 @@ var simCallbacks = map[string]func(t *testing.T, lp *loop.Loop, boom boom){
 // eachCallback calls fn with each callback there is: how to have it made, and the
 // options of the loop for that.
 func eachCallback(fn func(name string, o loop.Options, begin func(*testing.T, *loop.Loop, boom))) {
-	for _, cases := range []map[string]func(*testing.T, *loop.Loop, boom){callbacks, socketCallbacks, watchCallbacks} {
+	for _, cases := range []map[string]func(*testing.T, *loop.Loop, boom){callbacks, socketCallbacks, watchCallbacks, childCallbacks} {
 		for name, begin := range cases {
 			fn(name, loop.Options{}, begin)
 		}
@@ -322,7 +322,7 @@ func TestEveryCallbackHasACase(t *testing.T) {
 	have := map[string]bool{}
 	eachCallback(func(name string, _ loop.Options, _ func(*testing.T, *loop.Loop, boom)) { have[name] = true })
 	var want []string
-	for _, pkg := range []string{"loop", "stream", "tcp", "udp", "timer", "signal"} {
+	for _, pkg := range []string{"loop", "stream", "tcp", "pipe", "udp", "timer", "signal"} {
 		want = append(want, callbacksOf(t, pkg)...)
 	}
 	if len(want) < 30 {
@@ -343,6 +343,7 @@ var notCallbacks = map[string]string{
 	"loop.Maker.Call":      "called from inside",
 	"loop.Maker.Post":      "what stream.Conn.Post calls",
 	"stream.Dial":          "what tcp.Dial calls",
+	"stream.Open":          "called from inside",
 	"stream.Target.Find":   "called off the loop",
 	"loop.RunOn":           "called from inside, before the loop runs",
 	"loop.Options.OnPanic": "TestOnPanic is about it",

@@ -20,6 +20,33 @@ type Adopter interface {
 	AdoptPacket(fd uintptr, h PacketHandler) (Packet, error)
 }
 
+// A PipeOpener makes streams of descriptors that are no sockets: pipes, FIFOs, terminals and other
+// character devices. What can also be had for them without a Dial, a socketpair, it takes too.
+type PipeOpener interface {
+	// OpenPipe makes a stream that reads in and writes out; either may be NoPipe. Where both
+	// are one descriptor the stream has the halves that this is open for. It works on
+	// duplicates, or on descriptors that it has opened anew, and so the caller's stay the caller's,
+	// to close. name is what Peer says.
+	//
+	// Shutdown closes out. That nobody reads out any more is the loss of the connection
+	// (EPIPE): Sent tells it, or, where there is no in or that has ended, Received. A stream
+	// without a half is told nothing of it: no EOF comes without in, and a Send without out
+	// fails with EBADF. Reset is Close: what is in a pipe stays there.
+	OpenPipe(name string, in, out uintptr, h StreamHandler) (Stream, Halves, error)
+}
+
+// NoPipe is the descriptor of a half that there is not.
+const NoPipe = ^uintptr(0)
+
+// Halves are the sides that a stream has.
+type Halves uint8
+
+// The two sides. A socket has both.
+const (
+	Reads Halves = 1 << iota
+	Writes
+)
+
 // A Releaser is a socket that gives its descriptor back.
 type Releaser interface {
 	// Release takes the socket out of the poller with its descriptor open and

@@ -18,6 +18,8 @@ func (c *Conn) endRead(err error) {
 		c.endLinger(err)
 	case c.writes == sendFailed && (err == io.EOF || !errors.Is(c.rare.err, syscall.EPIPE)):
 		c.finish() // the reason is known already
+	case errors.Is(err, syscall.EPIPE): // only a pipe has it told so: nobody reads it any more
+		c.abandon(c.fail("write", err))
 	case err != io.EOF:
 		c.abandon(c.fail("read", err))
 	case c.life == draining:

@@ -26,6 +26,7 @@ const (
 	endBit                     // EVFILT_READ, but only for the end
 	writeBit                   // EVFILT_WRITE
 	onceBit                    // endBit, but each end is told once (EV_CLEAR)
+	breakBit                   // EVFILT_WRITE, but each event is told once (EV_CLEAR): for its end
 )
 
 // filterBits are the bits of a filter.
@@ -33,7 +34,7 @@ func filterBits(read bool) uint8 {
 	if read {
 		return readBit | endBit | onceBit
 	}
-	return writeBit
+	return writeBit | breakBit
 }
 
 // bitsOf are the bits for what is watched for. There are none for errors and ends alone, which
@@ -43,6 +44,8 @@ func bitsOf(m marks) (b uint8) {
 	switch {
 	case ev&poller.Readable != 0:
 		b = readBit
+	case m&watched == outBreak:
+		return breakBit
 	case m&byEdge != 0: // losing, ending: not the same, so that the one after the other tells again
 		b = onceBit
 		if ev&poller.PeerClosed != 0 {
@@ -175,7 +178,7 @@ func (q *queue) diff(fd int32) {
 		want, have := n.want&bits, n.have&bits
 		switch {
 		case want != 0 && want != have:
-			if (want|have)&onceBit != 0 && have|n.stale&bits != 0 {
+			if (want|have)&(onceBit|breakBit) != 0 && have|n.stale&bits != 0 {
 				// EV_CLEAR is looked at when a note is made, and not again
 				// (kqueue_register in kern/kern_event.c).
 				q.change(fd, read, kq.Delete)
@@ -195,7 +198,7 @@ func (q *queue) change(fd int32, read bool, flags int) {
 		filter = kq.Read
 	}
 	want := q.notes[fd].want
-	if read && flags == kq.Add && want&onceBit != 0 {
+	if flags == kq.Add && want&filterBits(read)&(onceBit|breakBit) != 0 {
 		flags |= kq.Clear
 	}
 	kq.Set(&ev, int(fd), filter, flags)

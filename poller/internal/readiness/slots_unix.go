@@ -47,6 +47,7 @@ const (
 	isListener
 	isPacket
 	isWatch
+	isPipeEnd
 )
 
 func kindOf(e endpoint) uint32 {
@@ -57,6 +58,8 @@ func kindOf(e endpoint) uint32 {
 		return isListener
 	case *packet:
 		return isPacket
+	case *pipeEnd:
+		return isPipeEnd
 	}
 	return isWatch
 }
@@ -71,6 +74,8 @@ func (t *slot) endpoint() endpoint {
 		return (*listener)(p)
 	case isPacket:
 		return (*packet)(p)
+	case isPipeEnd:
+		return (*pipeEnd)(p)
 	}
 	return (*watch)(p)
 }

@@ -47,7 +47,7 @@ func TestSlots(t *testing.T) {
 
 // ofKind is a new endpoint, of each kind in turn.
 func ofKind(i int) (endpoint, *source) {
-	switch i % 4 {
+	switch i % 5 {
 	case 0:
 		e := new(stream)
 		return e, &e.source
@@ -56,6 +56,9 @@ func ofKind(i int) (endpoint, *source) {
 		return e, &e.source
 	case 2:
 		e := new(packet)
+		return e, &e.source
+	case 3:
+		e := new(pipeEnd)
 		return e, &e.source
 	}
 	e := new(watch)
