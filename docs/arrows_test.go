@@ -58,6 +58,7 @@ var layers = []layer{
 	{"stream/netconn", []string{"loop", "poller", "stream"}},
 	{"tcp", []string{"internal/netop", "loop", "poller", "stream"}},
 	{"unix", []string{"internal/netop", "loop", "poller", "stream"}},
+	{"pipe", []string{"internal/netop", "loop", "poller", "stream", xsys + "/..."}},
 	{"udp", []string{"internal/netop", "loop", "poller"}},
 	{"timer", []string{"internal/netop", "loop", "poller"}},
 	{"signal", []string{"internal/netop", "loop", "poller"}},
