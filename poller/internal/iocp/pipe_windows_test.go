@@ -2,8 +2,10 @@ package iocp
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
+	"syscall"
 	"testing"
 	"time"
 	"unsafe"
@@ -42,26 +44,38 @@ func (e *end) Received(p []byte, err error) {
 func (e *end) Sent(err error) { e.err = err }
 func (e *end) Closed()        { e.closed = true }
 
-// pipePair is both ends of a connection over a pipe.
-func pipePair(t *testing.T) (p *iocp, client, server *end) {
+// pipeListen listens at a name of its own.
+func pipeListen(t *testing.T, o *poller.Options) (p *iocp, v *end, l *pipeListener) {
 	t.Helper()
 	opened, err := New()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { opened.Close() })
-	p = opened.(*iocp)
-	to := poller.Addr{Path: fmt.Sprintf(`\\.\pipe\pike-iocp-%d-%s`, os.Getpid(), t.Name())}
-	v := new(end)
-	ln, err := p.Listen(to, nil, v)
+	v = new(end)
+	ln, err := opened.Listen(poller.Addr{Path: fmt.Sprintf(`\\.\pipe\pike-iocp-%d-%s`, os.Getpid(), t.Name())}, o, v)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ln.Start()
-	client = new(end)
-	if client.s, err = p.Dial(to, nil, client); err != nil {
+	return opened.(*iocp), v, ln.(*pipeListener)
+}
+
+func pipeDial(t *testing.T, p *iocp, l *pipeListener) *end {
+	t.Helper()
+	c := new(end)
+	var err error
+	if c.s, err = p.Dial(l.Addr(), nil, c); err != nil {
 		t.Fatal(err)
 	}
+	return c
+}
+
+// pipePair is both ends of a connection over a pipe.
+func pipePair(t *testing.T) (p *iocp, client, server *end) {
+	t.Helper()
+	p, v, l := pipeListen(t, nil)
+	l.Start()
+	client = pipeDial(t, p, l)
 	pollUntil(t, p, "they are connected", func() bool { return client.connected && v.accepted != nil && v.accepted.connected })
 	return p, client, v.accepted
 }
@@ -131,5 +145,42 @@ func TestPipeReadThatWaits(t *testing.T) {
 	pollUntil(t, p, "it is closed", func() bool { return server.closed })
 	if p.inflight != 8+1 { // the listener's instances, and what waits at the client's end
 		t.Errorf("%d operations are in flight", p.inflight)
+	}
+}
+
+// TestBusyPipeIsGivenUp has a dial that has waited for longest be told that the pipe is busy.
+func TestBusyPipeIsGivenUp(t *testing.T) {
+	p, _, l := pipeListen(t, &poller.Options{Backlog: 1})
+	first, late := pipeDial(t, p, l), pipeDial(t, p, l)
+	pollUntil(t, p, "the first is connected", func() bool { return first.connected })
+	if first.err != nil || late.connected || len(p.busy.list) != 1 {
+		t.Fatalf("%v; the other is told %v", first.err, late.connected)
+	}
+	p.busy.list[0].since -= poller.Time(busyMost)
+	pollUntil(t, p, "the other is told", func() bool { return late.connected })
+	if !errors.Is(late.err, syscall.EAGAIN) || len(p.busy.list) != 0 || p.busy.next != 0 {
+		t.Errorf("%v, and %d dials are waiting", late.err, len(p.busy.list))
+	}
+}
+
+// TestPipeListenerFails has the system refuse a new instance: the listener says so and stops, what was
+// accepted has come to no harm, and Start tries again.
+func TestPipeListenerFails(t *testing.T) {
+	p, v, l := pipeListen(t, &poller.Options{Backlog: 1})
+	l.Start()
+	name := l.name
+	l.name, _ = sys.PipeNameOf(`\\.\pipe\`)
+	first := pipeDial(t, p, l)
+	pollUntil(t, p, "the listener fails", func() bool { return v.err != nil })
+	if !first.connected || v.accepted == nil || l.started {
+		t.Errorf("connected %v, accepted %v, and it goes on %v", first.connected, v.accepted != nil, l.started)
+	}
+	l.name, v.err = name, nil
+	second := pipeDial(t, p, l)
+	v.accepted = nil
+	l.Start()
+	pollUntil(t, p, "the next is accepted", func() bool { return second.connected && v.accepted != nil })
+	if v.err != nil || second.err != nil {
+		t.Errorf("%v and %v", v.err, second.err)
 	}
 }
