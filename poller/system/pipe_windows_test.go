@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"example.com/pike/poller"
 	"example.com/pike/poller/pollertest"
@@ -55,4 +56,104 @@ func TestContractOfPipes(t *testing.T) {
 		except["Path_in_use"] = "Wine 8 does not look at FILE_FLAG_FIRST_PIPE_INSTANCE"
 	}
 	pollertest.RunPaths(t, func(t testing.TB) poller.Poller { return opened(t)(system.Open("")) }, pipeName, except)
+}
+
+// TestPipeEchoAllocatesNothing holds it for a round trip over a named pipe, and for a Send that waits.
+func TestPipeEchoAllocatesNothing(t *testing.T) {
+	p := opened(t)(system.Open(""))
+	t.Cleanup(func() { p.Close() })
+	a, b := pair(t, p, poller.Addr{Path: pipeName()})
+	message, echo, got := [][]byte{make([]byte, 64)}, make([][]byte, 1), 0
+	b.received = func(p []byte, _ error) {
+		echo[0] = p
+		if !b.Send(echo) {
+			t.Error("64 bytes are too much for the system")
+		}
+	}
+	a.received = func(p []byte, _ error) { got += len(p) }
+	a.Start()
+	b.Start()
+	noAllocs(t, "an echo over a named pipe", func() {
+		got = 0
+		a.Send(message)
+		for got < 64 {
+			p.Poll(poller.Never)
+		}
+	})
+	parts, sent := [][]byte{make([]byte, 100), make([]byte, 2000), make([]byte, 200_000), make([]byte, 3)}, 0
+	a.sent = func(error) { sent++ }
+	b.received = func(p []byte, _ error) { got += len(p) }
+	noAllocs(t, "a Send over a named pipe that is not done at once", func() {
+		got, sent = 0, 0
+		if a.Send(parts) {
+			sent++
+		}
+		for got < 202_103 || sent == 0 {
+			p.Poll(poller.Never)
+		}
+	})
+}
+
+// TestPipePanicsLoseNothing has each handler panic once: everything is told all the same, in the Polls that
+// follow.
+func TestPipePanicsLoseNothing(t *testing.T) {
+	p := opened(t)(system.Open(""))
+	t.Cleanup(func() { p.Close() })
+	panics := map[string]bool{}
+	once := func(where string) {
+		if !panics[where] {
+			panics[where] = true
+			panic(where)
+		}
+	}
+	// until, where a Poll may panic.
+	through := func(what string, done func() bool) {
+		t.Helper()
+		for deadline := p.Now().Add(10 * time.Second); !done(); {
+			func() {
+				defer func() { recover() }()
+				if p.Now() >= deadline || p.Poll(deadline) != nil {
+					t.Fatalf("waited in vain until %s, after panics in %v", what, panics)
+				}
+			}()
+		}
+	}
+	const conns = 3
+	l := listen(t, p, poller.Addr{Path: pipeName()})
+	var servers, clients []*stream
+	closed, got, sent := 0, [conns]int{}, 0
+	l.accepted = func(s poller.Stream) poller.StreamHandler {
+		i := len(servers)
+		b := &stream{Stream: s}
+		b.connected = func(error) { once("Connected of the accepted"); b.Start() }
+		b.received = func(p []byte, err error) { got[i] += len(p); once("Received") }
+		b.closed = func() { closed++; once("Closed") }
+		servers = append(servers, b)
+		return b
+	}
+	connected := 0
+	for range conns {
+		a := dial(t, p, l.Addr())
+		a.connected = func(error) { connected++; once("Connected of the dialed") }
+		a.sent = func(error) { sent++; once("Sent") }
+		a.closed = func() { closed++ }
+		clients = append(clients, a)
+	}
+	through("all are connected", func() bool { return connected == conns && len(servers) == conns })
+	for _, b := range servers {
+		b.Start() // of the one that has panicked
+	}
+	for _, a := range clients {
+		if a.Send([][]byte{make([]byte, 1<<20)}) {
+			t.Error("a pipe takes a mebibyte that nobody reads")
+		}
+	}
+	through("all is sent and received", func() bool { return sent == conns && got == [conns]int{1 << 20, 1 << 20, 1 << 20} })
+	for _, s := range append(servers, clients...) {
+		s.Close()
+	}
+	through("all are closed", func() bool { return closed == 2*conns })
+	if len(panics) != 5 {
+		t.Errorf("panics in %v only", panics)
+	}
 }
