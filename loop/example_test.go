@@ -18,8 +18,10 @@ func Example() {
 	}
 	defer lp.Close()
 
-	timer.After(lp, 2*time.Millisecond, func() { fmt.Println("a timer") })
-	lp.Post(func() { fmt.Println("a posted function") })
+	lp.Post(func() {
+		fmt.Println("a posted function")
+		timer.After(lp, 2*time.Millisecond, func() { fmt.Println("a timer") })
+	})
 	if err := lp.Run(); err != nil {
 		fmt.Println(err)
 	}

@@ -1,5 +1,5 @@
-// Package pipe has what is a stream and no socket as connections on a loop: pipes, FIFOs, terminals, and
-// children with their standard input, output and error.
+// Package pipe has what is a stream and no socket as connections on a loop: pipes, FIFOs, terminals,
+// children with their standard input, output and error, and the named pipes of Windows.
 //
 //	c, err := pipe.Open(lp, os.Stdin, nil)
 //	c.OnRead = func(c *pipe.Conn, p []byte) { ... }
@@ -43,6 +43,16 @@
 //
 // # Systems
 //
-// All of it runs on unix. On Windows, and in the simulator, Open and Start are errors.ErrUnsupported:
+// Open and Start run on unix. On Windows, and in the simulator, they are errors.ErrUnsupported:
 // anonymous pipes of Windows cannot be waited for, and the simulator has no processes of the system.
+//
+// The pipes of Windows that programs meet at have names. [Listen] waits for clients of one, and [Dial] is such
+// a client. Elsewhere package unix is for that, and both are errors.ErrUnsupported:
+//
+//	ln, err := pipe.Listen(lp, `\\.\pipe\service`, nil)
+//	ln.OnAccept = func(c *pipe.Conn) {
+//		c.OnRead = func(c *pipe.Conn, p []byte) { c.Write(p) }
+//	}
+//
+//	pipe.Dial(lp, `\\.\pipe\service`, nil, func(c *pipe.Conn, err error) { ... })
 package pipe

@@ -171,3 +171,7 @@ type Duplicator interface {
 // stream what its Send does. So the memory of several that are due is waited for once.
 // Prefetch changes nothing, and returns any byte of what it has loaded. It may be called or not.
 type Prefetcher interface{ Prefetch() byte }
+
+// An Indivisible is a stream whose sides end together, with Close, as those of a named pipe of
+// Windows do. Its Shutdown does nothing, and after the peer's end there is nobody to send to.
+type Indivisible interface{ Indivisible() }

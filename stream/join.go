@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"errors"
 	"net"
 	"os"
 )
@@ -127,8 +128,12 @@ func (h *half) written(*Conn) {
 }
 
 // eof passes the end on. If to cannot be written to any more, it has ended already, or is about
-// to tell why.
-func (h *half) eof(*Conn) { h.to.CloseWrite() }
+// to tell why. If its sides end together, the end of both is the one it can pass on.
+func (h *half) eof(*Conn) {
+	if errors.Is(h.to.CloseWrite(), errors.ErrUnsupported) {
+		h.to.Close()
+	}
+}
 
 // close ends the other connection in the way in which this one has ended.
 func (h *half) close(from *Conn, err error) {

@@ -180,7 +180,9 @@ func (c *Conn) drained() {
 func (c *Conn) sendEnd() {
 	if c.writes == finDue {
 		c.writes = finSent
-		c.s.Shutdown()
+		if c.s.Shutdown(); !c.is(readEnded) && c.indivisible() { // it was asked for before there was a connection
+			c.close()
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"errors"
 	"net"
 	"syscall"
 	"unsafe"
@@ -110,13 +111,17 @@ func (c *Conn) Buffered() int {
 }
 
 // CloseWrite ends this side when all that was written is sent: the peer reads EOF. Reading
-// goes on. Write and CloseWrite are syscall.EPIPE from then on.
+// goes on. Write and CloseWrite are syscall.EPIPE from then on. A connection whose sides end
+// together (package pipe, Windows) answers errors.ErrUnsupported until the peer has ended.
 func (c *Conn) CloseWrite() error {
 	if err := c.lp().Check("stream.Conn.CloseWrite"); err != nil {
 		return err
 	}
 	if err := c.writable(); err != nil {
 		return c.fail("close write", err)
+	}
+	if !c.is(readEnded) && c.indivisible() {
+		return c.fail("close write", errors.ErrUnsupported)
 	}
 	c.writes = finDue
 	c.hold()

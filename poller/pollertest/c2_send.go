@@ -54,7 +54,7 @@ func sendAnswered(r *rig) {
 		if i%32 == 0 {
 			runtime.GC()
 		}
-		r.within(1000, "more is received", func() bool { return b.busy > 0 })
+		r.within(1000, "more is received, or told", func() bool { return b.busy > 0 || !a.sending && b.in == a.out })
 		b.busy = 0
 	}
 	if a.answers != 1 || a.sendErr != nil {

@@ -44,6 +44,7 @@ type conn struct {
 
 	owed int  // bytes that reply has yet to send
 	shut bool // the test called Shutdown
+	ends bool // is to be closed when its Send is over; see shutdown
 	raw  bool // what is received is no pattern
 }
 
@@ -53,6 +54,10 @@ func (c *conn) identify() {
 	var here, there poller.Addr
 	c.call("Addr", func() { here = c.s.Addr() })
 	c.call("Peer", func() { there = c.s.Peer() })
+	if path := here.Path + there.Path; path != "" { // one of them has none
+		c.ours, c.theirs = patternsOf(path, c.dialed)
+		return
+	}
 	if !here.IsValid() || !there.IsValid() {
 		c.Errorf("%s: connected from %v to %v", c.name, here, there)
 	}
@@ -78,6 +83,7 @@ func (c *conn) Connected(err error) {
 	if c.on.connected != nil {
 		c.on.connected(err)
 	}
+	c.endDue()
 }
 
 func (c *conn) Received(p []byte, err error) {
@@ -132,6 +138,7 @@ func (c *conn) Sent(err error) {
 	if c.on.sent != nil {
 		c.on.sent(err)
 	}
+	c.endDue()
 }
 
 func (c *conn) Closed() {
@@ -256,9 +263,26 @@ func (c *conn) stop() {
 	c.call("Stop", c.s.Stop)
 }
 
-func (c *conn) shutdown() { c.call("Shutdown", c.s.Shutdown) }
-func (c *conn) close()    { c.endBy("Close", c.s.Close) }
-func (c *conn) reset()    { c.endBy("Reset", c.s.Reset) }
+// shutdown ends the sending side: with the other one, where they end together.
+func (c *conn) shutdown() {
+	if _, ok := poller.Bottom(c.s).(poller.Indivisible); !ok {
+		c.call("Shutdown", c.s.Shutdown)
+		return
+	}
+	if c.ends = c.sending || !c.told; !c.ends {
+		c.close()
+	}
+}
+
+// endDue closes an end that was shut down while it had something to do before.
+func (c *conn) endDue() {
+	if c.ends && c.told && !c.sending && !c.closing {
+		c.close()
+	}
+}
+
+func (c *conn) close() { c.endBy("Close", c.s.Close) }
+func (c *conn) reset() { c.endBy("Reset", c.s.Reset) }
 
 func (c *conn) unsent() (n int) {
 	c.call("Unsent", func() { n = c.s.Unsent() })

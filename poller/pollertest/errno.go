@@ -21,7 +21,7 @@ const (
 // is holds that err is the fault.
 func (r *rig) is(what string, err error, fault syscall.Errno) {
 	r.Helper()
-	if !errors.Is(err, fault) {
+	if fault = r.inFamily(fault); !errors.Is(err, fault) {
 		r.Errorf("%s: %v, want %v", what, err, fault)
 	}
 }

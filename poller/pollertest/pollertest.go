@@ -30,6 +30,9 @@ type clause struct {
 	name string
 	test func(r *rig)
 	both bool // in both families, not only on 127.0.0.1
+
+	fresh func() string // for a family of paths: see RunPaths
+	swap  bool          // the ends of a pair are the other way round
 }
 
 // chapters are the clauses by subject, in the order in which they run. What later clauses
@@ -104,7 +107,7 @@ func runClauses(t *testing.T, clauses []clause, open func(t testing.TB) poller.P
 }
 
 func (c *clause) run(t *testing.T, open func(t testing.TB) poller.Poller, host netip.Addr) {
-	r := &rig{TB: t, p: open(t), host: host}
+	r := &rig{TB: t, p: open(t), host: host, fresh: c.fresh, swap: c.swap}
 	t.Cleanup(func() {
 		if !r.gone {
 			r.p.Close()

@@ -14,8 +14,10 @@ import (
 type rig struct {
 	testing.TB
 	p       poller.Poller
-	host    netip.Addr // the loopback address of the family under test
-	calling string     // the call into the poller that is under way
+	host    netip.Addr    // the loopback address of the family under test
+	fresh   func() string // a path that nothing is at, if the family under test has paths
+	swap    bool
+	calling string // the call into the poller that is under way
 	polling bool
 	asleep  atomic.Uint32 // of a poller.Sleeper, while Poll waits
 	gone    bool          // the poller is closed

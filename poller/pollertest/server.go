@@ -77,7 +77,7 @@ func (v *server) last() *conn { return v.conns[len(v.conns)-1] }
 func (r *rig) tryListen(addr poller.Addr, o *poller.Options) (*server, error) {
 	v := &server{life: life{rig: r, name: fmt.Sprintf("socket %d, listener", len(r.sockets))}}
 	var err error
-	r.call("Listen", func() { v.s, err = r.p.Listen(addr, o, v) })
+	r.call("Listen", func() { v.s, err = r.p.Listen(r.at(addr), o, v) })
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func (r *rig) listen(o *poller.Options) *server {
 func (r *rig) tryDial(addr poller.Addr, o *poller.Options) (*conn, error) {
 	c := &conn{dialed: true, life: life{rig: r, name: fmt.Sprintf("socket %d, dialed", len(r.sockets))}}
 	var err error
-	r.call("Dial", func() { c.s, err = r.p.Dial(addr, o, c) })
+	r.call("Dial", func() { c.s, err = r.p.Dial(r.at(addr), o, c) })
 	if err != nil {
 		return nil, err
 	}
@@ -141,6 +141,9 @@ func (r *rig) pairOf(v *server, o *poller.Options) (dialed, accepted *conn) {
 	if accepted.dialErr != nil {
 		r.Fatalf("%s: Connected(%v)", accepted.name, accepted.dialErr)
 	}
+	if r.swap {
+		return accepted, a
+	}
 	return a, accepted
 }
 
@@ -148,7 +151,7 @@ func (r *rig) pairOf(v *server, o *poller.Options) (dialed, accepted *conn) {
 // last: layers get ready in an order of their own.
 func (v *server) peerOf(a *conn, n int) *conn {
 	for _, c := range v.conns[n:] {
-		if !c.closed && c.s.Peer() == a.s.Addr() {
+		if !c.closed && (c.s.Peer() == a.s.Addr() || v.fresh != nil) {
 			return c
 		}
 	}

@@ -14,8 +14,12 @@ import (
 	"example.com/pike/poller/internal/sys"
 )
 
-// errNoPaths is the answer to a unix-domain address.
-var errNoPaths = fmt.Errorf("AcceptEx and ConnectEx know no unix-domain sockets: %w", errors.ErrUnsupported)
+// errNoPaths is the answer to a unix-domain address. Windows has such sockets since version 1803 of
+// Windows 10, without descriptors and credentials in messages. Microsoft does not document AcceptEx
+// and ConnectEx for them, though others have found that both work if the socket is bound to an empty name
+// first. Wine has none at all (WSAEAFNOSUPPORT), so nothing that was written for them here could be run.
+var errNoPaths = fmt.Errorf("no unix-domain sockets on Windows, where AcceptEx and ConnectEx are not documented for them; "+
+	"named pipes (package pipe) are what is local there: %w", errors.ErrUnsupported)
 
 // socket opens a socket of the family that addr needs, attached.
 func (p *iocp) socket(addr poller.Addr, kind int) (h windows.Handle, family int, err error) {
@@ -60,6 +64,9 @@ func (p *iocp) bindTo(h windows.Handle, family int, addr poller.Addr) error {
 func (p *iocp) Dial(addr poller.Addr, o *poller.Options, h poller.StreamHandler) (poller.Stream, error) {
 	if o == nil {
 		o = new(poller.Options)
+	}
+	if sys.IsPipeName(addr.Path) {
+		return p.dialPipe(addr.Path, o, h)
 	}
 	sock, family, err := p.socket(addr, windows.SOCK_STREAM)
 	if err != nil {

@@ -52,6 +52,8 @@ type iocp struct {
 	sa       sys.Sockaddr
 	spare    *sending // list of unused ones
 	halves   halves
+	busy     busyPipes
+	pipeRead *pipeRead // an unused one
 	spareOps *packetOps
 	packets  *packetBuffers
 	zones    sys.Zones
@@ -72,6 +74,8 @@ type endpoint interface {
 	fail()                               // tells what went wrong in a call
 	end()                                // gives everything back and makes the last upcalls
 	abandon()                            // gives everything back, nothing else
+	cancel()                             // has what is in flight complete
+	result(o *op) sys.Errno              // of an operation that has failed
 }
 
 // Name is what this system's queue is called.
@@ -111,6 +115,9 @@ func (p *iocp) Poll(deadline poller.Time) error {
 	if p.halves.next != 0 {
 		deadline = min(deadline, p.halves.next)
 	}
+	if p.busy.next != 0 {
+		deadline = min(deadline, p.busy.next)
+	}
 	// What becomes ready in this Poll has its turn in the next.
 	ready := p.ready.Len()
 	err := p.wait(deadline)
@@ -120,6 +127,9 @@ func (p *iocp) Poll(deadline poller.Time) error {
 	}
 	if p.halves.next != 0 {
 		p.lookAtHalves()
+	}
+	if p.busy.next != 0 {
+		p.tryBusyPipes()
 	}
 	if p.n > 0 {
 		p.Heard()
@@ -163,7 +173,7 @@ func (p *iocp) complete(e *sys.Entry) {
 	case !b.closing:
 		var failure sys.Errno
 		if o.Internal != 0 {
-			failure = sys.Result(b.h, &p.scratch, o.system())
+			failure = s.result(o)
 		}
 		p.current = s
 		s.completed(o, int(e.N), failure)
@@ -198,7 +208,7 @@ func (p *iocp) Close() error {
 	for _, s := range p.live {
 		b := s.base()
 		b.closing, b.started = true, false
-		sys.Cancel(b.h)
+		s.cancel()
 	}
 	p.reclaim()
 	for len(p.live) > 0 {

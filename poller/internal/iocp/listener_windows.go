@@ -37,6 +37,9 @@ func (p *iocp) Listen(addr poller.Addr, o *poller.Options, a poller.Acceptor) (p
 	if o == nil {
 		o = new(poller.Options)
 	}
+	if sys.IsPipeName(addr.Path) {
+		return p.listenPipe(addr.Path, o, a)
+	}
 	h, family, err := p.socket(addr, windows.SOCK_STREAM)
 	if err != nil {
 		return nil, err

@@ -72,11 +72,15 @@ func (s *source) failLater(e endpoint) {
 func (s *source) shut(e endpoint) {
 	s.closing, s.started = true, false
 	if s.inflight > 0 {
-		sys.Cancel(s.h)
+		e.cancel()
 		return
 	}
 	s.p.closing.Push(e)
 }
+
+func (s *source) cancel() { sys.Cancel(s.h) }
+
+func (s *source) result(o *op) sys.Errno { return sys.Result(s.h, &s.p.scratch, o.system()) }
 
 // release closes the socket and takes it out of the live list.
 func (s *source) release() {
@@ -86,7 +90,12 @@ func (s *source) release() {
 	last.base().at = s.at
 	live[len(live)-1] = nil
 	s.p.live = live[:len(live)-1]
-	windows.Closesocket(s.h)
+	switch {
+	case s.family != pipeFamily:
+		windows.Closesocket(s.h)
+	case s.h != windows.InvalidHandle: // which would be this process (GetCurrentProcess)
+		windows.CloseHandle(s.h)
+	}
 	s.h = windows.InvalidHandle
 }
 

@@ -12,13 +12,14 @@ import (
 // the system once had for an operation is never used for anything else.
 type sending struct {
 	op
-	bufs [][]byte // from the first that is not wholly sent
-	off  int      // bytes of bufs[0] that are
-	n    uint32   // what an operation that was over at once has sent
-	wsa  [buffersPerWrite]windows.WSABuf
-	busy bool      // a Send is in flight
-	err  sys.Errno // how it ended, where that must not be told
-	next *sending
+	bufs   [][]byte // from the first that is not wholly sent
+	off    int      // bytes of bufs[0] that are
+	n      uint32   // what an operation that was over at once has sent
+	wsa    [buffersPerWrite]windows.WSABuf
+	joined []byte    // what a pipe has joined small buffers in
+	busy   bool      // a Send is in flight
+	err    sys.Errno // how it ended, where that must not be told
+	next   *sending
 }
 
 func (p *iocp) takeSending() *sending {
@@ -31,10 +32,13 @@ func (p *iocp) takeSending() *sending {
 }
 
 func (s *stream) putOut() {
-	o := s.out
+	s.p.putSending(s.out)
 	s.out = nil
+}
+
+func (p *iocp) putSending(o *sending) {
 	o.owner, o.bufs, o.off, o.busy, o.err = nil, nil, 0, false, 0
-	o.next, s.p.spare = s.p.spare, o
+	o.next, p.spare = p.spare, o
 }
 
 func (s *stream) Send(bufs [][]byte) bool {
@@ -194,12 +198,14 @@ func (s *stream) TrySend(p []byte) int {
 }
 
 // Unsent counts an operation as a whole: the system does not say how far it is.
-func (s *stream) Unsent() int {
-	if s.out == nil {
+func (s *stream) Unsent() int { return s.out.unsent() }
+
+func (o *sending) unsent() int {
+	if o == nil {
 		return 0
 	}
-	n := -s.out.off
-	for _, b := range s.out.bufs {
+	n := -o.off
+	for _, b := range o.bufs {
 		n += len(b)
 	}
 	return n

@@ -134,6 +134,15 @@ func portable(e Errno) Errno {
 		return syscall.EOPNOTSUPP
 	case windows.WSAEWOULDBLOCK:
 		return syscall.EWOULDBLOCK
+	// Those of named pipes, which Winsock does not know.
+	case windows.ERROR_BROKEN_PIPE, windows.ERROR_NO_DATA: // of a write: the peer has closed
+		return syscall.EPIPE
+	case windows.ERROR_PIPE_NOT_CONNECTED: // the server has dropped the connection (DisconnectNamedPipe)
+		return syscall.ECONNRESET
+	case windows.ERROR_PIPE_BUSY:
+		return syscall.EAGAIN
+	case windows.ERROR_FILENAME_EXCED_RANGE:
+		return syscall.ENAMETOOLONG
 	}
 	return e
 }
