@@ -53,6 +53,14 @@ func (c *conn) identify() {
 	var here, there poller.Addr
 	c.call("Addr", func() { here = c.s.Addr() })
 	c.call("Peer", func() { there = c.s.Peer() })
+	switch { // of a unix domain the end that was accepted has the path, and the other has it for its peer
+	case here.Path != "":
+		c.ours, c.theirs = 1<<16, 1
+		return
+	case there.Path != "":
+		c.ours, c.theirs = 1, 1<<16
+		return
+	}
 	if !here.IsValid() || !there.IsValid() {
 		c.Errorf("%s: connected from %v to %v", c.name, here, there)
 	}

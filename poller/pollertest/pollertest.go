@@ -45,7 +45,7 @@ var streamChapters = [][]clause{
 	upcallClauses, sendClauses, bufferClauses, trySendClauses,
 	receiveClauses, lentClauses, halfCloseClauses, closedClauses, stopClauses, hangUpClauses,
 	budgetClauses, staleClauses, churnClauses, connectedClauses, handlerClauses, lostClauses,
-	optionClauses, inheritClauses, hookClauses, adoptClauses, capabilityClauses, endClauses,
+	pathClauses, optionClauses, inheritClauses, hookClauses, adoptClauses, capabilityClauses, endClauses,
 }
 
 // Run runs the suite as sub-tests of t. Each opens a poller of its own, which it

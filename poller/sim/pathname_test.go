@@ -127,6 +127,7 @@ func TestPathOfAnother(t *testing.T) {
 
 func TestPathNames(t *testing.T) {
 	n, a, _ := two(t, 1, sim.Config{})
+	var err error
 	for path, want := range map[string]error{
 		strings.Repeat("x", 107):       nil,
 		strings.Repeat("x", 108):       syscall.ENAMETOOLONG,
@@ -137,10 +138,12 @@ func TestPathNames(t *testing.T) {
 		if _, err := listenPath(a, path, poller.SocketFile{}); !errors.Is(err, want) {
 			t.Errorf("Listen %q: %v, want %v", path, err, want)
 		}
-		e := dial(t, a, poller.Addr{Path: path})
-		n.until("the dial has ended", func() bool { return e.connected || e.dialErr != nil })
-		if !errors.Is(e.dialErr, want) {
-			t.Errorf("Dial %q: %v, want %v", path, e.dialErr, want)
+		e := new(end)
+		if e.s, err = a.Dial(poller.Addr{Path: path}, nil, e); !errors.Is(err, want) {
+			t.Errorf("Dial %q: %v, want %v", path, err, want)
+		}
+		if err == nil {
+			n.until("it is connected", func() bool { return e.connected })
 		}
 	}
 	e := dial(t, a, poller.Addr{Path: "@nobody"})
