@@ -268,3 +268,22 @@ func TestPathFaults(t *testing.T) {
 	e = dial(t, a, chat)
 	n.until("the second is refused", func() bool { return errors.Is(e.dialErr, syscall.ECONNREFUSED) })
 }
+
+// TestPathOfAProgram has one program return without Close, and one that closes its poller.
+func TestPathOfAProgram(t *testing.T) {
+	for _, closes := range []bool{false, true} {
+		n, a, _ := two(t, 1, sim.Config{})
+		n.World.Go(a, func(h *sim.Host) error {
+			if _, err := listenPath(h, chat.Path, poller.SocketFile{}); err != nil || !closes {
+				return err
+			}
+			return h.Close()
+		})
+		if err := n.World.Run(); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := a.Mode(chat.Path); ok == closes {
+			t.Errorf("the poller is closed: %v, and the file is there: %v", closes, ok)
+		}
+	}
+}
