@@ -190,7 +190,7 @@ func TestTakeoverIsSilent(t *testing.T) {
 // TestTakeoverByOneOfMany has many servers find one file of nobody. One gets it, and no other harms it.
 func TestTakeoverByOneOfMany(t *testing.T) {
 	const servers, rounds = 8, 20
-	dir := t.TempDir()
+	dir := shortDir(t)
 	for round := range rounds {
 		path := filepath.Join(dir, "s")
 		stale(t, path)

@@ -49,6 +49,7 @@ var streamChapters = [][]clause{
 	receiveClauses, lentClauses, halfCloseClauses, closedClauses, stopClauses, hangUpClauses,
 	budgetClauses, staleClauses, churnClauses, connectedClauses, handlerClauses, lostClauses,
 	optionClauses, inheritClauses, hookClauses, adoptClauses, capabilityClauses, endClauses, fileClauses, passingClauses,
+	socketFileClauses,
 }
 
 // Run runs the suite as sub-tests of t. Each opens a poller of its own, which it

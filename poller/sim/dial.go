@@ -44,6 +44,10 @@ func (h *Host) Dial(addr poller.Addr, o *poller.Options, handler poller.StreamHa
 		h.noteAt(vDial, 0, &addr, 0, e)
 		return nil, e.of("socket")
 	}
+	if e := badPath(addr.Path); f == unixDomain && e != eOK {
+		h.noteAt(vDial, 0, &addr, 0, e)
+		return nil, e.of("connect")
+	}
 	c := &conn{w: h.w, dest: addr, port: addr.Port()}
 	a := c.end(0)
 	a.family, a.handler, a.peer, a.dialing = f, handler, addr, true

@@ -11,7 +11,8 @@ import (
 //
 // A program meets the faults from ShortSend to Pause on any machine, and on its own
 // loopback too. The others belong to networks. They strike what a machine sends to itself
-// only if a rule names that machine.
+// only if a rule names that machine. Of a connection of a unix domain, which no network
+// carries, only Refuse strikes.
 type Fault uint8
 
 const (

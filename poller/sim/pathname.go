@@ -80,9 +80,6 @@ func mixFile(h uint64, f *poller.SocketFile) uint64 {
 
 // reach says why a unix-domain name cannot be dialed.
 func (h *Host) reach(path string) errno {
-	if e := badPath(path); e != eOK {
-		return e
-	}
 	p := h.m.paths[path]
 	switch {
 	case p == nil && abstract(path):

@@ -127,6 +127,7 @@ func TestPathOfAnother(t *testing.T) {
 
 func TestPathNames(t *testing.T) {
 	n, a, _ := two(t, 1, sim.Config{})
+	var err error
 	for path, want := range map[string]error{
 		strings.Repeat("x", 107):       nil,
 		strings.Repeat("x", 108):       syscall.ENAMETOOLONG,
@@ -137,10 +138,12 @@ func TestPathNames(t *testing.T) {
 		if _, err := listenPath(a, path, poller.SocketFile{}); !errors.Is(err, want) {
 			t.Errorf("Listen %q: %v, want %v", path, err, want)
 		}
-		e := dial(t, a, poller.Addr{Path: path})
-		n.until("the dial has ended", func() bool { return e.connected || e.dialErr != nil })
-		if !errors.Is(e.dialErr, want) {
-			t.Errorf("Dial %q: %v, want %v", path, e.dialErr, want)
+		e := new(end)
+		if e.s, err = a.Dial(poller.Addr{Path: path}, nil, e); !errors.Is(err, want) {
+			t.Errorf("Dial %q: %v, want %v", path, err, want)
+		}
+		if err == nil {
+			n.until("it is connected", func() bool { return e.connected })
 		}
 	}
 	e := dial(t, a, poller.Addr{Path: "@nobody"})
@@ -264,4 +267,23 @@ func TestPathFaults(t *testing.T) {
 	}
 	e = dial(t, a, chat)
 	n.until("the second is refused", func() bool { return errors.Is(e.dialErr, syscall.ECONNREFUSED) })
+}
+
+// TestPathOfAProgram has one program return without Close, and one that closes its poller.
+func TestPathOfAProgram(t *testing.T) {
+	for _, closes := range []bool{false, true} {
+		n, a, _ := two(t, 1, sim.Config{})
+		n.World.Go(a, func(h *sim.Host) error {
+			if _, err := listenPath(h, chat.Path, poller.SocketFile{}); err != nil || !closes {
+				return err
+			}
+			return h.Close()
+		})
+		if err := n.World.Run(); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := a.Mode(chat.Path); ok == closes {
+			t.Errorf("the poller is closed: %v, and the file is there: %v", closes, ok)
+		}
+	}
 }
