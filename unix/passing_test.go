@@ -309,7 +309,7 @@ func TestPassedOnce(t *testing.T) {
 	p := newPair(t, nil, func(b *unix.Conn) {
 		unix.OnPassed(b, func(_ *unix.Conn, files []*unix.Passed) {
 			kept = files
-			_, err := files[0].Conn(nil) // it is no socket, and is still there
+			_, err := files[0].Conn() // it is no socket, and is still there
 			errs = append(errs, err)
 			fd, err := files[0].Take()
 			if err != nil {
@@ -325,7 +325,7 @@ func TestPassedOnce(t *testing.T) {
 	defer f.Close()
 	p.no(unix.WriteFiles(p.a, []byte("x"), f, f))
 	p.until("they have come", func() bool { return kept != nil })
-	_, err := kept[1].Conn(nil)
+	_, err := kept[1].Conn()
 	_, err2 := kept[1].Listener()
 	errs = append(errs, err, err2)
 	if !errors.Is(errs[0], syscall.ENOTSOCK) {
