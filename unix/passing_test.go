@@ -145,8 +145,8 @@ func TestFilesInOrder(t *testing.T) {
 	var want []string
 	var sent bytes.Buffer
 	var with []int // the byte that a file is written with
-	for i := range 300 {
-		msg := bytes.Repeat([]byte{byte(i)}, []int{1, 100, 3000, 40_000, 1}[i%5])
+	for i := range 150 {
+		msg := bytes.Repeat([]byte{byte(i)}, []int{1, 100, 3000, 20_000, 1}[i%5])
 		var files []syscall.Conn
 		for j := range i % 4 {
 			want, with = append(want, fmt.Sprint(i, j)), append(with, sent.Len())
