@@ -185,7 +185,7 @@ func listenerSent(ch *channel) {
 func connectionSent(ch *channel) {
 	dialed, accepted := ch.pair(nil)
 	ch.take(func(f *unix.Passed) {
-		c, err := f.Conn(nil)
+		c, err := f.Conn()
 		ch.no(err)
 		c.OnRead = func(c *tcp.Conn, p []byte) { c.Write(bytes.ToUpper(p)) }
 	})

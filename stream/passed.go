@@ -3,8 +3,10 @@ package stream
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
+	"syscall"
 
 	"example.com/pike/poller"
 )
@@ -74,12 +76,12 @@ func (f *Passed) File() (*os.File, error) {
 }
 
 // Conn takes a connection, of TCP or of a unix-domain socket, and goes on with it on this loop. As in
-// OnAccept the caller sets the callbacks at once, and reading begins. If there is something in unread, the
-// first OnRead has that: the other process has read it, and has sent it along. It is copied.
+// OnAccept the caller sets the callbacks at once, and reading begins when the callback of OnPassed returns.
+// What the other process has read of it, and has sent along, comes first by [Prepend].
 //
 // Options are as for [AdoptConn]. What is no connected stream is an error, of getsockopt or getpeername, and
 // can still be taken otherwise.
-func (f *Passed) Conn(unread []byte, o ...*Options) (*Conn, error) {
+func (f *Passed) Conn(o ...*Options) (*Conn, error) {
 	if err := f.check("stream.Passed.Conn"); err != nil {
 		return nil, err
 	}
@@ -97,7 +99,7 @@ func (f *Passed) Conn(unread []byte, o ...*Options) (*Conn, error) {
 	}
 	s := sharedOf(lp)
 	c := newConn(s.conf(conf{shared: s, policy: p, network: "tcp"}), own.drainTimeout(), nil)
-	c.stops |= stopByUser // until the callback that has it now returns
+	c.stops |= stopByPassing // until the callback that has it now returns
 	if err = lp.Maker().Attach(c); err == nil {
 		if c.s, err = a.AdoptStream(f.fd, (*upcalls)(c)); err != nil {
 			lp.Maker().Detach(c)
@@ -118,12 +120,38 @@ func (f *Passed) Conn(unread []byte, o ...*Options) (*Conn, error) {
 	if c.conf.timeouts() {
 		c.startClock()
 	}
-	if len(unread) > 0 {
-		in := c.makeInput()
-		in.add(unread, s)
-		in.fresh = true
-	}
 	return c, nil
+}
+
+// Prepend has c read p before all that it has not read yet: what another process had read before it passed
+// the connection. p is copied. It comes with the next OnRead, after ResumeRead if reading is paused. The error is
+// io.EOF after the peer's end, syscall.ENOTCONN before a dialed connection is made, os.ErrInvalid inside its own
+// OnRead, which has [Conn.Unread], and net.ErrClosed.
+func Prepend(c *Conn, p []byte) error {
+	if err := c.lp().Check("stream.Prepend"); err != nil {
+		return err
+	}
+	switch {
+	case c.Closing():
+		return c.fail("read", net.ErrClosed)
+	case c.life < open:
+		return c.fail("read", syscall.ENOTCONN)
+	case c.is(readEnded) || c.input() != nil && c.rare.in.end != nil:
+		return c.fail("read", io.EOF)
+	case c.is(lending):
+		return c.fail("read", errInvalid)
+	case len(p) == 0:
+		return nil
+	}
+	in, s := c.makeInput(), c.conf.shared
+	behind := append([]byte(nil), in.bytes()...)
+	in.from = in.to
+	in.add(p, s)
+	in.add(behind, s)
+	in.fresh = true
+	c.s.Stop() // until that was read
+	c.startRead()
+	return nil
 }
 
 // Listener takes a listener, and goes on with it on this loop. Options are as for [AdoptListener].
@@ -202,7 +230,7 @@ func (c *Conn) handOut(fn func(*Conn, []*Passed), files []uintptr) {
 				c.keeper().DropFile(f.fd)
 				f.c = nil
 			case f.conn != nil:
-				f.conn.stops &^= stopByUser
+				f.conn.stops &^= stopByPassing
 				f.conn.startRead()
 			}
 		}

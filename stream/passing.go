@@ -63,8 +63,8 @@ func WriteFiles(c *Conn, p []byte, files ...syscall.Conn) error {
 // had been written to it, and an end after that, is sent first.
 //
 // What has arrived on passed and was not read goes along, because it is still with the system. What
-// OnRead was given does not: the program puts it into p, if the other process is to have it, and
-// the other process gives it to Passed.Conn.
+// OnRead was given does not: the program puts it into p, if the other process is to have it, which
+// gives it to [Prepend].
 //
 // Errors of c are those of WriteFiles. As NetConn, WriteConn is syscall.EBUSY if passed has something
 // queued that the system does not take at once, or if something is unread; and errors.ErrUnsupported through a layer, and in the simulator. It is

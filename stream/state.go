@@ -30,9 +30,10 @@ const (
 type readStops uint8
 
 const (
-	stopByUser  readStops = 1 << iota // PauseRead
-	stopByQueue                       // more is queued than the connection's QueueLimit
-	stopByLoop                        // more is queued than the loop's QueueLimit
+	stopByUser    readStops = 1 << iota // PauseRead
+	stopByQueue                         // more is queued than the connection's QueueLimit
+	stopByLoop                          // more is queued than the loop's QueueLimit
+	stopByPassing                       // it was passed, and the callback that has it has not returned
 )
 
 // debts are what the connection has still to do.

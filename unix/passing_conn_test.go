@@ -59,7 +59,10 @@ func work(path string) error {
 		var passed []*tcp.Conn
 		failed = unix.OnPassed(c, func(_ *unix.Conn, files []*unix.Passed) {
 			for _, f := range files {
-				conn, err := f.Conn([]byte("earlier, "))
+				conn, err := f.Conn()
+				if err == nil {
+					err = stream.Prepend(conn, []byte("earlier, "))
+				}
 				if err != nil {
 					failed = err
 					continue
@@ -255,4 +258,94 @@ func newPairOn(p *pair, set func(b *unix.Conn)) *pair {
 	p.no(err)
 	p.until("they are connected", func() bool { return q.a != nil && q.b != nil })
 	return q
+}
+
+// TestPassWhatWasRead reads the first bytes of a connection here, and passes them along: the other end reads
+// them as if it had been there from the beginning.
+func TestPassWhatWasRead(t *testing.T) {
+	var waiting []*unix.Conn
+	got, ended := map[*unix.Conn]string{}, 0
+	p := newPair(t, nil, func(b *unix.Conn) {
+		unix.OnPassed(b, func(_ *unix.Conn, files []*unix.Passed) {
+			for _, f := range files {
+				c, err := f.Conn()
+				if err != nil {
+					t.Fatal(err)
+				}
+				c.PauseRead() // until what was read is there
+				c.OnRead = func(c *unix.Conn, p []byte) { got[c] += string(p) }
+				c.OnEOF = func(c *unix.Conn) { ended++; c.Close() }
+				waiting = append(waiting, c)
+			}
+		})
+		var in []byte
+		b.OnRead = func(_ *unix.Conn, p []byte) {
+			for in = append(in, p...); len(in) > 0 && len(in) > int(in[0]); in = in[1+int(in[0]):] {
+				c, first := waiting[0], in[1:1+int(in[0])]
+				waiting = waiting[1:]
+				if err := stream.Prepend(c, first); err != nil {
+					t.Error(err)
+				}
+				c.ResumeRead()
+			}
+		}
+	})
+	const conns = 10
+	for i := range conns {
+		q := newPairOn(p, func(c *unix.Conn) {
+			c.OnRead = func(c *unix.Conn, first []byte) {
+				msg := append([]byte{byte(len(first))}, first...)
+				if err := unix.WriteConn(p.a, msg, c); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		q.a.WriteString("first")
+		p.until("it is sent", func() bool { return q.a.Buffered() == 0 })
+		if i%2 == 0 { // it has surely been passed by then, or as surely not
+			p.until("it is passed", func() bool { return q.b.Closing() })
+		}
+		q.a.WriteString(", second")
+		q.a.CloseWrite()
+	}
+	p.until("all have ended", func() bool { return ended == conns })
+	for _, text := range got {
+		if text != "first, second" {
+			t.Errorf("%q was read", text)
+		}
+	}
+	if len(got) != conns {
+		t.Errorf("%d connections, want %d", len(got), conns)
+	}
+}
+
+// TestPrepend puts bytes before what is there, and refuses it where nothing can come any more.
+func TestPrepend(t *testing.T) {
+	var got string
+	p := newPair(t, nil, func(b *unix.Conn) {
+		b.PauseRead()
+		b.OnRead = func(_ *unix.Conn, p []byte) { got += string(p) }
+		b.OnEOF = func(*unix.Conn) { got += "." }
+	})
+	p.a.WriteString("c")
+	p.no(stream.Prepend(p.b, []byte("b")))
+	p.no(stream.Prepend(p.b, []byte("a")))
+	p.no(stream.Prepend(p.b, nil))
+	p.lp.RunNoWait()
+	if got != "" {
+		t.Errorf("%q while paused", got)
+	}
+	p.b.ResumeRead()
+	p.until("all is read", func() bool { return got == "abc" })
+	p.no(stream.Prepend(p.b, []byte("d"))) // while it reads
+	p.a.WriteString("e")
+	p.a.CloseWrite()
+	p.until("the end is read", func() bool { return got == "abcde." })
+	if err := stream.Prepend(p.b, []byte("x")); !errors.Is(err, io.EOF) {
+		t.Errorf("after the end: %v", err)
+	}
+	p.b.Close()
+	if err := stream.Prepend(p.b, []byte("x")); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("after Close: %v", err)
+	}
 }

@@ -4,9 +4,11 @@ package unix_test
 
 import (
 	"errors"
+	"net"
 	"slices"
 	"syscall"
 	"testing"
+	"time"
 
 	"example.com/pike/poller"
 	"example.com/pike/stream"
@@ -115,6 +117,41 @@ func TestForeignPeer(t *testing.T) {
 	}
 	if after := descriptors(t); after != before {
 		t.Errorf("%d descriptors before, %d after", before, after)
+	}
+}
+
+// TestPassedSocketThatLingers closes one that nobody takes. It has something to send, and a time to linger for
+// which close would hold the loop up.
+func TestPassedSocketThatLingers(t *testing.T) {
+	came := false
+	p := newPair(t, nil, func(b *unix.Conn) {
+		unix.OnPassed(b, func(*unix.Conn, []*unix.Passed) { came = true })
+		b.OnRead = stream.Discard
+	})
+	nl, err := net.Listen("tcp", "127.0.0.1:0")
+	p.no(err)
+	defer nl.Close()
+	nc, err := net.Dial("tcp", nl.Addr().String())
+	p.no(err)
+	far, err := nl.Accept() // which reads nothing
+	p.no(err)
+	defer far.Close()
+	nc.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+	for err == nil {
+		_, err = nc.Write(make([]byte, 1<<20))
+	}
+	const lingering = 30
+	p.no(nc.(*net.TCPConn).SetLinger(lingering))
+	p.no(unix.WriteFiles(p.a, []byte("x"), nc.(*net.TCPConn)))
+	p.until("it is sent", func() bool { return p.a.Buffered() == 0 })
+	begun := time.Now()
+	if !came { // or else it was this process's still
+		nc.Close()
+	}
+	p.until("it has come", func() bool { return came })
+	nc.Close()
+	if d := time.Since(begun); d > lingering*time.Second/2 {
+		t.Errorf("it took %v", d)
 	}
 }
 

@@ -40,7 +40,7 @@ func (p *readiness) KeepFile(fd uintptr) (uintptr, error) {
 // DropFile closes it.
 func (p *readiness) DropFile(fd uintptr) {
 	if p.GiveFile(fd) {
-		unix.Close(int(fd))
+		closeFile(fd)
 	}
 }
 
@@ -58,7 +58,7 @@ func (p *readiness) GiveFile(fd uintptr) bool {
 func (p *readiness) dropFiles() {
 	if p.passing != nil {
 		for fd := range p.passing.kept {
-			unix.Close(int(fd))
+			closeFile(fd)
 		}
 		p.passing = nil
 	}
@@ -165,7 +165,7 @@ func (s *stream) receiveFiles() {
 		switch {
 		case lost:
 			e = sys.Unroomy(s.fd)
-			s.p.closeFiles(files)
+			closeFiles(files)
 			s.finish(os.NewSyscallError("recvmsg", e))
 			return
 		case e == unix.EAGAIN:
@@ -201,7 +201,7 @@ func (s *stream) receivedFiles(p []byte, files []uintptr) {
 		}
 		h.ReceivedFiles(p, files)
 	} else {
-		s.p.closeFiles(files)
+		closeFiles(files)
 		if len(p) > 0 {
 			s.h.Received(p, nil)
 		}
@@ -209,10 +209,17 @@ func (s *stream) receivedFiles(p []byte, files []uintptr) {
 	lent.Overwrite(p)
 }
 
-func (p *readiness) closeFiles(files []uintptr) {
+func closeFiles(files []uintptr) {
 	for _, fd := range files {
-		unix.Close(int(fd))
+		closeFile(fd)
 	}
+}
+
+// closeFile closes what may be anything, and may be the last to do so. A socket is not to wait for a time
+// to linger that whoever has passed it has set.
+func closeFile(fd uintptr) {
+	sys.Unlinger(int32(fd))
+	unix.Close(int(fd))
 }
 
 var (
