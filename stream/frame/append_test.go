@@ -27,7 +27,9 @@ func lengths() (all []frame.Length) {
 // What AppendLength takes Split gives back, whatever the kind and the size; and a part of it is no frame.
 func TestAppendLength(t *testing.T) {
 	for _, l := range lengths() {
-		for _, n := range []int{0, 1, 125, 126, 127, 128, 246, 247, 254, 255, 256, 16382, 16383, 16384, 65533, 65534, 65535, 65536, 100_000} {
+		for _, n := range []int{
+			0, 1, 125, 126, 127, 128, 246, 247, 254, 255, 256, 16382, 16383, 16384, 65533, 65534, 65535, 65536, 100_000,
+		} {
 			body := bytes.Repeat([]byte{7}, n)
 			p, err := frame.AppendLength([]byte("before"), l, body)
 			most := math.MaxInt

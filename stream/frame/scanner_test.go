@@ -119,7 +119,7 @@ func received(t testing.TB, data []byte, begin splitting, w play) (tokens []stri
 			}
 		}))
 	})
-	for _, n := range append(w.cuts, 255) {
+	for _, n := range append(slices.Clip(w.cuts), 255) {
 		k := min(int(n), len(data))
 		if n == 255 {
 			k = len(data)
