@@ -18,6 +18,7 @@ import (
 type reader struct {
 	calls []string
 	end   string // what came behind: "EOF" or a reason
+	err   error  // that reason
 }
 
 func (d *reader) note(c *tcp.Conn, p []byte) {
@@ -32,7 +33,7 @@ func (d *reader) note(c *tcp.Conn, p []byte) {
 func reads(c *tcp.Conn, fn func(c *tcp.Conn, p []byte)) *reader {
 	d := new(reader)
 	c.OnRead = func(c *tcp.Conn, p []byte) { d.note(c, p); fn(c, p) }
-	c.OnClose = func(_ *tcp.Conn, err error) { d.end += fmt.Sprint(err) }
+	c.OnClose = func(_ *tcp.Conn, err error) { d.end, d.err = d.end+fmt.Sprint(err), err }
 	return d
 }
 
