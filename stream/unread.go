@@ -155,9 +155,9 @@ func readLimit(n int) int {
 }
 
 // ReadLimit is how much OnRead may leave unread while it waits for more, in bytes: what SetReadLimit
-// or Options.ReadLimit have set. Where there is no bound it is the largest int.
+// or Options.ReadLimit have set. Where there is no bound it is the largest int. After Close it is 0.
 func (c *Conn) ReadLimit() int {
-	if c.lp().Check("stream.Conn.ReadLimit") != nil {
+	if c.lp().Check("stream.Conn.ReadLimit") != nil || c.Closing() {
 		return 0
 	}
 	return c.readLimit()

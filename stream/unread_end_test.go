@@ -85,11 +85,14 @@ func TestUnreadOfALostConnection(t *testing.T) {
 		calls []string
 	}{
 		"seen":     {all, []string{"abc"}},
-		"not seen": {func(c *tcp.Conn, p []byte) { c.Unread(p); c.Need(100) }, []string{"abc", "abcde."}},
+		"not seen": {func(c *tcp.Conn, p []byte) { c.Unread(p); c.Need(100) }, []string{"abc", "abcde"}},
 		"paused":   {func(c *tcp.Conn, p []byte) { c.Unread(p[1:]); c.PauseRead() }, []string{"abc", "bc", "c"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			everywhere(t, func(t *testing.T, r *rig) {
+				if strings.HasSuffix(t.Name(), "system") && forgetsResets() {
+					t.Skip("this system takes a reset for an end")
+				}
 				peer, server := r.pair()
 				d := reads(server, c.read)
 				r.write(peer, d, "abc")
@@ -105,10 +108,9 @@ func TestUnreadOfALostConnection(t *testing.T) {
 				r.until("it is closed", func() bool { return d.end != "" })
 				for i, s := range d.calls { // whether it is the last is known or not
 					d.calls[i] = strings.TrimSuffix(s, ".")
-					c.calls[i] = strings.TrimSuffix(c.calls[i], ".")
 				}
 				d.saw(r, c.calls...)
-				r.equal("a reset", strings.Contains(d.end, "reset"), true)
+				r.is(d.err, syscall.ECONNRESET)
 			})
 		})
 	}

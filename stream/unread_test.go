@@ -18,6 +18,7 @@ import (
 type reader struct {
 	calls []string
 	end   string // what came behind: "EOF" or a reason
+	err   error  // that reason
 }
 
 func (d *reader) note(c *tcp.Conn, p []byte) {
@@ -32,7 +33,7 @@ func (d *reader) note(c *tcp.Conn, p []byte) {
 func reads(c *tcp.Conn, fn func(c *tcp.Conn, p []byte)) *reader {
 	d := new(reader)
 	c.OnRead = func(c *tcp.Conn, p []byte) { d.note(c, p); fn(c, p) }
-	c.OnClose = func(_ *tcp.Conn, err error) { d.end += fmt.Sprint(err) }
+	c.OnClose = func(_ *tcp.Conn, err error) { d.end, d.err = d.end+fmt.Sprint(err), err }
 	return d
 }
 
@@ -252,7 +253,8 @@ func TestUnreadMisuse(t *testing.T) {
 		refused := func(err error) {
 			r.Helper()
 			r.is(err, os.ErrInvalid)
-			r.equal("it names the method", strings.Contains(err.Error(), "stream.Conn.Unread") || strings.Contains(err.Error(), "stream.Conn.Need"), true)
+			says := err.Error()
+			r.equal("it names the method", strings.Contains(says, "stream.Conn.Unread") || strings.Contains(says, "stream.Conn.Need"), true)
 		}
 		d := reads(c, func(c *tcp.Conn, p []byte) {
 			if len(p) != 3 {

@@ -11,6 +11,7 @@ import (
 	"example.com/pike/examples/chat/line"
 	"example.com/pike/loop"
 	"example.com/pike/signal"
+	"example.com/pike/stream/frame"
 	"example.com/pike/tcp"
 )
 
@@ -74,7 +75,8 @@ func (t *terminal) connected(c *tcp.Conn, err error) {
 		t.fail(err)
 		return
 	}
-	c.OnRead, c.OnWrite = t.show, t.sent
+	c.OnWrite = t.sent
+	frame.Split(c, t.lines.Split, t.lines.Most(), t.show)
 	c.OnClose = func(_ *tcp.Conn, err error) {
 		if err != nil && !errors.Is(err, io.EOF) {
 			t.fail(err)
@@ -148,21 +150,10 @@ func (t *terminal) sent(*tcp.Conn) {
 	}
 }
 
-// show prints the server's lines. They are cleaned here as well: it may be any server.
-func (t *terminal) show(_ *tcp.Conn, p []byte) {
-	t.shown = t.shown[:0]
-	for len(p) > 0 {
-		var kind line.Kind
-		var text []byte
-		switch kind, text, p = t.lines.Next(p); kind {
-		case line.Whole:
-			t.shown = append(line.Clean(t.shown, text), '\n')
-		case line.TooLong:
-			t.shown = append(t.shown, "! the server sent a line that is too long\n"...)
-		}
-	}
-	if len(t.shown) == 0 {
-		return
+// show prints a line of the server's. It is cleaned here as well: it may be any server.
+func (t *terminal) show(_ *tcp.Conn, text []byte) {
+	if t.shown = append(line.Clean(t.shown[:0], text), '\n'); t.lines.TooLong {
+		t.shown = append(t.shown[:0], "! the server sent a line that is too long\n"...)
 	}
 	if _, err := t.out.Write(t.shown); err != nil {
 		t.fail(err)

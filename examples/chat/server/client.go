@@ -2,7 +2,6 @@ package server
 
 import (
 	"fmt"
-	"slices"
 	"unicode/utf8"
 
 	"example.com/pike/examples/chat/line"
@@ -17,7 +16,9 @@ type client struct {
 	name  string
 	room  *room
 	lines line.Splitter
-	rest  []byte       // input that waits for its turn; while there is some nothing is read
+	turn  int          // lines obeyed since it last waited
+	waits bool         // for another turn; until then nothing is read
+	held  []byte       // the line that waits, if one does; the others are unread
 	left  bool         // gone for the others; the connection may still be closing
 	time  *timer.Timer // for the next line, and once it has left for the rest
 }
@@ -32,40 +33,32 @@ func (c *client) tellf(format string, args ...any) {
 	c.send(text)
 }
 
-// received obeys what arrived, as far as this turn allows.
-func (s *Server) received(conn *tcp.Conn, p []byte) {
+// received obeys a line, or has it wait for its turn.
+func (s *Server) received(conn *tcp.Conn, text []byte) {
 	c := conn.Context.(*client)
-	if rest := s.obey(c, p); len(rest) > 0 {
-		c.rest = slices.Clone(rest) // p is the loop's
-		conn.PauseRead()
+	switch {
+	case c.lines.TooLong:
+		c.tellf("! a line has at most %d bytes; that one was dropped", lineMost)
+	case s.pace.spent():
+		c.held = append([]byte{}, text...) // it is the loop's
+		s.pace.later(c)
+		return
+	default:
+		s.obey(c, text)
+	}
+	if c.turn++; c.turn == linesPerTurn && !c.left {
 		s.pace.later(c)
 	}
 }
 
-// obey takes the lines off p one by one and returns what is left when c has had its turn.
-func (s *Server) obey(c *client, p []byte) (rest []byte) {
-	lines := 0
-	for ; len(p) > 0 && !c.left; lines++ {
-		if lines == linesPerTurn || s.pace.spent() {
-			break
-		}
-		var kind line.Kind
-		var text []byte
-		kind, text, p = c.lines.Next(p)
-		switch {
-		case kind == line.TooLong:
-			c.tellf("! a line has at most %d bytes; that one was dropped", lineMost)
-		case kind == line.Whole && !utf8.Valid(text):
-			c.tellf("! that line is not valid UTF-8, and was dropped")
-		case kind == line.Whole:
-			s.line(c, string(text))
-		}
-		if kind == line.Whole && !c.left {
-			c.wait(s.idle)
-		}
+// obey does what a line asks for.
+func (s *Server) obey(c *client, text []byte) {
+	if utf8.Valid(text) {
+		s.line(c, string(text))
+	} else {
+		c.tellf("! that line is not valid UTF-8, and was dropped")
 	}
-	if c.left {
-		return nil
+	if !c.left {
+		c.wait(s.idle)
 	}
-	return p
 }

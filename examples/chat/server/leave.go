@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"example.com/pike/stream"
 	"example.com/pike/tcp"
 )
 
@@ -49,8 +50,8 @@ func (s *Server) leave(c *client, reason string) {
 	c.time.Stop()
 	delete(s.names, fold(c.name))
 	s.part(c)
-	if c.rest != nil {
-		c.rest = nil
+	c.conn.OnRead = stream.Discard
+	if c.waits {
 		c.conn.ResumeRead() // or its end would not be seen
 	}
 }

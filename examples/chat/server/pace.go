@@ -47,6 +47,8 @@ func (p *pace) wake() {
 
 // later has a client's input wait.
 func (p *pace) later(c *client) {
+	c.conn.PauseRead()
+	c.waits = true
 	p.backlog = append(p.backlog, c)
 	p.wake()
 }
@@ -65,10 +67,11 @@ func (p *pace) resume() {
 		if c.left {
 			continue
 		}
-		if c.rest = p.s.obey(c, c.rest); len(c.rest) > 0 {
-			p.backlog = append(p.backlog, c)
-		} else if c.rest = nil; !c.left {
-			c.conn.ResumeRead()
+		c.turn, c.waits = 0, false
+		c.conn.ResumeRead()
+		if text := c.held; text != nil {
+			c.held = nil
+			p.s.obey(c, text)
 		}
 	}
 	if len(p.backlog) > 0 && !p.s.record.full() { // when the transcript has caught up it wakes us

@@ -52,6 +52,7 @@ import (
 
 	"example.com/pike/loop"
 	"example.com/pike/stream"
+	"example.com/pike/stream/frame"
 	"example.com/pike/tcp"
 	"example.com/pike/timer"
 )
@@ -177,7 +178,7 @@ func (s *Server) accept(conn *tcp.Conn) {
 	c := &client{s: s, conn: conn}
 	c.lines.Max = lineMost
 	c.time, _ = timer.New(s.lp, c.late)
-	conn.Context, conn.OnRead, conn.OnEOF, conn.OnClose = c, s.read, s.eof, s.gone
+	conn.Context, conn.OnRead, conn.OnEOF, conn.OnClose = c, stream.Discard, s.eof, s.gone
 	s.conns++
 	if len(s.names) >= s.max {
 		if !s.full {
@@ -189,6 +190,7 @@ func (s *Server) accept(conn *tcp.Conn) {
 		return
 	}
 	s.full = false
+	frame.Split(conn, c.lines.Split, c.lines.Most(), s.read)
 	s.guests++
 	c.name = fmt.Sprint(guestPrefix, s.guests)
 	s.names[fold(c.name)] = c
