@@ -134,10 +134,14 @@ func peak(t *testing.T, fn func(nc net.Conn, lp *loop.Loop)) (most int) {
 // than the limit and one answer is queued for it.
 func TestPipelineIsBounded(t *testing.T) {
 	const size = 64 << 10
+	pipeline := size
+	if testing.Short() {
+		pipeline /= 8
+	}
 	values := [2]string{strings.Repeat("a", size), strings.Repeat("b", size)}
 	most := peak(t, func(nc net.Conn, _ *loop.Loop) {
 		get := array("GET", "0") + array("GET", "1")
-		gets := strings.Repeat(get, size/len(get))
+		gets := strings.Repeat(get, pipeline/len(get))
 		go io.WriteString(nc, array("SET", "0", values[0])+array("SET", "1", values[1])+gets)
 		r := bufio.NewReaderSize(nc, 1<<20)
 		got := make([]byte, len(reply(values[0])))
@@ -146,7 +150,7 @@ func TestPipelineIsBounded(t *testing.T) {
 				t.Fatalf("answer %d: %q, %v", i, line, err)
 			}
 		}
-		for i := range 2 * (size / len(get)) {
+		for i := range 2 * (pipeline / len(get)) {
 			if _, err := io.ReadFull(r, got); err != nil || string(got) != reply(values[i%2]) {
 				t.Fatalf("answer %d: %.20q, %v", i, got, err)
 			}
