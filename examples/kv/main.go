@@ -65,7 +65,7 @@ func serve(lp *loop.Loop, addr, path string) error {
 // read answers the commands that are there, and leaves those that have to wait, and the beginning of one.
 func (s *store) read(c *stream.Conn, p []byte) {
 	for len(p) > 0 && !c.Paused() {
-		args, n, need, err := parse(p, s.args[:0])
+		args, n, need, err := parse(p, make([][]byte, 0, 8))
 		if err == nil && n == 0 {
 			err = c.Need(need)
 		}

@@ -71,7 +71,6 @@ func length(line []byte, mark byte, most int, what string) (int, error) {
 type store struct {
 	lp   *loop.Loop
 	keys map[string]entry
-	args [8][]byte // room for those of a command
 }
 
 type entry struct {

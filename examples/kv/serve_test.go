@@ -41,11 +41,13 @@ func TestCommands(t *testing.T) {
 	defer lp.Close()
 	s := &store{lp: lp, keys: map[string]entry{}}
 	for _, c := range []struct{ line, answer string }{
-		{"PING", "+PONG"}, {"ping hello", "$5\r\nhello"}, {"echo a", "$1\r\na"}, {"PING a b", "-ERR unknown command \"PING\" with 2 arguments"},
+		{"PING", "+PONG"}, {"ping hello", "$5\r\nhello"}, {"echo a", "$1\r\na"},
+		{"PING a b", "-ERR unknown command \"PING\" with 2 arguments"},
 		{"GET a", "$-1"}, {"SET a 1", "+OK"}, {"GET a", "$1\r\n1"}, {"SET a 2 NX", "$-1"}, {"SET b 2 XX", "$-1"},
 		{"GET b", "$-1"}, {"SET b 2 NX", "+OK"}, {"SET b 3 xx", "+OK"}, {"GET b", "$1\r\n3"}, {"SET b 3 XX NX", "$-1"},
 		{"SET b 3 EX", "-ERR syntax error"}, {"SET b 3 KEEP", "-ERR syntax error"}, {"SET b 3 EX x", badNumber},
-		{"SET b 3 PX 0", badNumber}, {"SET b 3 EX -1", badNumber}, {"SET b 3 EX 99999999999999999", badNumber}, {"INCR b", ":4"}, {"INCR c", ":1"},
+		{"SET b 3 PX 0", badNumber}, {"SET b 3 EX -1", badNumber}, {"SET b 3 EX 99999999999999999", badNumber}, {"INCR b", ":4"},
+		{"INCR c", ":1"},
 		{"SET d x", "+OK"}, {"INCR d", badNumber}, {"SET d 9223372036854775807", "+OK"}, {"INCR d", badNumber},
 		{"SET d 9223372036854775806", "+OK"}, {"INCR d", ":9223372036854775807"}, {"SET d 01", "+OK"}, {"INCR d", badNumber},
 		{"DEL a b x a", ":2"}, {"GET a", "$-1"}, {"TTL x", ":-2"}, {"TTL c", ":-1"}, {"EXPIRE x 1", ":0"}, {"EXPIRE c x", badNumber},
