@@ -30,7 +30,7 @@ func httpFiles() []Workload {
 	const conns = 500
 	return []Workload{{
 		Name:    "http",
-		About:   fmt.Sprintf("HTTP/1.1, a file of %s, %d connections that stay, with one request each under way", sizeName(load.WebBytes), conns),
+		About:   fmt.Sprintf("HTTP/1.1, a file of %s, %d connections that stay, one request each under way", sizeName(load.WebBytes), conns),
 		Metrics: httpMetrics(),
 		Goals:   []Goal{{Metric: "rate", Peer: "go-net", Limit: 1.5}},
 		Peers: []Peer{

@@ -23,7 +23,8 @@ type Workload struct {
 func workloads() []Workload {
 	return slices.Concat(
 		tcpEcho(), tcpFrames(), tcpPingPong(), tcpBulk(), tcpChurn(), tcpBurst(), tcpBroadcast(), tcpLoops(),
-		httpFiles(), udpOnePeer(), udpPummel(), timers(), posting(), idleMemory(), tlsEcho(), tlsStorm(), tlsIdle(), layers(), gcStops(), calibration())
+		httpFiles(), udpOnePeer(), udpPummel(),
+		timers(), posting(), idleMemory(), tlsEcho(), tlsStorm(), tlsIdle(), layers(), gcStops(), calibration())
 }
 
 // A Metric is one figure of a sample. Less is better, except for a Rate. Without Ratio it explains the others, and is

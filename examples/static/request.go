@@ -109,7 +109,7 @@ func (q *request) requestLine(line []byte) (status int) {
 	if i := bytes.IndexByte(target, '?'); i >= 0 {
 		target = target[:i]
 	}
-	if q.allowed && (len(target) == 0 || target[0] != '/') || bytes.ContainsFunc(target, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
+	if q.allowed && (len(target) == 0 || target[0] != '/') || bytes.ContainsFunc(target, isControl) {
 		return 400
 	}
 	q.target = target
@@ -185,6 +185,8 @@ func (q *request) verdict() (status int) {
 }
 
 func is(name []byte, lower string) bool { return bytes.EqualFold(name, []byte(lower)) }
+
+func isControl(r rune) bool { return r <= ' ' || r == 0x7f }
 
 // isToken reports whether p is a token (RFC 9110, 5.6.2).
 func isToken(p []byte) bool {

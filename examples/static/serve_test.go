@@ -95,6 +95,9 @@ func TestErrors(t *testing.T) {
 			r.same("Allow", a.Header.Get("Allow"), "GET, HEAD")
 		}
 	}
+	if _, err := os.Lstat(filepath.Join(r.dir, "inner")); err != nil {
+		return // the system has no links, or not for us
+	}
 	a, body := r.get("/inner") // a link that stays inside
 	r.same("a link", a.StatusCode, 200)
 	r.same("a link", body, "0123456789")

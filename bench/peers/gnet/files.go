@@ -57,8 +57,8 @@ func (s *files) OnTraffic(c gnet.Conn) gnet.Action {
 		if now := time.Now(); now.After(s.until) {
 			s.date, s.until = now.UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT"), now.Truncate(time.Second).Add(time.Second)
 		}
-		s.out = fmt.Appendf(s.out[:0], "HTTP/1.1 200 OK\r\nDate: %s\r\nContent-Type: application/octet-stream\r\nContent-Length: %d\r\n\r\n",
-			s.date, k.size)
+		const head = "HTTP/1.1 200 OK\r\nDate: %s\r\nContent-Type: application/octet-stream\r\nContent-Length: %d\r\n\r\n"
+		s.out = fmt.Appendf(s.out[:0], head, s.date, k.size)
 		n := len(s.out)
 		s.out = append(s.out, make([]byte, k.size)...)
 		if _, err := k.f.ReadAt(s.out[n:], 0); err != nil {
