@@ -330,6 +330,7 @@ var notCallbacks = map[string]string{
 	"loop.Maker.Local":     "called from inside",
 	"loop.Maker.Call":      "called from inside",
 	"stream.Dial":          "what tcp.Dial calls",
+	"pipe.Dial":            "calls what tcp.Dial calls",
 	"stream.Open":          "called from inside",
 	"stream.Target.Find":   "called off the loop",
 	"loop.RunOn":           "called from inside, before the loop runs",
