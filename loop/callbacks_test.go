@@ -343,6 +343,7 @@ var notCallbacks = map[string]string{
 	"loop.Maker.Call":      "called from inside",
 	"loop.Maker.Post":      "what stream.Conn.Post calls",
 	"stream.Dial":          "what tcp.Dial calls",
+	"pipe.Dial":            "calls what tcp.Dial calls",
 	"stream.Open":          "called from inside",
 	"stream.Target.Find":   "called off the loop",
 	"loop.RunOn":           "called from inside, before the loop runs",

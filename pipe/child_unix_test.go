@@ -200,6 +200,8 @@ func TestInheritsNothing(t *testing.T) {
 		}
 	}
 	c := r.start(exec.Command("cat"))
+	c.in.WriteString("x") // when it answers it has loaded its libraries
+	r.until("it has answered", func() bool { return len(c.out.got) > 0 })
 	entries, err = os.ReadDir(fmt.Sprintf("/proc/%d/fd", c.Pid()))
 	r.no(err)
 	for _, e := range entries {

@@ -26,7 +26,7 @@ import (
 // it can, Open therefore opens the file anew: pipes, FIFOs and terminals on Linux, and terminals
 // elsewhere. Where it cannot (a pipe of another user, a pipe on BSD, the master's side of a
 // pseudo-terminal), others see a file that does not block until the Conn is closed, and then one that does
-// again. A program that is killed before that leaves it so.
+// again. A program that is killed before that leaves it so. A socket is made non-blocking, and stays so.
 //
 // Errors are *net.OpError. Regular files and directories are errors.ErrUnsupported, as they are always
 // ready, and reading them may block: read them in loop.Work. os.ErrInvalid is a nil loop or

@@ -14,7 +14,7 @@ import (
 )
 
 // A Process is a child on a loop. Its methods belong to the loop's goroutine. Until its exit is told it keeps
-// the loop running, unless Unref was called.
+// the loop running, unless Unref was called. Its Conns are handles of their own, and do so, too.
 type Process struct {
 	loop.Base
 

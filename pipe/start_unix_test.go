@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-
 	"example.com/pike/loop"
 	"example.com/pike/pipe"
 	"example.com/pike/poller"

@@ -146,3 +146,35 @@ func TestNonblockingTerminalStaysSo(t *testing.T) {
 	r.untilClosed(w, nil)
 	r.equal("non-blocking afterwards", nonblocking(r, sf), true)
 }
+
+// A pipe of packets keeps them, each as one read.
+func TestPacketPipe(t *testing.T) {
+	r := newRig(t)
+	var fds [2]int
+	r.no(unix.Pipe2(fds[:], unix.O_CLOEXEC|unix.O_DIRECT))
+	in, out := r.open(os.NewFile(uintptr(fds[0]), "in")), r.open(os.NewFile(uintptr(fds[1]), "out"))
+	var packets []string
+	in.OnRead = func(_ *pipe.Conn, p []byte) { packets = append(packets, string(p)) }
+	for _, p := range []string{"one", "two", "three"} {
+		out.WriteString(p)
+		r.turns(2)
+	}
+	r.no(out.Close())
+	r.untilClosed(in, io.EOF)
+	r.equal("packets", strings.Join(packets, ","), "one,two,three")
+}
+
+// All packets are there already, and the end: a short read says nothing.
+func TestPacketsAreReadToTheEnd(t *testing.T) {
+	r := newRig(t)
+	var fds [2]int
+	r.no(unix.Pipe2(fds[:], unix.O_CLOEXEC|unix.O_DIRECT))
+	out := os.NewFile(uintptr(fds[1]), "out")
+	for range 10 {
+		out.WriteString("packet")
+	}
+	r.no(out.Close())
+	in := r.open(os.NewFile(uintptr(fds[0]), "in"))
+	r.untilClosed(in, io.EOF)
+	r.equal("bytes", len(in.got), 60)
+}

@@ -365,17 +365,17 @@ func (s *pipe) Untold() (n int, ev poller.Events) {
 	if s.closing {
 		return 0, 0
 	}
-	if s.started {
-		if s.queued || s.in.has(unix.POLLIN) {
-			ev, n = poller.Readable, sys.Arrived(s.in.fd)
-		}
+	o := s.send
+	if s.started && (o != nil && o.recvErr != 0 || s.in.always || s.in.has(unix.POLLIN)) {
+		ev, n = poller.Readable, sys.Arrived(s.in.fd)
 	}
-	if s.busy() && (s.queued || s.out.has(unix.POLLOUT)) {
+	if s.busy() && (o.err != 0 || s.out.has(unix.POLLOUT)) {
 		ev |= poller.Writable
 	}
 	return n, ev
 }
 
+// has reports whether what is so, or the other side has gone.
 func (e *pipeEnd) has(what int16) bool {
 	fds := [1]unix.PollFd{{Fd: e.fd, Events: what}}
 	n, err := unix.Poll(fds[:], 0)

@@ -19,7 +19,7 @@ func IsTerminal(fd int) bool {
 // reopenName is a name by which to open what fd names, as ttyname(3) finds it: by its device
 // number. To open /dev/fd/N is a dup here, and so a pipe cannot be opened anew. The master's
 // side of a pseudo-terminal has other names.
-func reopenName(fd int, st *unix.Stat_t) string {
+func reopenName(fd, _ int, st *unix.Stat_t) string {
 	if st.Mode&unix.S_IFMT != unix.S_IFCHR || !IsTerminal(fd) {
 		return ""
 	}

@@ -52,7 +52,7 @@ func Reopen(fd uintptr, flags int) (int32, bool) {
 	if unix.Fstat(int(fd), &was) != nil {
 		return -1, false
 	}
-	name := reopenName(int(fd), &was)
+	name := reopenName(int(fd), flags, &was)
 	if name == "" {
 		return -1, false
 	}

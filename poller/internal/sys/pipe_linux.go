@@ -12,10 +12,14 @@ func IsTerminal(fd int) bool {
 	return err == nil
 }
 
-// reopenName is a name by which to open what fd names: proc(5) has one of each descriptor.
-func reopenName(fd int, st *unix.Stat_t) string {
+// reopenName is a name by which to open what fd names: proc(5) has one of each descriptor. A pipe of packets
+// (pipe(2), O_DIRECT) cannot be opened as one.
+func reopenName(fd, flags int, st *unix.Stat_t) string {
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFIFO:
+		if flags&unix.O_DIRECT != 0 {
+			return ""
+		}
 	case unix.S_IFCHR:
 		if _, err := unix.IoctlGetInt(fd, unix.TIOCGPTN); err == nil || !IsTerminal(fd) { // only a master has a TIOCGPTN
 			return ""
