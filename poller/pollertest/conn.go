@@ -54,8 +54,12 @@ func (c *conn) identify() {
 	var here, there poller.Addr
 	c.call("Addr", func() { here = c.s.Addr() })
 	c.call("Peer", func() { there = c.s.Peer() })
-	if path := here.Path + there.Path; path != "" { // one of them has none
-		c.ours, c.theirs = patternsOf(path, c.dialed)
+	switch { // of a unix domain the end that was accepted has the path, and the other has it for its peer
+	case here.Path != "":
+		c.ours, c.theirs = 1<<16, 1
+		return
+	case there.Path != "":
+		c.ours, c.theirs = 1, 1<<16
 		return
 	}
 	if !here.IsValid() || !there.IsValid() {

@@ -31,7 +31,7 @@ type clause struct {
 	test func(r *rig)
 	both bool // in both families, not only on 127.0.0.1
 
-	fresh func() string // for a family of paths: see RunPaths
+	fresh func() string // for named pipes: see RunNamed
 	swap  bool          // the ends of a pair are the other way round
 }
 

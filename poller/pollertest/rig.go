@@ -15,7 +15,7 @@ type rig struct {
 	testing.TB
 	p       poller.Poller
 	host    netip.Addr    // the loopback address of the family under test
-	fresh   func() string // a path that nothing is at, if the family under test has paths
+	fresh   func() string // a name that nothing has, if named pipes are under test
 	swap    bool
 	calling string // the call into the poller that is under way
 	polling bool

@@ -53,9 +53,9 @@ const (
 func TestContractOfPipes(t *testing.T) {
 	except := maps.Clone(pipesBreak)
 	if strings.HasPrefix(pollertest.Wine(), "8.") {
-		except["Path_in_use"] = "Wine 8 does not look at FILE_FLAG_FIRST_PIPE_INSTANCE"
+		except["Name_in_use"] = "Wine 8 does not look at FILE_FLAG_FIRST_PIPE_INSTANCE"
 	}
-	pollertest.RunPaths(t, func(t testing.TB) poller.Poller { return opened(t)(system.Open("")) }, pipeName, except)
+	pollertest.RunNamed(t, func(t testing.TB) poller.Poller { return opened(t)(system.Open("")) }, pipeName, except)
 }
 
 // TestPipeEchoAllocatesNothing holds it for a round trip over a named pipe, and for a Send that waits.

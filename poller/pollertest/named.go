@@ -1,7 +1,6 @@
 package pollertest
 
 import (
-	"hash/fnv"
 	"maps"
 	"regexp"
 	"slices"
@@ -11,10 +10,10 @@ import (
 	"example.com/pike/poller"
 )
 
-// RunPaths is RunStreams at paths: those of named pipes. Each listener is at one that fresh
-// returns, and nobody is at another. What has IP addresses for a subject is left out, and so
+// RunNamed is RunStreams over named pipes. Each listener has a name that fresh returns, and nobody is at
+// another. What has IP addresses for a subject is left out, and so
 // are options of a socket. Datagrams that a test needs besides go over 127.0.0.1.
-func RunPaths(t *testing.T, open func(t testing.TB) poller.Poller, fresh func() string, except map[string]string) {
+func RunNamed(t *testing.T, open func(t testing.TB) poller.Poller, fresh func() string, except map[string]string) {
 	t.Helper()
 	var of [][]clause
 	for _, chapter := range streamChapters {
@@ -24,7 +23,7 @@ func RunPaths(t *testing.T, open func(t testing.TB) poller.Poller, fresh func() 
 		}
 		of = append(of, chapter)
 	}
-	all := slices.Concat(append(of, pathClauses)...)
+	all := slices.Concat(append(of, namedClauses)...)
 	for i := range all {
 		all[i].both = false
 		all[i].fresh = fresh
@@ -37,13 +36,13 @@ func RunPaths(t *testing.T, open func(t testing.TB) poller.Poller, fresh func() 
 // the client of a named pipe has no call for it.
 var toldOfReset = regexp.MustCompile(`^C(3_reset_after|12_reset_(while|before|behind)|12_stopped_in|5_.*resets$)`)
 
-var pathClauses = []clause{
-	{name: "Path_of_both_ends", test: pathOfBothEnds},
-	{name: "Path_in_use", test: listenInUse},
-	{name: "Path_again_at_once", test: listenAgain},
+var namedClauses = []clause{
+	{name: "Name_of_both_ends", test: nameOfBothEnds},
+	{name: "Name_in_use", test: listenInUse},
+	{name: "Name_again_at_once", test: listenAgain},
 }
 
-// at is where a is for a family of paths.
+// at is where a is for named pipes.
 func (r *rig) at(a poller.Addr) poller.Addr {
 	if r.fresh == nil || !a.AddrPort.IsValid() {
 		return a
@@ -51,20 +50,7 @@ func (r *rig) at(a poller.Addr) poller.Addr {
 	return poller.Addr{Path: r.fresh()}
 }
 
-// patternsOf are those of a connection at a path: of both directions, but the same for all
-// connections of a listener, as their clients have no address.
-func patternsOf(path string, dialed bool) (ours, theirs pattern) {
-	h := fnv.New32a()
-	h.Write([]byte(path))
-	there := pattern(h.Sum32()) << 1
-	if back := there | 1; dialed {
-		return back, there
-	} else {
-		return there, back
-	}
-}
-
-// inFamily is what an error is called at a path, where nobody is not a refusal.
+// inFamily is what an error is called by named pipes, for which nobody is no refusal.
 func (r *rig) inFamily(fault syscall.Errno) syscall.Errno {
 	if r.fresh != nil && fault == faultRefused {
 		return syscall.ENOENT
@@ -72,7 +58,7 @@ func (r *rig) inFamily(fault syscall.Errno) syscall.Errno {
 	return fault
 }
 
-func pathOfBothEnds(r *rig) {
+func nameOfBothEnds(r *rig) {
 	v := r.listen(nil)
 	a, b := r.pairOf(v, nil)
 	r.same("the dialed end's Peer", a.s.Peer(), v.addr())
