@@ -18,9 +18,10 @@ func (m *Maker) l() *Loop { return (*Loop)(m) }
 func (m *Maker) Check(method string) error { return m.l().checkCaller(method) }
 
 // Call runs a callback of h, or of no handle if that is nil. Where the loop has
-// Options.OnPanic, a panic in it is handed to that, and ends h.
+// Options.OnPanic, a panic in it is handed to that, and ends h. Where it has Options.Slow, the time
+// that it takes is watched.
 func (m *Maker) Call(h Handle, fn func()) {
-	if m.onPanic == nil { // inlined, and fn with it
+	if !m.observed { // inlined, and fn with it
 		fn()
 		return
 	}
@@ -28,6 +29,12 @@ func (m *Maker) Call(h Handle, fn func()) {
 }
 
 func (m *Maker) guard(h Handle, fn func()) {
-	defer m.Recover(h)
+	if w := m.watchdog; w != nil {
+		w.begin(h)
+		defer w.end()
+	}
+	if m.onPanic != nil {
+		defer m.Recover(h)
+	}
 	fn()
 }

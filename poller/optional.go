@@ -95,6 +95,12 @@ const (
 	Waiting               // and makes no upcalls
 )
 
+// A Timekeeper is a Poller whose clock any goroutine may read.
+type Timekeeper interface {
+	// Time is Now.
+	Time() Time
+}
+
 // A Waiter measures how long Polls wait, without the upcalls they make then.
 type Waiter interface {
 	// MeasureWaits has each Poll add to d the time it has been blocked: nothing, where
