@@ -333,6 +333,7 @@ var notCallbacks = map[string]string{
 	"stream.Target.Find":   "called off the loop",
 	"loop.RunOn":           "called from inside, before the loop runs",
 	"loop.Options.OnPanic": "TestOnPanic is about it",
+	"loop.Options.OnSlow":  "called off the loop",
 	"udp.Options.Control":  "called from inside",
 }
 

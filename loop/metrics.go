@@ -155,15 +155,8 @@ func (b *board) read() (m Metrics) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var shown *Metrics
-	for tries := 0; ; tries++ {
-		if shown = b.shown.Swap(nil); shown != nil {
-			break
-		}
-		if tries < 100 {
-			runtime.Gosched()
-		} else {
-			time.Sleep(20 * time.Microsecond)
-		}
+	for shown = b.shown.Swap(nil); shown == nil; shown = b.shown.Swap(nil) {
+		runtime.Gosched()
 	}
 	m = *shown
 	b.shown.CompareAndSwap(nil, shown) // unless the loop has shown something newer

@@ -55,6 +55,7 @@ func AdoptConn(lp *loop.Loop, nc net.Conn, o ...*Options) (*Conn, error) {
 		own.applyTo(c.s) // if the connection takes no options it is gone, and will tell so
 	}
 	lp.Maker().SetActive(c, true)
+	c.appear()
 	if c.conf.timeouts() {
 		c.startClock()
 	}
@@ -237,7 +238,7 @@ func (c *Conn) NetConn() (net.Conn, error) {
 		return nil, c.fail("release", err)
 	}
 	os.NewFile(fd, "stream").Close() // nc has its own
-	c.life = finished
+	c.become(finished)
 	c.lp().BeginClose(c)
 	return through, nil
 }

@@ -86,8 +86,9 @@ type rare struct {
 	clock    *clock        // while it is open and has timeouts
 	closing  *closing      // while it drains or lingers
 
-	unread []byte // what was received when there was no OnRead
-	end    error  // the end that came behind that
+	unread  []byte // what was received when there was no OnRead
+	counted int    // bytes of it that the loop's Metrics count
+	end     error  // the end that came behind that
 }
 
 // lp is the loop as makers of handles see it.

@@ -99,6 +99,7 @@ func (h *half) begin() {
 		if m := h.from.rare; h.from.keeps() && len(m.unread) > 0 {
 			p := m.unread
 			m.unread = p[len(p):] // an end may have come behind it
+			h.from.countUnread()
 			h.read(h.from, p)
 			h.from.ResumeRead()
 		}

@@ -81,6 +81,7 @@ func (c *Conn) StartLayer(l poller.Layer, fn func(c *Conn, err error), o ...*Lay
 	}
 	if c.keeps() {
 		c.rare.unread = nil
+		c.countUnread()
 	}
 	c.lp().Hold() // until fn is called, referenced or not
 	c.beginLayering(&layering{c: c, fn: fn}, layerTimeout(with.Timeout))

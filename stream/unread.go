@@ -106,11 +106,7 @@ func (u *unheard) Flush() {
 
 // happened grows with every callback that may have set an OnRead.
 func (u *unheard) happened() uint64 {
-	m := u.lp.Metrics()
-	if _, counts := u.lp.Maker().Poller().(poller.Meter); !counts {
-		return m.Turns
-	}
-	return m.Callbacks + m.Events
+	return u.lp.Maker().Happened()
 }
 
 // coldUnheard is unheard when it is time to look at cold. In a loop in which nothing happens cold is
@@ -145,6 +141,7 @@ func (u *unheard) Expired(*loop.Timeout) {
 		if m := c.rare; m.end != nil {
 			err := m.end
 			m.unread, m.end = nil, nil
+			c.countUnread()
 			c.endRead(err)
 		} else {
 			c.finish()
@@ -166,6 +163,7 @@ func (c *Conn) keeps() bool { return c.rare != nil && c.rare.unread != nil }
 func (c *Conn) keepUnread(p []byte) {
 	m := c.makeRare()
 	m.unread = append(m.unread, p...)
+	c.countUnread()
 	c.await()
 }
 
@@ -177,6 +175,7 @@ func (c *Conn) readUnread() {
 	m := c.rare
 	if c.Closing() {
 		m.unread, m.end = nil, nil
+		c.countUnread()
 		return
 	}
 	if c.OnRead == nil || c.stopped() {
@@ -184,6 +183,7 @@ func (c *Conn) readUnread() {
 	}
 	p, err := m.unread, m.end
 	m.unread, m.end = nil, nil
+	c.countUnread()
 	if len(p) > 0 {
 		c.deliver(p)
 	}

@@ -66,6 +66,9 @@ func (u *upcalls) Received(p []byte, err error) {
 		c.endRead(err)
 		return
 	}
+	n := &c.tally().Stream
+	n.BytesIn += uint64(len(p))
+	n.MessagesIn++
 	if k := c.clock(); k != nil {
 		k.received(len(p))
 	}
@@ -131,6 +134,8 @@ func (u *upcalls) Finished() {
 		err = c.lost()
 	}
 	c.drop(err)
+	c.countUnread()
+	c.vanish()
 	c.forget()
 	if c.conf.ln != nil {
 		c.conf.ln.left()
