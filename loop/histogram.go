@@ -57,7 +57,7 @@ func (h *Histogram) add(d time.Duration) {
 // Quantile is the duration that the part q of all does not exceed: 0.5 is the median, 0.99 what one of a
 // hundred exceeds. It is the end of a bucket, and so up to a quarter too long, but no longer than Max. Of an
 // empty Histogram it is 0.
-func (h *Histogram) Quantile(q float64) time.Duration {
+func (h Histogram) Quantile(q float64) time.Duration {
 	if h.Count == 0 {
 		return 0
 	}

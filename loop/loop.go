@@ -254,6 +254,9 @@ func New(o Options) (*Loop, error) {
 	if s, ok := p.(poller.Sleeper); ok {
 		s.MarkWaits(&l.sleep)
 	}
+	if x, ok := p.(poller.Inquirer); ok {
+		x.Inquire(l.explainFrom)
+	}
 	return l, nil
 }
 

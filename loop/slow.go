@@ -36,6 +36,7 @@ type watchdog struct {
 	// The loop's own.
 	beats uint64 // what beat is
 	depth int    // of callbacks in callbacks
+	line  [64]byte
 	last  reflect.Type
 	kinds map[reflect.Type]*string
 
@@ -62,7 +63,7 @@ func newWatchdog(l *Loop, slow time.Duration, tell func(string, time.Duration, [
 }
 
 // enter is the goroutine that begins to run the loop.
-func (w *watchdog) enter() { w.goroutine.Store(idOfGoroutine()) }
+func (w *watchdog) enter() { w.goroutine.Store(idOfGoroutine(&w.line)) }
 
 // begin is before a callback of h, and end after it.
 func (w *watchdog) begin(h Handle) {
@@ -186,9 +187,9 @@ func (w *watchdog) log(kind string, took time.Duration, stack []byte) {
 }
 
 // idOfGoroutine is the number of the goroutine that calls. The runtime shows it only on the first line of a
-// stack, "goroutine 7 [".
-func idOfGoroutine() uint64 {
-	var buf [64]byte
+// stack, "goroutine 7 [". buf is
+// for that line.
+func idOfGoroutine(buf *[64]byte) uint64 {
 	text := bytes.TrimPrefix(buf[:runtime.Stack(buf[:], false)], []byte("goroutine "))
 	id, err := strconv.ParseUint(string(text[:max(0, bytes.IndexByte(text, ' '))]), 10, 64)
 	if err != nil {

@@ -257,6 +257,7 @@ func (u *upcalls) Sent(n int, err error) {
 	}
 	b.shrink()
 	if !c.launch(b) {
+		c.countQueued()
 		return
 	}
 	c.land()
