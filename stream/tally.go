@@ -42,6 +42,10 @@ func (c *Conn) become(l life) {
 // vanish counts a connection that has ended.
 func (c *Conn) vanish() {
 	n := c.tally()
+	if m := c.rare; m != nil { // what is unread now stays so
+		n.Stream.Unread -= m.counted
+		m.counted = 0
+	}
 	*stateOf(&n.Conns, c.life)--
 	*endOf(&n.Ended, c.reason())++
 }

@@ -134,7 +134,6 @@ func (u *upcalls) Finished() {
 		err = c.lost()
 	}
 	c.drop(err)
-	c.countUnread()
 	c.vanish()
 	c.forget()
 	if c.conf.ln != nil {
