@@ -11,7 +11,7 @@ func HistogramOf(all ...time.Duration) (h Histogram) {
 }
 
 // WatchdogRests reports whether nobody looks for slow callbacks.
-func (l *Loop) WatchdogRests() bool { return l.watchdog.parked.Load() }
+func WatchdogRests(l *Loop) bool { return l.watchdog.parked.Load() }
 
 // Watched reports whether there is a watchdog.
-func (l *Loop) Watched() bool { return l.watchdog != nil }
+func Watched(l *Loop) bool { return l.watchdog != nil }

@@ -129,8 +129,8 @@ func TestQuickCallbacksAreNotReported(t *testing.T) {
 		}
 	}
 	t.Run("and nobody looks while nothing happens", func(t *testing.T) {
-		await(t, "the watchdog rests", lp.WatchdogRests)
-		no(t, lp.Post(func() { equal(t, "it rests in a callback", lp.WatchdogRests(), false) }))
+		await(t, "the watchdog rests", func() bool { return loop.WatchdogRests(lp) })
+		no(t, lp.Post(func() { equal(t, "it rests in a callback", loop.WatchdogRests(lp), false) }))
 		run(t, lp)
 	})
 }
@@ -150,7 +150,7 @@ func TestSlowWithPanics(t *testing.T) {
 		lp.Run()
 	}()
 	equal(t, "without OnPanic it went up", got, any("bang"))
-	await(t, "nothing runs any more, as far as the watchdog knows", lp.WatchdogRests)
+	await(t, "nothing runs any more, as far as the watchdog knows", func() bool { return loop.WatchdogRests(lp) })
 }
 
 // In a simulated world code takes no time, so that nothing is slow.
@@ -161,5 +161,5 @@ func TestSlowInTheSimulatorIsOff(t *testing.T) {
 	no(t, lp.Post(func() { time.Sleep(5 * time.Millisecond) }))
 	run(t, lp)
 	equal(t, "reports", told, 0)
-	equal(t, "watched", lp.Watched(), false)
+	equal(t, "watched", loop.Watched(lp), false)
 }

@@ -1,5 +1,5 @@
 // Echo answers every byte it gets with the same byte, over TCP and UDP. It is
-// the server that benchmarks load.
+// the server that benchmarks load. On SIGQUIT each of its loops says what it is doing.
 //
 //	go run ./examples/echo -listen 127.0.0.1:7007 -udp 127.0.0.1:7007
 //	go run ./examples/echo -listen 127.0.0.1:7007 -loops 2
@@ -16,6 +16,7 @@ import (
 	"os"
 	"syscall"
 
+	"example.com/pike/examples/internal/quit"
 	"example.com/pike/loop"
 	"example.com/pike/poller"
 	"example.com/pike/signal"
@@ -48,6 +49,9 @@ func run(o options, out io.Writer) error {
 			return err
 		}
 		defer lp.Close()
+		if err := quit.Explain(lp, os.Stderr); err != nil {
+			return err
+		}
 		servers[i] = &server{lp: lp, layer: layer, frame: o.frame}
 	}
 	// This comes first, so that a signal ends the program as soon as it has said that it listens.
