@@ -334,6 +334,7 @@ var notCallbacks = map[string]string{
 	"loop.RunOn":           "called from inside, before the loop runs",
 	"loop.Options.OnPanic": "TestOnPanic is about it",
 	"loop.Options.OnSlow":  "called off the loop",
+	"loop.Options.OnKind":  "called from inside, before a callback",
 	"udp.Options.Control":  "called from inside",
 }
 

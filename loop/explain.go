@@ -150,9 +150,6 @@ func counted(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// kindOf is what a handle is for people: "stream.Conn".
-func kindOf(h Handle) string { return strings.TrimPrefix(reflect.TypeOf(h).String(), "*") }
-
 // explainHandles lists handles by their kinds.
 func explainHandles(w io.Writer, hs []Handle) {
 	slices.SortStableFunc(hs, func(a, b Handle) int { return strings.Compare(kindOf(a), kindOf(b)) })

@@ -80,6 +80,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"reflect"
 	"sync/atomic"
 	"time"
 
@@ -144,6 +145,10 @@ type Options struct {
 	// time it takes is different each time.
 	Slow   time.Duration
 	OnSlow func(kind string, took time.Duration, stack []byte)
+
+	// OnKind, if set, is called on the loop before each callback of another kind than the one before: with
+	// the type of its handle, or "post". It is for labels in profiles (runtime/pprof): the Example of it shows how.
+	OnKind func(kind string)
 }
 
 // An Executor runs what blocks. Submit may be called by any goroutine and must not block,
@@ -205,6 +210,9 @@ type Loop struct {
 
 	watchdog *watchdog // nil without Options.Slow, and in a simulator
 	observed bool      // callbacks go through Maker.guard
+	onKind   func(kind string)
+	kind     reflect.Type // that onKind was told of
+	kindTold bool         // which may be none
 
 	submitter  *submitter // nil if executor may be called on the loop
 	mayRecover bool       // executor is not our own, and panics may end there
@@ -246,7 +254,8 @@ func New(o Options) (*Loop, error) {
 	if o.Slow > 0 && l.gate == nil {
 		l.watchdog = newWatchdog(l, o.Slow, o.OnSlow)
 	}
-	l.observed = l.onPanic != nil || l.watchdog != nil
+	l.onKind = o.OnKind
+	l.observe()
 	l.now = p.Now()
 	l.timers.init(l.now)
 	l.trim.init(l)

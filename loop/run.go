@@ -250,6 +250,7 @@ func (l *Loop) wait(deadline poller.Time) error {
 	l.stale = true
 	l.yields.yield(l.now, l.poller)
 	l.show()
+	l.observe()
 	if deadline == atOnce {
 		return l.poller.Poll(atOnce)
 	}
