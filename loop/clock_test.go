@@ -28,7 +28,8 @@ func TestNobodyReadsTheWallClock(t *testing.T) {
 		files, err := filepath.Glob(filepath.Join("..", filepath.FromSlash(pkg), "*.go"))
 		no(t, err)
 		for _, name := range files {
-			if strings.HasSuffix(name, "_test.go") || slices.Contains([]string{"../poller/sim/realtime.go", "../loop/slow.go"}, filepath.ToSlash(name)) {
+			if strings.HasSuffix(name, "_test.go") ||
+				slices.Contains([]string{"../poller/sim/realtime.go", "../loop/slow.go"}, filepath.ToSlash(name)) {
 				continue
 			}
 			set := token.NewFileSet()

@@ -76,7 +76,8 @@ func TestExplain(t *testing.T) {
 	port := dialed.LocalAddr().Port()
 	text := explained(t, lp)
 	has(t, text, fmt.Sprintf("  stream.Conn      tcp 127.0.0.1:7000 with 127.0.0.1:%d: open, reading is paused", port))
-	if want := fmt.Sprintf("tcp 127.0.0.1:%d with 127.0.0.1:7000: open, does not read (no OnRead), %d bytes queued\n", port, dialed.Buffered()); !strings.Contains(text, want) {
+	if want := fmt.Sprintf("tcp 127.0.0.1:%d with 127.0.0.1:7000: open, does not read (no OnRead), %d bytes queued\n",
+		port, dialed.Buffered()); !strings.Contains(text, want) {
 		t.Errorf("there is no %q in\n%s", want, text)
 	}
 	no(t, dialed.Close())
@@ -209,7 +210,10 @@ func TestStuckWorldExplains(t *testing.T) {
 			err := w.Run()
 			is(t, err, want)
 			for _, line := range []string{
-				map[string]string{"deadlock": "    | 2 handles keep the loop running\n", "limit": "    | 3 handles keep the loop running; 1 timeout is armed, which"}[name],
+				map[string]string{
+					"deadlock": "    | 2 handles keep the loop running\n",
+					"limit":    "    | 3 handles keep the loop running; 1 timeout is armed, which",
+				}[name],
 				"    |   stream.Listener  tcp [::]:7000: accepts, 1 connection\n",
 				" with 10.0.0.1:7000: open, reads",
 			} {

@@ -35,7 +35,9 @@ func TestHistogramQuantiles(t *testing.T) {
 		all = append(all, time.Duration(i+1)*time.Millisecond)
 	}
 	h := loop.HistogramOf(all...)
-	for q, want := range map[float64]time.Duration{0.5: 500 * time.Millisecond, 0.99: 990 * time.Millisecond, 0: time.Millisecond, 1: time.Second} {
+	for q, want := range map[float64]time.Duration{
+		0.5: 500 * time.Millisecond, 0.99: 990 * time.Millisecond, 0: time.Millisecond, 1: time.Second,
+	} {
 		if got := h.Quantile(q); got < want || got > want+want/4 {
 			t.Errorf("the quantile %v is %v, want %v or a quarter more", q, got, want)
 		}

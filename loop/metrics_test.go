@@ -201,7 +201,11 @@ func TestMetricsOfJobs(t *testing.T) {
 	counts("one is cancelled", 1, 0)
 	queue = queue[1:]
 	began, release := make(chan bool), make(chan bool)
-	abandoned, err := loop.Work(t.Context(), lp, func(context.Context) (int, error) { began <- true; <-release; return 0, nil }, func(int, error) {})
+	abandoned, err := loop.Work(t.Context(), lp, func(context.Context) (int, error) {
+		began <- true
+		<-release
+		return 0, nil
+	}, func(int, error) {})
 	no(t, err)
 	done := make(chan bool)
 	go func() { queue[len(queue)-1](); close(done) }()

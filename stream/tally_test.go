@@ -49,7 +49,10 @@ func TestEndsAreCountedByReason(t *testing.T) {
 			var served *tcp.Conn
 			ln := r.listen(nil, func(c *tcp.Conn) { served = c; c.OnRead = stream.Discard })
 			made := false
-			dialed, err := tcp.Dial(r.lp, ln.LocalAddr().String(), nil, func(c *tcp.Conn, err error) { r.no(err); c.OnRead = stream.Discard; made = true })
+			dialed, err := tcp.Dial(r.lp, ln.LocalAddr().String(), nil, func(c *tcp.Conn, err error) {
+				r.no(err)
+				c.OnRead, made = stream.Discard, true
+			})
 			r.no(err)
 			r.until("both are there", func() bool { return made && served != nil })
 			r.equal("open", r.shown().Conns, loop.Conns{Open: 2})
@@ -72,7 +75,9 @@ func TestEndsAreCountedByReason(t *testing.T) {
 	t.Run("a dial that fails", func(t *testing.T) {
 		w := sim.New(1, sim.Config{})
 		r := newRig(t, loop.Options{Poller: w.Host("host")})
-		_, err := tcp.Dial(r.lp, "127.0.0.1:1", nil, func(_ *tcp.Conn, err error) { r.equal("refused", errors.Is(err, syscall.ECONNREFUSED), true) })
+		_, err := tcp.Dial(r.lp, "127.0.0.1:1", nil, func(_ *tcp.Conn, err error) {
+			r.equal("refused", errors.Is(err, syscall.ECONNREFUSED), true)
+		})
 		r.no(err)
 		r.equal("while it is dialed", r.shown().Conns, loop.Conns{Dialing: 1})
 		r.run()
@@ -203,7 +208,7 @@ func countedProgram(h *sim.Host) error {
 			c.Close()
 		}
 	}
-	if err := lp.Shutdown(context.Background(), time.Duration(rnd.IntN(int(10*time.Second))), nil); err != nil {
+	if err := lp.Shutdown(context.Background(), time.Duration(rnd.Int64N(int64(10*time.Second))), nil); err != nil {
 		return err
 	}
 	return addsUp(lp, &begun)
@@ -223,7 +228,8 @@ func addsUp(lp *loop.Loop, begun *uint64) error {
 				conns++
 			}
 		})
-		if m := lp.Metrics(); sum(m.Conns) != conns || min(m.Conns.Dialing, m.Conns.Handshaking, m.Conns.Open, m.Conns.Closing) < 0 || m.Stream.Queued != stream.Queued(lp) {
+		least := func(c loop.Conns) int { return min(c.Dialing, c.Handshaking, c.Open, c.Closing) }
+		if m := lp.Metrics(); sum(m.Conns) != conns || least(m.Conns) < 0 || m.Stream.Queued != stream.Queued(lp) {
 			return fmt.Errorf("there are %d connections, counted %+v; %d bytes are queued, counted %d",
 				conns, m.Conns, stream.Queued(lp), m.Stream.Queued)
 		}
@@ -233,7 +239,8 @@ func addsUp(lp *loop.Loop, begun *uint64) error {
 	}
 	m := lp.Metrics()
 	e := m.Ended
-	if n := e.Closed + e.EOF + e.Reset + e.TimedOut + e.Aborted + e.Limited + e.Shutdown + e.Failed; n != *begun || m.Conns != (loop.Conns{}) {
+	n := e.Closed + e.EOF + e.Reset + e.TimedOut + e.Aborted + e.Limited + e.Shutdown + e.Failed
+	if n != *begun || m.Conns != (loop.Conns{}) {
 		return fmt.Errorf("%d connections began; left are %+v, and the ends are %+v", *begun, m.Conns, e)
 	}
 	if m.Stream.Queued != 0 || m.Stream.Unread != 0 {

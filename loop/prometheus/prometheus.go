@@ -119,8 +119,10 @@ func (b builder) traffic(of string, t func(*loop.Metrics) *loop.Traffic) {
 	b.count(of+"_received_bytes_total", "Bytes received.", func(m *loop.Metrics) float64 { return float64(t(m).BytesIn) })
 	b.count(of+"_sent_bytes_total", "Bytes that the system has taken.", func(m *loop.Metrics) float64 { return float64(t(m).BytesOut) })
 	b.count(of+"_received_total", "Pieces or datagrams received.", func(m *loop.Metrics) float64 { return float64(t(m).MessagesIn) })
-	b.count(of+"_sent_total", "Writes, or datagrams that the system has taken.", func(m *loop.Metrics) float64 { return float64(t(m).MessagesOut) })
-	b.gauge(of+"_queued_bytes", "Bytes written that the system has not taken.", func(m *loop.Metrics) float64 { return float64(t(m).Queued) })
+	b.count(of+"_sent_total", "Writes, or datagrams that the system has taken.",
+		func(m *loop.Metrics) float64 { return float64(t(m).MessagesOut) })
+	b.gauge(of+"_queued_bytes", "Bytes written that the system has not taken.",
+		func(m *loop.Metrics) float64 { return float64(t(m).Queued) })
 	b.gauge(of+"_unread_bytes", "Bytes kept for an OnRead.", func(m *loop.Metrics) float64 { return float64(t(m).Unread) })
 }
 

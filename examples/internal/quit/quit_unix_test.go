@@ -75,7 +75,8 @@ func TestStuckProgramEnds(t *testing.T) {
 	cmd.Env = append(os.Environ(), child+"=1")
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.ExitCode() != 2 || !bytes.Contains(out, []byte("SIGQUIT: quit")) || !bytes.Contains(out, []byte("quit_test.stuck")) {
+	if !errors.As(err, &exit) || exit.ExitCode() != 2 ||
+		!bytes.Contains(out, []byte("SIGQUIT: quit")) || !bytes.Contains(out, []byte("quit_test.stuck")) {
 		t.Errorf("the child ended with %v:\n%s", err, out)
 	}
 }
