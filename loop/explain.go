@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"net"
 	"reflect"
 	"runtime"
 	"slices"
@@ -37,13 +38,16 @@ const explainedMost = 500
 //	  job              main.lookUp: runs, since 3s
 //
 // Explain belongs to the loop's goroutine; from elsewhere it is lp.Post(func() { lp.Explain(os.Stderr) }).
-// A loop that is stuck in a callback cannot answer: Options.Slow is for that. The error is w's, or
-// ErrOffLoop.
+// A loop that is stuck in a callback cannot answer: Options.Slow is for that. The error is w's,
+// ErrOffLoop, or net.ErrClosed after Close.
 func (l *Loop) Explain(w io.Writer) error {
 	if err := l.checkCaller("loop.Loop.Explain"); err != nil {
 		return err
 	}
-	if w == nil {
+	switch {
+	case l.closed:
+		return &misuse{"loop: explain", net.ErrClosed}
+	case w == nil:
 		return invalid("loop: explain")
 	}
 	b := bufio.NewWriter(w)

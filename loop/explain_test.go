@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -138,7 +139,7 @@ func explainsTheRest(t *testing.T, lp *loop.Loop) {
 		t.Error(text)
 	}
 	no(t, lp.Close())
-	has(t, explained(t, lp), "the loop is closed")
+	is(t, lp.Explain(os.Stdout), net.ErrClosed)
 }
 
 func noted() {}
