@@ -348,6 +348,8 @@ var notCallbacks = map[string]string{
 	"stream.Target.Find":   "called off the loop",
 	"loop.RunOn":           "called from inside, before the loop runs",
 	"loop.Options.OnPanic": "TestOnPanic is about it",
+	"loop.Options.OnSlow":  "called off the loop",
+	"loop.Options.OnKind":  "called from inside, before a callback",
 	"udp.Options.Control":  "called from inside",
 }
 

@@ -9,6 +9,9 @@ type owner struct{}
 func (*owner) enter() {}
 func (*owner) leave() {}
 
+// become makes the caller the owner until the answer is called.
+func (*owner) become() (undo func()) { return func() {} }
+
 // checkCaller is Maker.Check.
 func (l *Loop) checkCaller(method string) error {
 	if l == nil || !l.waits() { // nil is for the method to answer

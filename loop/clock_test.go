@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +18,7 @@ import (
 // A wall clock that jumps moves no timer and no timeout, because nothing above the
 // pollers reads one: all take the time from the poller. (What a poller reads is
 // tested there.) The simulator waits for goroutines of jobs by it, and nothing else: what it
-// needs for that is in a file of its own.
+// needs for that is in a file of its own. So is the watchdog of Options.Slow, which is off there.
 func TestNobodyReadsTheWallClock(t *testing.T) {
 	needSource(t)
 	clock := map[string]bool{"Now": true, "Since": true, "Until": true, "After": true, "AfterFunc": true, "NewTimer": true,
@@ -27,7 +28,8 @@ func TestNobodyReadsTheWallClock(t *testing.T) {
 		files, err := filepath.Glob(filepath.Join("..", filepath.FromSlash(pkg), "*.go"))
 		no(t, err)
 		for _, name := range files {
-			if strings.HasSuffix(name, "_test.go") || filepath.ToSlash(name) == "../poller/sim/realtime.go" {
+			if strings.HasSuffix(name, "_test.go") ||
+				slices.Contains([]string{"../poller/sim/realtime.go", "../loop/slow.go"}, filepath.ToSlash(name)) {
 				continue
 			}
 			set := token.NewFileSet()

@@ -34,6 +34,10 @@ func TestMethodsOfADrainingUDPSocket(t *testing.T) {
 var remains = map[string]bool{
 	"loop.Base.Loop": true, "loop.Base.Closing": true, "loop.Base.HasRef": true, "timer.Timer.Period": true,
 	"loop.Loop.Now": true, "loop.Loop.UpdateNow": true, "loop.Loop.Maker": true, "loop.Loop.Resolver": true,
+	// It says that it is closed, or what it was.
+	"loop.Hook.Explain": true, "loop.Async.Explain": true, "timer.Timer.Explain": true, "stream.Listener.Explain": true,
+	"stream.Conn.Explain": true, "udp.Conn.Explain": true, "signal.Watcher.Explain": true,
+
 	"loop.Loop.Logger": true, "loop.Loop.Metrics": true,
 	"stream.Listener.LocalAddr": true, "stream.Listener.Metrics": true, "stream.Conn.RemoteAddr": true, "stream.Conn.LocalAddr": true,
 	"udp.Conn.LocalAddr": true, "udp.Conn.RemoteAddr": true,

@@ -283,12 +283,16 @@ func (l *Loop) Walk(fn func(Handle)) {
 	}
 }
 
-// Guarded reports whether callbacks must be run under Recover.
-func (m *Maker) Guarded() bool { return m.onPanic != nil }
+// Guarded reports whether callbacks must be run by Call: where they need not, that costs less.
+func (m *Maker) Guarded() bool { return m.observed }
 
-// Recover is deferred by a handle around a callback where the loop is Guarded.
+// Recover is deferred around what may panic and is no callback, where the loop is Guarded. Call
+// has it already.
 func (m *Maker) Recover(h Handle) {
 	l := m.l()
+	if l.onPanic == nil {
+		return
+	}
 	v := recover()
 	if v == nil {
 		return

@@ -136,7 +136,7 @@ func (s *hooks) run(l *Loop) {
 	s.busy = true
 	for i, n := 0, len(s.list); i < n; i++ {
 		if h := s.list[i]; h != nil {
-			l.callbacks++
+			l.tally.Callbacks++
 			l.Maker().Call(h, h.fn)
 		}
 	}

@@ -81,6 +81,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"reflect"
 	"sync/atomic"
 	"time"
 
@@ -125,9 +126,30 @@ type Options struct {
 	// function say. By default a panic takes the program down, its stack intact.
 	OnPanic func(h Handle, value any, stack []byte)
 
-	// MeasureIdle makes Metrics report the time spent waiting. A turn that waits then reads
-	// the clock twice more, and makes one more system call, to see whether it has to wait.
+	// MeasureIdle makes Metrics report the time spent waiting, and working. A turn that waits then
+	// reads the clock twice more, and makes one more system call, to see whether it has to wait.
 	MeasureIdle bool
+
+	// Slow is how long a callback may run. OnSlow is told of one that runs longer, while it runs: of
+	// what calls back (the type of the handle, "stream.Conn" say, or "post"), how long that has
+	// run by then, and where the loop's goroutine is at that moment. What runs a quarter longer than
+	// Slow is reported in any case (and half a millisecond, for a Slow of less than 2 ms), and what
+	// takes less than Slow never. One that goes on is reported again each time that the time has
+	// doubled, so that a program that is stuck for ever says so. 0 is off. With Slow alone the
+	// Logger is told.
+	//
+	// OnSlow is called on a goroutine of its own, at the same time as the callback. The stack is empty
+	// where the callback has ended in that moment. To take it stops all goroutines for some
+	// microseconds each. A loop that has nothing to do has no clock running for this.
+	//
+	// On a simulated poller nothing is reported, because code takes no time in its world, and what real
+	// time it takes is different each time.
+	Slow   time.Duration
+	OnSlow func(kind string, took time.Duration, stack []byte)
+
+	// OnKind, if set, is called on the loop before each callback of another kind than the one before: with
+	// the type of its handle, or "post". It is for labels in profiles (runtime/pprof): the Example of it shows how.
+	OnKind func(kind string)
 }
 
 // An Executor runs what blocks. Submit may be called by any goroutine and must not block,
@@ -179,10 +201,19 @@ type Loop struct {
 	shutdown *shutdown // nil unless one is under way
 	cause    error     // see Cause
 
-	turns       uint64
-	callbacks   uint64
+	tally       Metrics // what is counted, as the loop itself sees it
+	board       board   // what others see of it
+	work        workMeter
+	meter       poller.Meter // nil if the poller is none
+	jobs        jobs
 	waited      time.Duration
 	measureIdle bool // here, as the poller cannot
+
+	watchdog *watchdog // nil without Options.Slow, and in a simulator
+	observed bool      // callbacks go through Maker.guard
+	onKind   func(kind string)
+	kind     reflect.Type // that onKind was told of
+	kindTold bool         // which may be none
 
 	submitter  *submitter // nil if executor may be called on the loop
 	mayRecover bool       // executor is not our own, and panics may end there
@@ -205,6 +236,10 @@ func New(o Options) (*Loop, error) {
 		}
 	}
 	l := &Loop{poller: p, log: o.Logger, onPanic: o.OnPanic}
+	l.board.shown.Store(new(Metrics))
+	l.meter, _ = p.(poller.Meter)
+	l.mail.clock, _ = p.(poller.Timekeeper)
+	l.work.on = o.MeasureIdle
 	if w, ok := p.(poller.Waiter); o.MeasureIdle && ok {
 		w.MeasureWaits(&l.waited)
 	} else {
@@ -217,12 +252,20 @@ func New(o Options) (*Loop, error) {
 	l.submitter = newSubmitter(l.executor)
 	l.gate, _ = p.(poller.Gate)
 	l.resolver = resolverOf(o.Resolver, p)
+	if o.Slow > 0 && l.gate == nil {
+		l.watchdog = newWatchdog(l, o.Slow, o.OnSlow)
+	}
+	l.onKind = o.OnKind
+	l.observe()
 	l.now = p.Now()
 	l.timers.init(l.now)
 	l.trim.init(l)
 	l.sleep.Store(asleep)
 	if s, ok := p.(poller.Sleeper); ok {
 		s.MarkWaits(&l.sleep)
+	}
+	if x, ok := p.(poller.Inquirer); ok {
+		x.Inquire(l.explainFrom)
 	}
 	return l, nil
 }
@@ -287,35 +330,6 @@ func (l *Loop) Resolver() Resolver { return l.resolver }
 // Logger is where the loop and its handles log.
 func (l *Loop) Logger() *slog.Logger { return l.log }
 
-// Metrics are counters of a loop's life.
-type Metrics struct {
-	Turns  uint64 // of the loop, complete ones
-	Events uint64 // that the poller has taken from the system, where it counts them
-
-	// Callbacks counts timeouts, those of connections (IdleTimeout and the like) as well as
-	// timers; posted functions, and with them results of jobs, signals and calls of Async;
-	// and those of the hooks of NewIdle, NewPrepare and NewCheck. What the poller calls back,
-	// I/O and Watch, is not among them: Events is nearest to that.
-	Callbacks uint64
-
-	// Idle is the time that the loop was blocked in the system because there was nothing to
-	// do, or in a simulator the time that the world went on without it. It needs
-	// Options.MeasureIdle.
-	Idle time.Duration
-}
-
-// Metrics reads the counters.
-func (l *Loop) Metrics() Metrics {
-	if l.checkCaller("loop.Loop.Metrics") != nil {
-		return Metrics{}
-	}
-	m := Metrics{Turns: l.turns, Callbacks: l.callbacks, Idle: l.waited}
-	if c, ok := l.poller.(poller.Meter); ok {
-		m.Events = c.Events()
-	}
-	return m
-}
-
 // Close ends the loop and everything on it. Handles are closed, and their close
 // callbacks are made. Output that the system takes at once is sent, and the rest is
 // dropped. Functions still posted are dropped, and so are the results of jobs. Then the
@@ -340,6 +354,9 @@ func (l *Loop) Close() error {
 	l.mail.close()
 	l.closed = true
 	l.tellPanics()
+	if l.watchdog != nil {
+		l.watchdog.close()
+	}
 	return l.poller.Close()
 }
 

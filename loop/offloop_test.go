@@ -17,7 +17,7 @@ import (
 // may be called with all the same.
 var anywhere = map[string]bool{
 	// Made for other goroutines.
-	"loop.Loop.Post": true, "loop.Loop.Stop": true, "loop.Async.Send": true,
+	"loop.Loop.Post": true, "loop.Loop.Stop": true, "loop.Async.Send": true, "loop.Loop.Metrics": true,
 	"stream.Conn.Post": true, "stream.Conn.AsyncWrite": true,
 
 	// What they read is settled when the object is made.

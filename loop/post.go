@@ -16,9 +16,11 @@ type mailbox struct {
 	mu     sync.Mutex
 	in     []func()
 	closed bool
-	size   int         // bytes that the functions of in carry
-	most   int         // size may be, if that is not 0
-	filled atomic.Bool // in is not empty
+	size   int               // bytes that the functions of in carry
+	most   int               // size may be, if that is not 0
+	filled atomic.Bool       // in is not empty
+	clock  poller.Timekeeper // nil if nobody but the loop may ask its poller
+	since  poller.Time       // when in was filled
 
 	panics []*PanicError // of jobs, whose outcome is in the mail
 
@@ -111,6 +113,9 @@ func (m *mailbox) add(fn func()) bool {
 	m.in = append(m.in, fn)
 	if !m.filled.Load() { // a store that is seen by another core costs more than a look
 		m.filled.Store(true)
+		if m.clock != nil {
+			m.since = m.clock.Time()
+		}
 	}
 	return true
 }
@@ -120,9 +125,9 @@ func (m *mailbox) any() bool { return m.next < len(m.out) || m.filled.Load() }
 
 // collect takes over what has been posted, all at once, if the loop has run
 // what it took before.
-func (m *mailbox) collect() {
+func (m *mailbox) collect() (oldest poller.Time) {
 	if m.next < len(m.out) || !m.filled.Load() {
-		return
+		return 0
 	}
 	m.out, m.next = m.out[:0], 0
 	m.mu.Lock()
@@ -131,6 +136,7 @@ func (m *mailbox) collect() {
 	m.size = 0
 	m.filled.Store(false)
 	m.large = max(cap(m.in), cap(m.out)) > keptMost
+	return m.since
 }
 
 // trim gives back what the two have grown more than they are used.

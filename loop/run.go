@@ -159,6 +159,10 @@ func (l *Loop) enter() error {
 		return net.ErrClosed
 	}
 	l.owner.enter()
+	if l.watchdog != nil {
+		l.watchdog.enter()
+	}
+	l.work.begin(l)
 	l.sleep.Store(awake)
 	return nil
 }
@@ -171,6 +175,8 @@ func (l *Loop) leave() {
 		l.lookAround()
 	}
 	l.owner.leave()
+	l.work.end(l)
+	l.show()
 	l.trimBy()
 	l.sleep.Store(asleep)
 	if l.busy() || l.pending() {
@@ -234,7 +240,7 @@ func (l *Loop) poll(deadline poller.Time) error {
 	if l.shutdown != nil {
 		l.shutdown.step()
 	}
-	if l.turns++; l.turns%trimTurns == 0 {
+	if l.tally.Turns++; l.tally.Turns%trimTurns == 0 {
 		l.giveBack()
 	}
 	return err
@@ -243,6 +249,8 @@ func (l *Loop) poll(deadline poller.Time) error {
 func (l *Loop) wait(deadline poller.Time) error {
 	l.stale = true
 	l.yields.yield(l.now, l.poller)
+	l.show()
+	l.observe()
 	if deadline == atOnce {
 		return l.poller.Poll(atOnce)
 	}
@@ -268,6 +276,9 @@ func (l *Loop) wait(deadline poller.Time) error {
 // runTimers reports whether any was due.
 func (l *Loop) runTimers() (ran bool) {
 	l.updateNow()
+	if l.work.on {
+		l.work.turn(l, l.now)
+	}
 	before := l.timers.seq + 1 // what is armed from here on waits for the next turn
 	for range timersPerTurn {
 		t := l.timers.pop(l.now, before)
@@ -275,7 +286,8 @@ func (l *Loop) runTimers() (ran bool) {
 			return ran
 		}
 		ran = true
-		l.callbacks++
+		l.tally.Lag.add(l.now.Sub(t.due))
+		l.tally.Callbacks++
 		t.owner.Expired(t)
 	}
 	return ran
@@ -284,13 +296,15 @@ func (l *Loop) runTimers() (ran bool) {
 // runPosts leaves what its functions post to the next turn: one that posts
 // itself goes on between events, not instead of them.
 func (l *Loop) runPosts() {
-	l.mail.collect()
+	if oldest := l.mail.collect(); oldest > 0 {
+		l.tally.Lag.add(l.now.Sub(oldest))
+	}
 	for range postsPerTurn {
 		fn := l.mail.take()
 		if fn == nil {
 			return
 		}
-		l.callbacks++
+		l.tally.Callbacks++
 		l.yields.owe()
 		l.Maker().Call(nil, fn)
 	}

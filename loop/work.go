@@ -64,6 +64,7 @@ func Work[T any](ctx context.Context, lp *Loop, job func(context.Context) (T, er
 	w := &work[T]{job: job, done: done}
 	w.lp, w.ctx, w.settled = lp, ctx, w.finish
 	lp.Maker().Hold() // the executor may run the job before Submit returns
+	lp.jobs.begin(&w.Job, job)
 	if ctx.Err() != nil {
 		w.drop(context.Cause(ctx))
 		return &w.Job, nil
@@ -73,6 +74,7 @@ func Work[T any](ctx context.Context, lp *Loop, job func(context.Context) (T, er
 	} else if err := lp.executor.Submit(w.run); err != nil {
 		if w.settle() {
 			lp.Maker().Release()
+			lp.jobs.end(&w.Job)
 		}
 		return nil, &misuse{op, err}
 	}
@@ -92,6 +94,10 @@ type Job struct {
 	err     error
 	panic   *PanicError // what it has panicked with, if it has
 	settled func()      // finish, on the loop
+
+	prev, next *Job        // in jobs.list
+	began      poller.Time // when Work was called
+	code       uintptr     // of the function, for Explain
 }
 
 // The states of a job: whoever moves it on from queued, or from begun, decides its outcome.
@@ -124,7 +130,13 @@ func (j *Job) Abandon() bool {
 }
 
 // settle takes the job away from the executor.
-func (j *Job) settle() bool { return j.state.CompareAndSwap(jobQueued, jobDropped) }
+func (j *Job) settle() bool {
+	if !j.state.CompareAndSwap(jobQueued, jobDropped) {
+		return false
+	}
+	j.lp.jobs.waiting.Add(-1)
+	return true
+}
 
 func (j *Job) drop(err error) bool {
 	return j.settle() && j.dropped(err)
@@ -155,9 +167,12 @@ func (w *work[T]) run() {
 	if !w.state.CompareAndSwap(jobQueued, jobBegun) {
 		return
 	}
+	w.lp.jobs.waiting.Add(-1)
+	w.lp.jobs.running.Add(1)
 	var value T
 	err := ErrJobExited // unless the job returns
 	defer func() {
+		w.lp.jobs.running.Add(-1)
 		if v := recover(); v != nil {
 			w.panicked(v)
 		} else if w.state.CompareAndSwap(jobBegun, jobEnded) {
@@ -173,6 +188,7 @@ func (w *work[T]) finish() {
 		w.forget()
 	}
 	w.lp.Maker().Release()
+	w.lp.jobs.end(&w.Job)
 	if w.panic != nil {
 		w.lp.hear(w.panic)
 	}

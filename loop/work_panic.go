@@ -25,7 +25,7 @@ func (j *Job) panicked(v any) {
 		j.panic, j.err = p, p
 		outcome = j.settled
 	}
-	if l.Maker().Guarded() {
+	if l.onPanic != nil {
 		if l.mail.putPanic(p, outcome) {
 			l.interrupt()
 			return
@@ -67,7 +67,7 @@ func (m *mailbox) putPanic(p *PanicError, fn func()) bool {
 
 // hear takes note of a panic, and tells OnPanic.
 func (l *Loop) hear(p *PanicError) {
-	if !l.Maker().Guarded() {
+	if l.onPanic == nil {
 		return
 	}
 	l.mail.mu.Lock()

@@ -2,6 +2,7 @@ package poller
 
 import (
 	"context"
+	"io"
 	"net/netip"
 	"os"
 	"sync/atomic"
@@ -122,11 +123,24 @@ const (
 	Waiting               // and makes no upcalls
 )
 
+// A Timekeeper is a Poller whose clock any goroutine may read.
+type Timekeeper interface {
+	// Time is Now.
+	Time() Time
+}
+
 // A Waiter measures how long Polls wait, without the upcalls they make then.
 type Waiter interface {
 	// MeasureWaits has each Poll add to d the time it has been blocked: nothing, where
 	// something was ready or the deadline was past.
 	MeasureWaits(d *time.Duration)
+}
+
+// An Inquirer is a Poller whose world can stand still, and then asks what waits in it.
+type Inquirer interface {
+	// Inquire has explain called by who wants to know what the owner of the Poller waits for. That
+	// is on any goroutine, while a Poll waits and cannot go on.
+	Inquire(explain func(w io.Writer))
 }
 
 // An Acker is a stream that knows what its peer has acknowledged.

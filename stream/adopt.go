@@ -58,6 +58,7 @@ func AdoptConn(lp *loop.Loop, nc net.Conn, o ...*Options) (*Conn, error) {
 		own.applyTo(c.s) // if the connection takes no options it is gone, and will tell so
 	}
 	lp.Maker().SetActive(c, true)
+	c.appear()
 	if c.conf.timeouts() {
 		c.startClock()
 	}
@@ -247,7 +248,7 @@ func (c *Conn) NetConn() (net.Conn, error) {
 		through = &reread{Conn: through, rest: bytes.Clone(p)}
 	}
 	c.takeUnread()
-	c.life = finished
+	c.become(finished)
 	c.lp().BeginClose(c)
 	return through, nil
 }

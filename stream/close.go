@@ -73,7 +73,7 @@ func (c *Conn) close() {
 // drain waits for the output to be sent. Meanwhile what arrives is read and dropped,
 // because a peer that waits for us to read may not read either.
 func (c *Conn) drain() {
-	c.life = draining
+	c.become(draining)
 	c.schedule()
 	if !c.is(readEnded) {
 		c.s.Start()
@@ -96,7 +96,7 @@ func (c *Conn) finish() {
 // closeStream has the poller close the connection.
 func (c *Conn) closeStream() {
 	if c.life != finished {
-		c.life = finished
+		c.become(finished)
 		c.s.Close()
 		c.bound()
 	}
@@ -159,7 +159,7 @@ func (c *Conn) abandon(err error) {
 		return
 	}
 	c.makeRare().err = c.losing(err)
-	c.life = finished
+	c.become(finished)
 	if c.out != nil && c.out.flight > 0 {
 		c.out.giveUp(c.s.Unsent())
 	}

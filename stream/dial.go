@@ -68,6 +68,7 @@ func Dial(ctx context.Context, lp *loop.Loop, to Target, o *Options, fn func(c *
 		return nil, netop.NameError("dial", to.Network, to.Name, err)
 	}
 	lp.Maker().SetActive(c, true)
+	c.appear()
 	lp.Maker().Hold() // until connected is called, whether c is referenced or not
 	d := &dialing{c: c, fn: fn, to: to, user: o, options: o.socket(), wait: o.attemptDelay(), until: poller.Never, layer: o.layer(true)}
 	c.makeRare().dialing = d
@@ -192,7 +193,7 @@ func (d *dialing) fail(err error) {
 // cancelDial closes what is under way of a dial. If the function given to Dial was not called
 // yet, Finished calls it.
 func (c *Conn) cancelDial() {
-	c.life = finished
+	c.become(finished)
 	c.rare.dialing.release(nil)
 	if c.s != nil {
 		c.bound()
@@ -236,7 +237,7 @@ func (c *Conn) connected(err error) {
 		return
 	}
 	c.trim()
-	c.life = open
+	c.become(open)
 	if d.deadline != 0 {
 		c.startClock().deadline = d.deadline
 	}

@@ -67,6 +67,7 @@ func (c *Conn) SendFile(f *os.File, off, n int64, done func(error)) error {
 	if err != nil {
 		return c.fail(op, err)
 	}
+	c.tally().Stream.MessagesOut++
 	c.hold()
 	o := c.output()
 	if n == 0 || c.readAtOnce(o, f, off, int(min(n, fileCopied+1))) {
@@ -243,6 +244,7 @@ func (c *Conn) bySystem(o *output, k *segment, most int64) (n int, err error) {
 	}
 	n, err = s.SendFile(k.f.Fd(), k.off, int(most))
 	k.off, k.left = k.off+int64(n), k.left-int64(n)
+	c.tookOver(n)
 	c.took(n)
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
@@ -318,6 +320,7 @@ func (k *segment) send(o *output) bool {
 // landed is when the poller is done with what it was given last, but perhaps not with the rest.
 func (k *segment) landed(o *output) {
 	o.flight = 0
+	k.c.tookOver(len(k.one[0]))
 	k.c.uncount(o, len(k.one[0]))
 	k.one[0] = nil
 }

@@ -23,6 +23,8 @@ type input struct {
 	lent  bool  // OnRead has it now
 	last  bool  // nothing will come behind it
 
+	counted int // bytes that the loop's Metrics have as unread
+
 	own rare // for a connection that had none
 }
 
@@ -60,6 +62,7 @@ func (c *Conn) dropInput() {
 		return
 	}
 	in.empty(c.conf.shared)
+	c.countUnread(in)
 	m := c.rare
 	if m.in = nil; m == &in.own {
 		if !m.idle() {

@@ -82,7 +82,7 @@ func (c *Conn) beginLayering(y *layering, timeout time.Duration) {
 	if timeout > 0 {
 		c.lp().SetTimeout(&y.due, c.now().Add(timeout))
 	}
-	c.life = shaking
+	c.become(shaking)
 }
 
 // put has l over the stream of c, whose owner c stays. The answer is the handler that the stream
@@ -103,7 +103,7 @@ func (y *layering) Expired(*loop.Timeout) {
 	if y.ready || c.Closing() {
 		return
 	}
-	now, turn := c.now(), c.Loop().Metrics().Turns
+	now, turn := c.now(), c.lp().Turns()
 	if y.over == 0 {
 		y.over, y.turn = now, turn
 	}
@@ -135,7 +135,7 @@ func (c *Conn) layered(err error) {
 		}
 		return
 	}
-	c.life = open
+	c.become(open)
 	if m := c.rare; m.clock == nil && m.closing == nil && m.in == nil {
 		c.trim()
 	}

@@ -227,6 +227,7 @@ func (c *Conn) relieve() {
 func (c *Conn) count(n int) {
 	c.out.counted += n
 	c.conf.shared.queued += n
+	c.tally().Stream.Queued += n
 	if k := c.clock(); k != nil {
 		k.written += n
 	}
@@ -237,6 +238,7 @@ func (c *Conn) uncount(o *output, n int) {
 	o.counted -= n
 	s := c.conf.shared
 	s.queued -= n
+	c.tally().Stream.Queued -= n
 	if s.over && s.queued <= s.loopLimit.Bytes/2 {
 		s.over = false
 		s.relieve()

@@ -40,7 +40,7 @@ func (c *Conn) untold() (n int, ev poller.Events) { return untold(c.s) }
 // linger ends our side, and drops what arrives until the peer has acknowledged that end, or
 // has ended too.
 func (c *Conn) linger() {
-	c.life = lingering
+	c.become(lingering)
 	if c.writes < finSent {
 		c.writes = finSent
 		c.s.Shutdown()

@@ -243,6 +243,7 @@ func (a *acceptor) Accepted(s poller.Stream) poller.StreamHandler {
 		return nil
 	}
 	lp.SetActive(c, true)
+	c.appear()
 	ln.admitted()
 	if ln.layers.layer != nil {
 		return ln.startLayer(c)

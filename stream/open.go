@@ -42,6 +42,7 @@ func Open(lp *loop.Loop, network, name string, o *Options,
 		c.writes = finSent
 	}
 	lp.Maker().SetActive(c, true)
+	c.appear()
 	c.begin()
 	return c, nil
 }

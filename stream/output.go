@@ -261,6 +261,9 @@ func (o *output) landed(err error, c *Conn) {
 	for i := from; i < to; i++ {
 		b, e := o.bufs[i], o.ends[i]
 		o.bufs[i], o.ends[i] = nil, end{}
+		if err == nil {
+			c.tookOver(len(b))
+		}
 		c.uncount(o, len(b))
 		if e.in != nil {
 			if e.in.class == carries {

@@ -117,6 +117,7 @@ func (f *Passed) Conn(o ...*Options) (*Conn, error) {
 		own.applyTo(c.s) // as in AdoptConn
 	}
 	lp.Maker().SetActive(c, true)
+	c.appear()
 	if c.conf.timeouts() {
 		c.startClock()
 	}
@@ -149,6 +150,7 @@ func Prepend(c *Conn, p []byte) error {
 	in.add(p, s)
 	in.add(behind, s)
 	in.fresh = true
+	c.countUnread(in)
 	c.s.Stop() // until that was read
 	c.startRead()
 	return nil
@@ -203,12 +205,16 @@ func (u *upcalls) ReceivedFiles(p []byte, files []uintptr) {
 		}
 		return
 	}
+	if len(p) > 0 {
+		c.arrived(len(p))
+	}
 	if k := c.clock(); k != nil {
 		k.received(len(p))
 	}
 	in := c.makeInput()
 	in.add(p, c.conf.shared)
 	in.fresh = true
+	c.countUnread(in)
 	c.presentLater(in) // a panic must not leave it there
 	c.handOut(m.taken, files)
 	c.readUnread()

@@ -95,7 +95,7 @@ func WriteConn(c *Conn, p []byte, passed *Conn) error {
 		return passed.fail("pass", err)
 	}
 	os.NewFile(fd, "stream").Close() // kept is another
-	passed.life = finished
+	passed.become(finished)
 	passed.lp().BeginClose(passed)
 	c.queueFiles(p, []uintptr{kept})
 	return nil
@@ -185,6 +185,7 @@ func (c *Conn) makePassing() *passing {
 // queueFiles queues a copy of p with files. The first piece has a buffer of its own, so that what is
 // written before and after is not in it.
 func (c *Conn) queueFiles(p []byte, files []uintptr) {
+	c.tally().Stream.MessagesOut++
 	m := c.makePassing()
 	c.admit(len(p))
 	c.hold()

@@ -149,6 +149,7 @@ func (c *Conn) sendSmall(o *output) bool {
 	}
 	o.only, o.queued = 0, 0
 	c.progressed()
+	c.tookOver(n)
 	c.uncount(o, n)
 	c.debts |= oweWrite
 	return true
@@ -231,6 +232,7 @@ func (o *output) sendNow(c *Conn) bool {
 // took notes that the system has n bytes that were queued.
 func (o *output) took(c *Conn, n int) {
 	o.queued -= n
+	c.tookOver(n)
 	c.uncount(o, n)
 	if n > 0 {
 		c.progressed()

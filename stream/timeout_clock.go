@@ -250,7 +250,7 @@ type nextPoll uint64
 
 // over begins to wait, if nobody does, and reports whether the Poll was there.
 func (p *nextPoll) over(lp *loop.Loop) bool {
-	turn := nextPoll(lp.Metrics().Turns + 1)
+	turn := nextPoll(lp.Maker().Turns() + 1)
 	if *p == 0 {
 		*p = turn
 	}

@@ -106,11 +106,7 @@ func (u *unheard) Flush() {
 
 // happened grows with every callback that may have set an OnRead.
 func (u *unheard) happened() uint64 {
-	m := u.lp.Metrics()
-	if _, counts := u.lp.Maker().Poller().(poller.Meter); !counts {
-		return m.Turns
-	}
-	return m.Callbacks + m.Events
+	return u.lp.Maker().Happened()
 }
 
 // coldUnheard is unheard when it is time to look at cold. In a loop in which nothing happens cold is

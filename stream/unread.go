@@ -191,6 +191,7 @@ func (c *Conn) takeUnread() {
 	case in == nil:
 	case in.end != nil: // it is still to be told
 		in.from = in.to
+		c.countUnread(in)
 	default:
 		c.dropInput()
 	}
@@ -223,6 +224,7 @@ func (c *Conn) keepUnread(was func(*Conn, []byte), p []byte) {
 	} else if len(l.tail) > 0 {
 		in.add(l.tail, s)
 	}
+	c.countUnread(in)
 	switch {
 	case c.OnRead == nil, c.stopped(): // startRead will see it
 	case replaced && in.again < againMost:
@@ -232,6 +234,7 @@ func (c *Conn) keepUnread(was func(*Conn, []byte), p []byte) {
 		c.presentLater(in)
 	case in.last:
 		in.from = in.to
+		c.countUnread(in)
 	case len(l.tail) > c.readLimit():
 		c.abandon(c.fail("read", ErrReadLimit))
 	}
@@ -256,6 +259,7 @@ func (c *Conn) receivedMore(p []byte) {
 	in := c.makeInput()
 	in.add(p, c.conf.shared)
 	in.fresh = true
+	c.countUnread(in)
 	if in.by != closure.Of(c.OnRead) {
 		in.need = 0
 	}
@@ -308,6 +312,7 @@ func (c *Conn) present(in *input) {
 		in.again = 0
 	}
 	in.from, in.need, in.end, in.due, in.fresh = in.to, 0, nil, false, false
+	c.countUnread(in)
 	if len(p) > 0 || waits && end == io.EOF { // who waits hears that it is in vain
 		in.lent = true
 		c.deliver(p)

@@ -62,6 +62,7 @@ func (u *upcalls) Received(p []byte, err error) {
 		}
 		return
 	}
+	c.arrived(len(p))
 	if k := c.clock(); k != nil {
 		k.received(len(p))
 	}
@@ -133,6 +134,7 @@ func (u *upcalls) Finished() {
 	}
 	c.drop(err)
 	c.dropInput()
+	c.vanish()
 	c.forget()
 	if c.conf.ln != nil {
 		c.conf.ln.left()

@@ -38,9 +38,11 @@ func (c *Conn) Write(p []byte) (int, error) {
 	if err := c.refuse(len(p)); err != nil { // this comes before any of p is sent
 		return 0, err
 	}
+	c.tally().Stream.MessagesOut++
 	rest := p
 	if len(p) >= directWrite && c.out == nil && c.life >= open {
 		rest = p[c.s.TrySend(p):]
+		c.tookOver(len(p) - len(rest))
 		c.took(len(p) - len(rest))
 	}
 	c.admit(len(rest))
@@ -85,6 +87,7 @@ func (c *Conn) WriteBuffers(bufs [][]byte, done func(error)) error {
 	if err := c.refuse(n); err != nil {
 		return err
 	}
+	c.tally().Stream.MessagesOut++
 	c.admit(n)
 	c.hold()
 	c.output().keep(bufs, done, c.conf.shared)

@@ -23,6 +23,7 @@ type Conn struct {
 	spare   *batch
 	bound   *bound    // nil without a QueueLimit
 	kept    []Message // taken from the system, but reading was paused before they were told
+	counted int       // bytes queued that the loop's Metrics count
 
 	// OnRead is called for each datagram. p belongs to the loop and is
 	// overwritten when OnRead returns. Without OnRead and OnReadBatch datagrams
@@ -220,12 +221,24 @@ func (u *upcalls) Received(ms []poller.Message, err error) {
 	if c.Closing() {
 		return
 	}
-	c.state |= inUpcall
-	if err != nil {
-		c.tell(c.failRead(err))
-	} else {
-		c.read(ms)
+	if err == nil {
+		c.received(ms)
+		c.again(ms)
+		return
 	}
+	c.state |= inUpcall
+	c.tell(c.failRead(err))
+	c.upcalled()
+}
+
+// again is Received for what was counted already.
+func (c *Conn) again(ms []Message) {
+	c.state |= inUpcall
+	c.read(ms)
+	c.upcalled()
+}
+
+func (c *Conn) upcalled() {
 	c.state &^= inUpcall
 	if c.filling != nil {
 		c.flush()
@@ -242,10 +255,16 @@ func (c *Conn) failRead(err error) error {
 	return c.fail("read", c.RemoteAddr(), err)
 }
 
+// read hands over a batch, which is one callback as far as the loop is concerned.
 func (c *Conn) read(ms []Message) {
-	if c.lp().Guarded() {
-		defer c.lp().Recover(c)
+	if lp := c.lp(); lp.Guarded() {
+		lp.Call(c, func() { c.hand(ms) })
+	} else {
+		c.hand(ms)
 	}
+}
+
+func (c *Conn) hand(ms []Message) {
 	if c.OnReadBatch != nil {
 		c.OnReadBatch(c, ms)
 		return
@@ -318,7 +337,7 @@ func (c *Conn) deliver() {
 	}
 	ms := c.kept
 	c.kept = nil
-	(*upcalls)(c).Received(ms, nil)
+	c.again(ms)
 	if !c.is(paused) && !c.Closing() {
 		c.s.Start()
 	}
@@ -346,6 +365,7 @@ func (u *upcalls) Finished() {
 	}
 	c.tellDrops(net.ErrClosed)
 	c.flying, c.filling, c.spare, c.kept, c.bound = nil, nil, nil, nil, nil
+	c.countQueued()
 	c.unhold()
 	if c.OnClose == nil {
 		return

@@ -145,6 +145,11 @@ func (u *upcalls) Flush() {
 
 // flush sends what is queued.
 func (c *Conn) flush() {
+	c.flushQueue()
+	c.countQueued()
+}
+
+func (c *Conn) flushQueue() {
 	if !c.is(finished) && c.flying == nil && c.filling != nil {
 		c.flying, c.filling = c.filling, nil
 		if !c.launch(c.flying) {
@@ -204,6 +209,9 @@ func (c *Conn) land() {
 // end tells those who wait for the rest of a batch.
 func (c *Conn) end(b *batch, err error) {
 	for i := b.next; i < len(b.messages); i++ {
+		if err == nil {
+			c.sent(&b.messages[i])
+		}
 		if done := b.done[i]; done != nil {
 			c.tellDone(done, &b.messages[i], err)
 		}
@@ -249,6 +257,7 @@ func (u *upcalls) Sent(n int, err error) {
 	}
 	b.shrink()
 	if !c.launch(b) {
+		c.countQueued()
 		return
 	}
 	c.land()
@@ -258,6 +267,9 @@ func (u *upcalls) Sent(n int, err error) {
 // taken tells how the next datagram of a batch ended, and lets go of it.
 func (c *Conn) taken(b *batch, err error) {
 	m, done := b.messages[b.next], b.done[b.next]
+	if err == nil {
+		c.sent(&m)
+	}
 	b.messages[b.next], b.done[b.next] = Message{}, nil
 	b.next++
 	m.Data = nil

@@ -4,8 +4,8 @@
 //	go run ./examples/chat -connect 127.0.0.1:7000 -name ann # join; nc 127.0.0.1 7000 does as well
 //
 // The comment of package server says what clients can say, and so does the answer to /help. On SIGINT or SIGTERM the
-// server tells everyone, sends what is queued and exits, within ten seconds. A second signal does not wait. The limits
-// are meant for a public port: docs/security.md says what each is for.
+// server tells everyone, sends what is queued and exits, within ten seconds. A second signal does not wait. On
+// SIGQUIT it says what it is doing. The limits are meant for a public port: docs/security.md says what each is for.
 package main
 
 import (

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -13,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"example.com/pike/examples/chat/server"
+	"example.com/pike/examples/internal/quit"
 	"example.com/pike/loop"
 	"example.com/pike/loop/workers"
 	"example.com/pike/loop/zaplog"
@@ -52,7 +54,7 @@ func serve(o options, stdout, stderr io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := shutdownOnSignal(lp, log); err != nil {
+	if err := errors.Join(shutdownOnSignal(lp, log), quit.Explain(lp, stderr)); err != nil {
 		return err
 	}
 	fmt.Fprintf(stdout, "listening on %v\njoin with: %s\n", srv.Addr(), invitation(srv.Addr()))

@@ -1,5 +1,6 @@
 // Echo answers every byte it gets with the same byte, over TCP, UDP and unix-domain
-// sockets. It is the server that benchmarks load.
+// sockets. It is the server that benchmarks load. On SIGQUIT each of its loops says
+// what it is doing.
 //
 //	go run ./examples/echo -listen 127.0.0.1:7007 -udp 127.0.0.1:7007
 //	go run ./examples/echo -listen 127.0.0.1:7007 -loops 2
@@ -17,6 +18,7 @@ import (
 	"os"
 	"syscall"
 
+	"example.com/pike/examples/internal/quit"
 	"example.com/pike/loop"
 	"example.com/pike/poller"
 	"example.com/pike/signal"
@@ -51,6 +53,9 @@ func run(o options, out io.Writer) error {
 			return err
 		}
 		defer lp.Close()
+		if err := quit.Explain(lp, os.Stderr); err != nil {
+			return err
+		}
 		servers[i] = newServer(lp, layer, o.frame)
 	}
 	// This comes first, so that a signal ends the program as soon as it has said that it listens.

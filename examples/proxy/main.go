@@ -2,7 +2,7 @@
 // reader is, the proxy holds at most 256 KiB for a connection, both directions together.
 // Half-closes and resets pass through. On SIGINT or SIGTERM it takes no more
 // connections. It ends when those it has end, or after a while. A second signal does not
-// wait.
+// wait. On SIGQUIT it says what it is doing.
 //
 //	go run ./examples/proxy -listen 127.0.0.1:7008 -to 127.0.0.1:7007
 //
@@ -20,6 +20,7 @@ import (
 	"syscall"
 	"time"
 
+	"example.com/pike/examples/internal/quit"
 	"example.com/pike/examples/internal/secure"
 	"example.com/pike/loop"
 	"example.com/pike/poller"
@@ -74,6 +75,9 @@ func run(o options, out io.Writer) error {
 		grace = 0
 	}
 	if _, err := signal.Notify(lp, end, os.Interrupt, syscall.SIGTERM); err != nil {
+		return err
+	}
+	if err := quit.Explain(lp, os.Stderr); err != nil {
 		return err
 	}
 	cfg, err := o.secure.Config(out)

@@ -3,6 +3,7 @@ package sim
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"sync/atomic"
@@ -46,6 +47,8 @@ type Host struct {
 	reads    int            // of the clock since the last Poll
 	events   uint64
 
+	explain func(w io.Writer) // of Inquire; nil if nobody knows more
+
 	workers []poller.Time // when each is free
 	jobs    int64
 
@@ -80,6 +83,7 @@ var (
 	_ poller.Meter    = (*Host)(nil)
 	_ poller.Sleeper  = (*Host)(nil)
 	_ poller.Waiter   = (*Host)(nil)
+	_ poller.Inquirer = (*Host)(nil)
 )
 
 // An endpoint is a socket as Poll sees it.
@@ -158,6 +162,9 @@ func (h *Host) MarkWaits(state *atomic.Uint32) { h.marks = state }
 
 // MeasureWaits has each Poll add to d how long it had nothing to tell.
 func (h *Host) MeasureWaits(d *time.Duration) { h.waits = d }
+
+// Inquire has State include what explain says.
+func (h *Host) Inquire(explain func(w io.Writer)) { h.explain = explain }
 
 // Poll lets the world run until it has something for this host, and tells it.
 func (h *Host) Poll(deadline poller.Time) error {

@@ -2,16 +2,20 @@ package sim
 
 import (
 	"fmt"
+	"io"
 	"strings"
 
 	"example.com/pike/poller"
 )
 
-// socketsShown bounds what a report says of one process.
-const socketsShown = 20
+// What a report says of one process is bounded.
+const (
+	socketsShown = 20
+	linesShown   = 40 // of what the owner of its poller explains
+)
 
-// State describes every process of the world: what it waits for, and its
-// sockets.
+// State describes every process of the world: what it waits for, its sockets, and, where a loop
+// waits on its poller, what Loop.Explain says.
 func (w *World) State() string {
 	var b strings.Builder
 	for _, h := range w.hosts {
@@ -28,8 +32,23 @@ func (w *World) State() string {
 			}
 			fmt.Fprintf(&b, "    %v\n", e)
 		}
+		if h.waiting && h.explain != nil {
+			explained(&b, h.explain)
+		}
 	}
 	return strings.TrimRight(b.String(), "\n")
+}
+
+func explained(b *strings.Builder, explain func(w io.Writer)) {
+	var text strings.Builder
+	explain(&text)
+	lines := strings.Split(strings.TrimRight(text.String(), "\n"), "\n")
+	for _, line := range lines[:min(linesShown, len(lines))] {
+		fmt.Fprintf(b, "    | %s\n", line)
+	}
+	if more := len(lines) - linesShown; more > 0 {
+		fmt.Fprintf(b, "    | and %d lines more\n", more)
+	}
 }
 
 func (h *Host) state() string {

@@ -10,7 +10,7 @@ import (
 	"example.com/pike/poller"
 )
 
-// A Bell is for a backend to embed. Ring may be called by any goroutine, all else by the
+// A Bell is for a backend to embed. Ring, Time and Now may be called by any goroutine, all else by the
 // poller's own.
 type Bell struct {
 	base  time.Time
@@ -27,6 +27,9 @@ func (b *Bell) StartClock() { b.base = time.Now() }
 
 // Now is the monotonic clock of package time.
 func (b *Bell) Now() poller.Time { return poller.Time(time.Since(b.base)) }
+
+// Time is for poller.Timekeeper: base does not change while anybody posts.
+func (b *Bell) Time() poller.Time { return b.Now() }
 
 // Ring has wake called, unless a wake-up is on its way already. Once the bell is silenced
 // it does nothing: what wake would write to may be somebody else's by then.

@@ -1,0 +1,7 @@
+//go:build !unix
+
+package quit
+
+import "os"
+
+var signals []os.Signal
