@@ -18,6 +18,9 @@ func (c *Conn) Explain() string {
 	return c.conf.network + " " + c.ends() + ": " + strings.Join(c.explain(), ", ")
 }
 
+// pipes is the network of package pipe.
+const pipes = "pipe"
+
 // ends are the addresses.
 func (c *Conn) ends() string {
 	if c.life == connecting {
@@ -28,6 +31,9 @@ func (c *Conn) ends() string {
 	}
 	if c.s == nil || c.streams == 0 {
 		return "without a socket"
+	}
+	if c.conf.network == pipes && !c.s.Addr().IsValid() { // it has one name at most
+		return named(c.s.Peer())
 	}
 	text := named(c.s.Addr())
 	if peer := c.s.Peer(); peer.IsValid() {
@@ -79,6 +85,8 @@ func (c *Conn) explain() (parts []string) {
 	case c.life != open:
 	case c.writes == finDue:
 		parts = append(parts, "ends its side when that is sent")
+	case c.writes == finSent && c.conf.network == pipes:
+		parts = append(parts, "nothing more can be written")
 	case c.writes == finSent:
 		parts = append(parts, "has ended its side")
 	case c.writes == sendFailed:
@@ -93,6 +101,8 @@ func (c *Conn) explain() (parts []string) {
 // explainReading is whether the connection reads, and why not.
 func (c *Conn) explainReading() string {
 	switch {
+	case c.is(readEnded) && c.conf.network == pipes: // or nothing ever could
+		return "nothing more can be read"
 	case c.is(readEnded):
 		return "the peer has ended its side"
 	case c.stops&stopByUser != 0:

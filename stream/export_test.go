@@ -19,6 +19,9 @@ func Armed(c *Conn) (poller.Time, bool) {
 // Rare reports whether c has memory for what most connections do without.
 func Rare(c *Conn) bool { return c.rare != nil }
 
+// HasUnread is how many bytes of c are unread.
+func HasUnread(c *Conn) int { return len(c.unread()) }
+
 // HeldByLoop is how many connections the loop's limit has paused.
 func HeldByLoop(lp *loop.Loop) int { return len(sharedOf(lp).waiting) }
 

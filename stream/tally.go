@@ -57,7 +57,7 @@ func endOf(n *loop.Ends, err error) *uint64 {
 		return &n.Reset
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT):
 		return &n.TimedOut
-	case errors.Is(err, ErrQueueLimit):
+	case errors.Is(err, ErrQueueLimit), errors.Is(err, ErrReadLimit):
 		return &n.Limited
 	case errors.Is(err, loop.ErrShutdown):
 		return &n.Shutdown

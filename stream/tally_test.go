@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -116,6 +117,60 @@ func TestTrafficIsCounted(t *testing.T) {
 	}
 }
 
+// So are files, those of which a copy is queued and those that the system or a job reads.
+func TestFilesAreCounted(t *testing.T) {
+	for _, size := range []int{1, 1000, 3 << 20} {
+		senders(t, func(t *testing.T, r *rig, o *tcp.Options) {
+			client, server := r.pairOf(o, nil)
+			before := r.shown().Stream
+			got, sent := 0, false
+			client.OnRead = func(_ *tcp.Conn, p []byte) { got += len(p) }
+			r.no(server.SendFile(r.whole(size), 0, int64(size), func(err error) { r.no(err); sent = true }))
+			if size > 1<<20 {
+				r.equal("Explain has the file", strings.HasSuffix(server.Explain(), " 3145728 bytes of files to be sent"), true)
+			}
+			r.until("all has come", func() bool { return got == size && sent })
+			m := r.shown().Stream
+			r.equal("in", m.BytesIn-before.BytesIn, uint64(size))
+			r.equal("out", m.BytesOut-before.BytesOut, uint64(size))
+			r.equal("messages", m.MessagesOut-before.MessagesOut, uint64(1))
+			r.equal("queued", m.Queued, 0)
+		})
+	}
+}
+
+// What OnRead leaves is counted until it takes it, or somebody else does.
+func TestLeftIsCounted(t *testing.T) {
+	ends := map[string]func(r *rig, c *tcp.Conn){
+		"OnRead": func(r *rig, c *tcp.Conn) {
+			c.OnRead = stream.Discard
+			r.no(c.ResumeRead())
+		},
+		"NetConn": func(r *rig, c *tcp.Conn) { r.netConn(c).Close() },
+		"Abort":   func(r *rig, c *tcp.Conn) { r.no(c.Abort()) },
+	}
+	for name, end := range ends {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			c, peer := r.pair()
+			d := reads(c, func(c *tcp.Conn, p []byte) {
+				r.no(c.Unread(p[1:]))
+				r.no(c.Need(9))
+			})
+			r.write(peer, d, "left")
+			r.equal("unread", r.shown().Stream.Unread, 3)
+			if text := c.Explain(); !strings.HasSuffix(text, ": open, reads, 3 bytes unread, OnRead waits for 9 bytes") {
+				t.Error(text)
+			}
+			r.no(c.PauseRead())
+			r.no(stream.Prepend(c, []byte("more")))
+			r.equal("unread", r.shown().Stream.Unread, 7)
+			end(r, c)
+			r.until("nothing is unread", func() bool { return r.shown().Stream.Unread == 0 })
+		})
+	}
+}
+
 func TestUnreadIsCounted(t *testing.T) {
 	t.Run("until it is read", func(t *testing.T) { testUnread(t, true) })
 	t.Run("until the connection has ended", func(t *testing.T) { testUnread(t, false) })
@@ -171,7 +226,7 @@ func countedProgram(h *sim.Host) error {
 	begun := uint64(0)
 	fate := func(c *tcp.Conn) {
 		c.OnRead = stream.Discard
-		switch rnd.IntN(7) {
+		switch rnd.IntN(8) {
 		case 0:
 			c.Close()
 		case 1:
@@ -185,6 +240,9 @@ func countedProgram(h *sim.Host) error {
 			c.CloseWrite()
 		case 4:
 			c.SetReadDeadline(time.Duration(1 + rnd.IntN(int(time.Second))))
+		case 6:
+			c.OnRead = func(c *tcp.Conn, p []byte) { c.Unread(p[rnd.IntN(len(p)+1):]) }
+			c.Write(make([]byte, rnd.IntN(1<<16)))
 		case 5:
 			c.StartLayer(layer.Identity{}, func(*tcp.Conn, error) {})
 		}
@@ -222,16 +280,19 @@ func addsUp(lp *loop.Loop, begun *uint64) error {
 		if alive, err = lp.RunOnce(); err != nil {
 			return err
 		}
-		conns := 0
+		conns, unread := 0, 0
 		lp.Walk(func(h loop.Handle) {
-			if _, ok := h.(*tcp.Conn); ok {
+			if c, ok := h.(*tcp.Conn); ok {
 				conns++
+				unread += stream.HasUnread(c)
 			}
 		})
 		least := func(c loop.Conns) int { return min(c.Dialing, c.Handshaking, c.Open, c.Closing) }
 		if m := lp.Metrics(); sum(m.Conns) != conns || least(m.Conns) < 0 || m.Stream.Queued != stream.Queued(lp) {
 			return fmt.Errorf("there are %d connections, counted %+v; %d bytes are queued, counted %d",
 				conns, m.Conns, stream.Queued(lp), m.Stream.Queued)
+		} else if m.Stream.Unread != unread {
+			return fmt.Errorf("%d bytes are unread, counted %d", unread, m.Stream.Unread)
 		}
 	}
 	if err := lp.Close(); err != nil {
