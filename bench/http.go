@@ -29,8 +29,9 @@ var httpFile = sync.OnceValue(func() error {
 func httpFiles() []Workload {
 	const conns = 500
 	return []Workload{{
-		Name:    "http",
-		About:   fmt.Sprintf("HTTP/1.1, a file of %s, %d connections that stay, one request each under way", sizeName(load.WebBytes), conns),
+		Name: "http",
+		About: fmt.Sprintf("HTTP/1.1, a file of %s, %d connections that stay, one request each under way",
+			sizeName(load.WebBytes), conns),
 		Metrics: httpMetrics(),
 		Goals:   []Goal{{Metric: "rate", Peer: "go-net", Limit: 1.5}},
 		Peers: []Peer{

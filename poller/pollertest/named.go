@@ -18,7 +18,8 @@ func RunNamed(t *testing.T, open func(t testing.TB) poller.Poller, fresh func() 
 	var of [][]clause
 	for _, chapter := range streamChapters {
 		switch &chapter[0] {
-		case &familyClauses[0], &addressClauses[0], &optionClauses[0], &inheritClauses[0], &hookClauses[0], &adoptClauses[0], &socketFileClauses[0]:
+		case &familyClauses[0], &addressClauses[0], &optionClauses[0], &inheritClauses[0], &hookClauses[0], &adoptClauses[0],
+			&socketFileClauses[0]:
 			continue
 		}
 		of = append(of, chapter)
