@@ -129,7 +129,6 @@ func (r *rig) pipe() (in, out *watched) {
 type watched struct {
 	*pipe.Conn
 	got    []byte
-	ended  bool // OnEOF, which is set by ends
 	closed bool
 	reason error
 }

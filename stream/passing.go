@@ -66,11 +66,10 @@ func WriteFiles(c *Conn, p []byte, files ...syscall.Conn) error {
 // OnRead was given does not: the program puts it into p, if the other process is to have it, which
 // gives it to [Prepend].
 //
-// Errors of c are those of WriteFiles. As NetConn, WriteConn is syscall.EBUSY if passed has something
-// queued that the system does not take at once, or if something is unread; and errors.ErrUnsupported
-// through a layer, and in the simulator. It is net.ErrClosed if passed is closed or being dialed, and
-// os.ErrInvalid for connections that are the same or of two loops. After an error both connections are as
-// they were.
+// Errors of c are those of WriteFiles. WriteConn is syscall.EBUSY if passed has something queued that the
+// system does not take at once, or something unread; errors.ErrUnsupported through a layer, and in the
+// simulator; net.ErrClosed if passed is closed or being dialed; os.ErrInvalid for connections that are the
+// same or of two loops. After an error both connections are as they were.
 func WriteConn(c *Conn, p []byte, passed *Conn) error {
 	if err := c.lp().Check("stream.WriteConn"); err != nil {
 		return err

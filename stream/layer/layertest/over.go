@@ -184,7 +184,7 @@ func (o *over) Dial(addr poller.Addr, opts *poller.Options, h poller.StreamHandl
 	if err != nil {
 		return nil, err
 	}
-	top, in := o.dialed.Wrap(s, h, poller.Place{Env: o, Dialing: true, Client: true, Host: addr.Addr().WithZone("").String()})
+	top, in := o.dialed.Wrap(s, h, poller.Place{Env: o, Dialing: true, Client: true, Host: host(addr)})
 	s.SetHandler(in)
 	return top, nil
 }
@@ -233,4 +233,12 @@ func wrap(l poller.Layer, s poller.Stream, h poller.StreamHandler, at poller.Pla
 	top, in := l.Wrap(s, h, at)
 	s.SetHandler(in)
 	return top
+}
+
+// host is what is said to have been dialed. A path names no host, so it is this one.
+func host(addr poller.Addr) string {
+	if addr.Path != "" {
+		return "localhost"
+	}
+	return addr.Addr().WithZone("").String()
 }
