@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"io"
 	"net"
 	"time"
 )
@@ -39,7 +40,11 @@ func (c *Conn) CloseWithError(err error) error {
 		return c.fail("close", net.ErrClosed)
 	}
 	if err != nil {
-		c.makeRare().err = c.fail("close", err)
+		err = c.fail("close", err)
+		if c.out != nil && c.life < open || c.plain() > 0 || c.writes == sendFailed { // else what is queued is still sent
+			err = c.losing(err)
+		}
+		c.makeRare().err = err
 	}
 	c.close()
 	return nil
@@ -51,8 +56,15 @@ func (c *Conn) close() {
 	if !lp.BeginClose(c) {
 		return
 	}
+	var end error // that has come already, behind what is unread: the poller will not tell it again
+	if in := c.input(); in != nil && in.end != nil {
+		end = in.end
+		c.marks |= readEnded
+	}
 	c.dropInput()
 	switch {
+	case end != nil && end != io.EOF && c.writes != sendFailed && c.is(spoken) && (c.out != nil || c.mayLack()):
+		c.abandon(c.fail("close", end)) // as in endLinger
 	case c.life == connecting:
 		if c.out != nil && c.rare.err == nil {
 			c.rare.err = c.losing(c.fail("close", net.ErrClosed))

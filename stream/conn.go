@@ -176,7 +176,7 @@ func (c *Conn) ResumeRead() error {
 	}
 	if c.stops&stopByUser != 0 || c.is(noReader) {
 		c.goOn(stopByUser)
-	} else if in := c.input(); in != nil && !in.lent && c.OnRead != nil {
+	} else if in := c.input(); in != nil && !c.is(lending) && c.OnRead != nil {
 		c.presentLater(in)
 	}
 	return nil

@@ -67,6 +67,9 @@ func (c *Conn) SendFile(f *os.File, off, n int64, done func(error)) error {
 	if err != nil {
 		return c.fail(op, err)
 	}
+	if n == 0 && done == nil {
+		return nil
+	}
 	c.tally().Stream.MessagesOut++
 	c.hold()
 	o := c.output()

@@ -48,7 +48,7 @@ func (e *LossError) Timeout() bool {
 func (c *Conn) losing(err error) error {
 	loss := LossError{Unsent: c.Buffered() + c.filed(), Unacked: c.unackedBytes()}
 	var known *LossError
-	if c.rare != nil && errors.As(c.rare.err, &known) { // sending had failed before
+	if c.writes == sendFailed && errors.As(c.rare.err, &known) { // else it is of CloseWithError, and may be of another connection
 		loss.Unsent, loss.Unacked = loss.Unsent+known.Unsent, max(loss.Unacked, known.Unacked)
 	}
 	if loss.Unsent == 0 && loss.Unacked == 0 {

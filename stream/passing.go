@@ -127,7 +127,7 @@ func (c *Conn) passer() (poller.FilePasser, error) {
 	if c.life == connecting {
 		return nil, syscall.ENOTCONN
 	}
-	if s, ok := poller.As[poller.FilePasser](c.s); ok && s.PassesFiles() {
+	if s, ok := poller.As[poller.FilePasser](c.s); ok && c.life != shaking && s.PassesFiles() { // while it shakes a layer is still to come
 		return s, nil
 	}
 	return nil, fmt.Errorf("files go over unix-domain sockets, and not through layers: %w", errors.ErrUnsupported)

@@ -142,7 +142,7 @@ func (u *unheard) Expired(*loop.Timeout) {
 			err := in.end
 			c.dropInput()
 			c.endRead(err)
-		} else {
+		} else if c.writes == sendFailed || c.is(readEnded) && c.writes >= finSent { // it may be here twice, and go on
 			c.finish()
 		}
 	}

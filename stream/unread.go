@@ -189,8 +189,8 @@ func (c *Conn) takeUnread() {
 	}
 	switch in := c.input(); {
 	case in == nil:
-	case in.end != nil: // it is still to be told
-		in.from = in.to
+	case in.end != nil, in.lent: // an end is still to be told; present drops what is lent
+		in.from, in.need, in.due = in.to, 0, in.due && in.end != nil
 		c.countUnread(in)
 	default:
 		c.dropInput()
@@ -246,7 +246,7 @@ func (c *Conn) presentLater(in *input) bool {
 	if in.by != closure.Of(c.OnRead) {
 		in.need = 0
 	}
-	if in.end == nil && (in.size() == 0 || in.size() < in.need) {
+	if in.end == nil && (in.size() == 0 || in.size() < in.need && !c.is(readEnded)) {
 		return false
 	}
 	in.due = true
@@ -318,7 +318,7 @@ func (c *Conn) present(in *input) {
 		c.deliver(p)
 		in.lent = false
 	}
-	if end != nil && !c.Closing() && (c.OnRead == nil || c.stopped() || in.due) { // it is told when that is over
+	if end != nil && !c.Closing() && (c.OnRead == nil && in.size() > 0 && !(end == io.EOF && c.hearsEnd()) || c.stopped() || in.due) { // it is told when that is over
 		in.end = end
 		c.startRead()
 		return
