@@ -318,7 +318,8 @@ func (c *Conn) present(in *input) {
 		c.deliver(p)
 		in.lent = false
 	}
-	if end != nil && !c.Closing() && (c.OnRead == nil && in.size() > 0 && !(end == io.EOF && c.hearsEnd()) || c.stopped() || in.due) { // it is told when that is over
+	awaited := c.OnRead == nil && in.size() > 0 && !(end == io.EOF && c.hearsEnd()) // by who reads the rest
+	if end != nil && !c.Closing() && (awaited || c.stopped() || in.due) {           // it is told when that is over
 		in.end = end
 		c.startRead()
 		return
