@@ -219,6 +219,8 @@ type Loop struct {
 	mayRecover bool       // executor is not our own, and panics may end there
 
 	running atomic.Bool
+	runner  atomic.Uint64 // the goroutine that runs the loop, as far as it is noted; see onLoop
+	asked   atomic.Bool   // who runs the loop is to be noted by RunOnce and RunNoWait, too
 	stop    atomic.Bool
 	sleep   atomic.Uint32 // awake or not
 	closed  bool

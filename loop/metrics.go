@@ -128,12 +128,16 @@ func (m *Maker) Happened() uint64 {
 	return m.tally.Callbacks + m.meter.Events()
 }
 
-// Metrics are those of the moment in which the loop last began to wait for events, or in which Run
-// last returned. Before the first they are zero, but for posts and jobs. Any goroutine may call
-// it, also in a callback, which finds what was before its turn. The loop is not held up by that.
+// Metrics are, in a callback of the loop, those of this moment. For other goroutines they are those of the
+// moment in which the loop last began to wait for events, or in which Run last returned: any goroutine may
+// call it, and the loop is not held up by that. Before the first turn they are zero, but for posts and jobs.
+// Where a program calls RunOnce or RunNoWait, the first call in a callback finds what was before its turn.
 func (l *Loop) Metrics() Metrics {
 	if l.gate != nil {
 		l.gate.Enter()
+	}
+	if l.onLoop() {
+		l.show()
 	}
 	m := l.board.read()
 	if l.sleep.Load() == poller.Waiting {
@@ -148,6 +152,23 @@ func (l *Loop) Metrics() Metrics {
 	}
 	return m
 }
+
+// onLoop reports whether the caller is a callback of the loop. It asks for the number of the goroutine, which takes a
+// microsecond, so that RunOnce and RunNoWait note theirs only when somebody has asked for it.
+func (l *Loop) onLoop() bool {
+	if !l.running.Load() || l.sleep.Load() == poller.Waiting {
+		return false
+	}
+	id := l.runner.Load()
+	if id == 0 {
+		l.asked.Store(true)
+		return false
+	}
+	return id == idOfGoroutine(new([64]byte))
+}
+
+// noteRunner notes which goroutine runs the loop, until leave.
+func (l *Loop) noteRunner() { l.runner.Store(idOfGoroutine(new([64]byte))) }
 
 // read copies what is shown. The loop has it for some nanoseconds at a time only, but the system may
 // take the processor away in those.

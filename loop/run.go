@@ -31,6 +31,7 @@ func (l *Loop) RunContext(ctx context.Context) error {
 	}
 	defer l.leave()
 	defer l.giveBack()
+	l.noteRunner()
 	if ctx.Done() != nil {
 		l.ctx = ctx
 		stop := poller.AfterFunc(l.poller, ctx, l.interrupt)
@@ -60,6 +61,9 @@ func (l *Loop) RunOnce() (alive bool, err error) {
 		return false, err
 	}
 	defer l.leave()
+	if l.asked.Load() {
+		l.noteRunner()
+	}
 	if !l.stop.Load() {
 		limit := l.deadline()
 		if l.runTimers() {
@@ -81,6 +85,9 @@ func (l *Loop) RunNoWait() (alive bool, err error) {
 		return false, err
 	}
 	defer l.leave()
+	if l.asked.Load() {
+		l.noteRunner()
+	}
 	if !l.stop.Load() {
 		if err := l.turn(atOnce); err != nil {
 			return l.alive(), err
@@ -182,6 +189,7 @@ func (l *Loop) leave() {
 	if l.busy() || l.pending() {
 		l.interrupt()
 	}
+	l.runner.Store(0)
 	l.running.Store(false)
 }
 
