@@ -175,7 +175,7 @@ func TestPostAboutAHandle(t *testing.T) {
 	no(t, err)
 	m, calls := lp.Maker(), 0
 	count := func() { calls++ }
-	no(t, m.Post(h, count, 1<<40)) // there is no bound
+	no(t, m.Post(h, count, 1<<30)) // there is no bound
 	m.LimitPosts(10)
 	_, err = lp.RunNoWait()
 	no(t, err)
@@ -197,7 +197,7 @@ func TestPostAboutAHandle(t *testing.T) {
 	m.LimitPosts(0)
 	other, err := lp.NewCheck(func() {})
 	no(t, err)
-	no(t, m.Post(other, count, 1<<40))
+	no(t, m.Post(other, count, 1<<30))
 	no(t, lp.Close())
 	is(t, m.Post(other, count, 0), net.ErrClosed)
 	is(t, m.Post(h, count, 0), net.ErrClosed)
