@@ -183,7 +183,7 @@ func TestKeyUpdateFlood(t *testing.T) {
 	conn := make(chan *tcp.Conn, 1)
 	read := 0
 	o := serverOptions(server, nil)
-	o.WriteBuffer, o.ReadBuffer = 4<<10, 4<<10
+	o.WriteBuffer, o.ReadBuffer = 4<<10, 64<<10 // with less the system waits for its probes of a window of zero
 	s := serve(t, o, func(c *tcp.Conn) {
 		c.OnRead = func(c *tcp.Conn, p []byte) { read += len(p) }
 		conn <- c
