@@ -18,7 +18,7 @@ import (
 type Explainer interface {
 	Handle
 
-	// Explain is some words about what the handle is and what it waits for: "in 3s, every 5s". It
+	// Explain is some words about what the handle is and what it waits for: "fires in 3s, then every 5s". It
 	// belongs to the loop's goroutine, and changes nothing.
 	Explain() string
 }
@@ -34,7 +34,7 @@ const explainedMost = 500
 //	7 handles, 1 job and 1 other operation keep the loop running; 2 timeouts are armed, the next expires in 1.5s
 //	  stream.Conn      tcp 127.0.0.1:7000 with 127.0.0.1:40112: open, reads, 512 bytes queued
 //	  stream.Listener  tcp 127.0.0.1:7000: accepts, 1 connection
-//	  timer.Timer      expires in 1.5s, then every 5s
+//	  timer.Timer      fires in 1.5s, then every 5s
 //	  job              main.lookUp: runs, since 3s
 //
 // Explain belongs to the loop's goroutine; from elsewhere it is lp.Post(func() { lp.Explain(os.Stderr) }).
@@ -121,7 +121,7 @@ func (l *Loop) headline(handles, jobs, operations, posts int) string {
 	if s := l.shutdown; s != nil {
 		text := "Shutdown is under way, for " + l.poller.Now().Sub(s.began).Round(time.Millisecond).String()
 		if s.phase == shutdownWaits {
-			text += fmt.Sprintf(", and waits for %d handles to end", s.left)
+			text += ", and waits for " + counted(int(s.left), "handle") + " to end"
 		}
 		parts = append(parts, text)
 	}

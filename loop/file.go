@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"runtime"
 
 	"example.com/pike/poller"
 )
@@ -56,6 +57,7 @@ func (l *Loop) readCached(f *os.File, p []byte, off int64) (n int, err error) {
 		k, err = r.ReadFile(f.Fd(), p[n:], off+int64(n))
 		n += k
 	}
+	runtime.KeepAlive(f) // f.Fd() does not
 	return n, err
 }
 
@@ -71,5 +73,6 @@ type fileRead struct {
 func (r *fileRead) Flush() {
 	m := r.lp.Maker()
 	m.Release()
+	r.lp.tally.Callbacks++ // as for what a job has read
 	m.Call(nil, func() { r.done(r.n, r.err) })
 }

@@ -39,11 +39,14 @@ func TestTraceHasCallbacks(t *testing.T) {
 	}
 	var out bytes.Buffer
 	lp := newLoop(t, loop.Options{})
-	no(t, lp.Post(func() { no(t, trace.Start(&out)) }))
-	_, err := timer.After(lp, time.Millisecond, func() {})
-	no(t, err)
-	_, err = timer.After(lp, 2*time.Millisecond, func() { no(t, lp.Post(trace.Stop)) })
-	no(t, err)
+	no(t, lp.Post(func() {
+		no(t, trace.Start(&out))
+		_, err := timer.After(lp, time.Millisecond, func() {
+			_, err := timer.After(lp, time.Millisecond, func() { no(t, lp.Post(trace.Stop)) })
+			no(t, err)
+		})
+		no(t, err)
+	}))
 	run(t, lp)
 	if !bytes.Contains(out.Bytes(), []byte("timer.Timer")) {
 		t.Error("the trace does not know of timers")

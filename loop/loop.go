@@ -10,9 +10,9 @@
 //
 // A Loop belongs to the goroutine that runs it, and so does every handle on it:
 // before Run to whoever sets it up, afterwards to its callbacks. Only
-// [Loop.Post], [Loop.Stop] and [Async.Send] may be called from elsewhere, and Post and
-// AsyncWrite of a connection (package stream); Post is how
-// everything else gets onto the loop. In race builds (go test -race) and under
+// [Loop.Post], [Loop.Stop], [Loop.Metrics] and [Async.Send] may be called from elsewhere, and
+// Post and AsyncWrite of a connection (package stream). Post is how everything else gets onto
+// the loop. In race builds (go test -race) and under
 // the build tag pikedebug a method that is called off the loop's goroutine
 // panics with its name. What blocks belongs into [Work], which runs a job on an
 // [Executor] and brings its result back onto the loop.
@@ -221,6 +221,7 @@ type Loop struct {
 	running atomic.Bool
 	runner  atomic.Uint64 // the goroutine that runs the loop, as far as it is noted; see onLoop
 	asked   atomic.Bool   // who runs the loop is to be noted by RunOnce and RunNoWait, too
+	line    [64]byte      // for noteRunner
 	stop    atomic.Bool
 	sleep   atomic.Uint32 // awake or not
 	closed  bool

@@ -108,8 +108,7 @@ type board struct {
 // become visible when the loop waits next.
 func (m *Maker) Counters() *Counters { return &m.tally.Counters }
 
-// Turns is how many turns of the loop are complete, and Happened grows with everything that may
-// have called back. Both are of this moment, and not of the last wait as Metrics are.
+// Turns is how many turns of the loop are complete: of this moment, and not of the last wait as in Metrics.
 func (m *Maker) Turns() uint64 {
 	if m.l().checkCaller("loop.Maker.Turns") != nil {
 		return 0
@@ -117,7 +116,7 @@ func (m *Maker) Turns() uint64 {
 	return m.tally.Turns
 }
 
-// Happened grows with everything that may have called back.
+// Happened grows with everything that may have called back. It is of this moment, too.
 func (m *Maker) Happened() uint64 {
 	if m.l().checkCaller("loop.Maker.Happened") != nil {
 		return 0
@@ -168,7 +167,7 @@ func (l *Loop) onLoop() bool {
 }
 
 // noteRunner notes which goroutine runs the loop, until leave.
-func (l *Loop) noteRunner() { l.runner.Store(idOfGoroutine(new([64]byte))) }
+func (l *Loop) noteRunner() { l.runner.Store(idOfGoroutine(&l.line)) }
 
 // read copies what is shown. The loop has it for some nanoseconds at a time only, but the system may
 // take the processor away in those.
@@ -214,22 +213,21 @@ type workMeter struct {
 	waited time.Duration // Loop.waited then
 }
 
-func (w *workMeter) begin(l *Loop) {
-	if w.on {
-		w.from, w.waited = l.poller.Now(), l.waited
-	}
-}
+// begin has the first turn only set the time from which the next counts.
+func (w *workMeter) begin() { w.from = -1 }
 
 // turn accounts for the time up to now, the beginning of a turn or the end of Run.
 func (w *workMeter) turn(l *Loop, now poller.Time) {
-	took := max(0, now.Sub(w.from)-(l.waited-w.waited))
+	if w.from >= 0 { // else a Run begins, and nothing was done yet
+		took := max(0, now.Sub(w.from)-(l.waited-w.waited))
+		l.tally.Busy += took
+		l.tally.Work.add(took)
+	}
 	w.from, w.waited = now, l.waited
-	l.tally.Busy += took
-	l.tally.Work.add(took)
 }
 
 func (w *workMeter) end(l *Loop) {
-	if w.on {
+	if w.on && w.from >= 0 {
 		w.turn(l, l.poller.Now())
 	}
 }

@@ -31,7 +31,9 @@ func (l *Loop) RunContext(ctx context.Context) error {
 	}
 	defer l.leave()
 	defer l.giveBack()
-	l.noteRunner()
+	if l.runner.Load() == 0 {
+		l.noteRunner()
+	}
 	if ctx.Done() != nil {
 		l.ctx = ctx
 		stop := poller.AfterFunc(l.poller, ctx, l.interrupt)
@@ -61,9 +63,6 @@ func (l *Loop) RunOnce() (alive bool, err error) {
 		return false, err
 	}
 	defer l.leave()
-	if l.asked.Load() {
-		l.noteRunner()
-	}
 	if !l.stop.Load() {
 		limit := l.deadline()
 		if l.runTimers() {
@@ -85,9 +84,6 @@ func (l *Loop) RunNoWait() (alive bool, err error) {
 		return false, err
 	}
 	defer l.leave()
-	if l.asked.Load() {
-		l.noteRunner()
-	}
 	if !l.stop.Load() {
 		if err := l.turn(atOnce); err != nil {
 			return l.alive(), err
@@ -166,10 +162,10 @@ func (l *Loop) enter() error {
 		return net.ErrClosed
 	}
 	l.owner.enter()
-	if l.watchdog != nil {
-		l.watchdog.enter()
+	if l.watchdog != nil || l.asked.Load() {
+		l.noteRunner()
 	}
-	l.work.begin(l)
+	l.work.begin()
 	l.sleep.Store(awake)
 	return nil
 }

@@ -26,17 +26,15 @@ type watchdog struct {
 	period time.Duration
 	tell   func(kind string, took time.Duration, stack []byte)
 
-	beat      atomic.Uint64
-	kind      atomic.Pointer[string] // of what calls back
-	parked    atomic.Bool            // nobody looks
-	goroutine atomic.Uint64          // that runs the loop
-	told      atomic.Uint64          // callbacks
-	slowest   atomic.Int64           // of those
+	beat    atomic.Uint64
+	kind    atomic.Pointer[string] // of what calls back
+	parked  atomic.Bool            // nobody looks
+	told    atomic.Uint64          // callbacks
+	slowest atomic.Int64           // of those
 
 	// The loop's own.
 	beats uint64 // what beat is
 	depth int    // of callbacks in callbacks
-	line  [64]byte
 	last  reflect.Type
 	kinds map[reflect.Type]*string
 
@@ -61,9 +59,6 @@ func newWatchdog(l *Loop, slow time.Duration, tell func(string, time.Duration, [
 	w.parked.Store(true)
 	return w
 }
-
-// enter is the goroutine that begins to run the loop.
-func (w *watchdog) enter() { w.goroutine.Store(idOfGoroutine(&w.line)) }
 
 // begin is before a callback of h, and end after it.
 func (w *watchdog) begin(h Handle) {
@@ -125,8 +120,8 @@ func (w *watchdog) close() {
 
 // look is now and then.
 func (w *watchdog) look() {
-	if s, due := w.sees(time.Now()); due {
-		stack := stackOf(w.goroutine.Load())
+	if s, due := w.sees(w.beat.Load(), time.Now()); due { // the time last: beat is no younger than it
+		stack := stackOf(w.l.runner.Load())
 		if w.beat.Load() != s.beat {
 			stack = nil
 		}
@@ -143,10 +138,10 @@ type sighting struct {
 }
 
 // sees reports whether the callback that runs is to be reported.
-func (w *watchdog) sees(now time.Time) (s sighting, due bool) {
+func (w *watchdog) sees(beat uint64, now time.Time) (s sighting, due bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s = sighting{w.beat.Load(), *w.kind.Load(), now.Sub(w.since)}
+	s = sighting{beat, *w.kind.Load(), now.Sub(w.since)}
 	switch {
 	case s.beat != w.seen:
 		w.seen, w.since, w.next = s.beat, now, w.slow
@@ -187,8 +182,7 @@ func (w *watchdog) log(kind string, took time.Duration, stack []byte) {
 }
 
 // idOfGoroutine is the number of the goroutine that calls. The runtime shows it only on the first line of a
-// stack, "goroutine 7 [". buf is
-// for that line.
+// stack, "goroutine 7 [". buf is for that line.
 func idOfGoroutine(buf *[64]byte) uint64 {
 	text := bytes.TrimPrefix(buf[:runtime.Stack(buf[:], false)], []byte("goroutine "))
 	id, err := strconv.ParseUint(string(text[:max(0, bytes.IndexByte(text, ' '))]), 10, 64)

@@ -16,8 +16,6 @@ func (p *Process) Explain() string {
 		does = p.state.String()
 	case p.Closing():
 		does = "is let go"
-	case p.cmd.ProcessState != nil:
-		does = "has ended"
 	}
 	return fmt.Sprintf("%s, pid %d: %s", filepath.Base(p.cmd.Path), p.Pid(), does)
 }

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"example.com/pike/loop"
 	"example.com/pike/pipe"
@@ -36,7 +35,6 @@ func TestOffTheLoop(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	time.Sleep(5 * time.Millisecond) // a signal would have ended the child by now
 	r.lp.Stop()
 	r.no(<-ended)
 	r.equal("it has exited", c.exited, false)

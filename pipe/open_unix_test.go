@@ -371,15 +371,8 @@ func TestReaderGoesAndHasMoreToSay(t *testing.T) {
 		r.equal("it has closed", w.closed, false)
 		o1.WriteString("last words")
 		r.until("they are read", func() bool { return string(w.got) == "last words" })
-		want := io.EOF
-		if write {
-			want = syscall.EPIPE
-		}
 		c.OnEOF = func(*pipe.Conn) {}
-		if !write { // the loss is told when nothing can come before it any more
-			want = syscall.EPIPE
-		}
 		r.no(o1.Close())
-		r.untilClosed(w, want)
+		r.untilClosed(w, syscall.EPIPE) // told when nothing can come before it any more
 	}
 }

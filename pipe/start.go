@@ -157,6 +157,8 @@ func (s *stdio) pipe(what string, reads bool) (theirs *os.File, c *Conn, err err
 		return nil, nil, err
 	}
 	s.files = append(s.files, in, out)
+	alone(in)
+	alone(out)
 	if name := s.name + " " + what; reads {
 		theirs = out
 		c, err = open(s.lp, name, in, nil, s.o)

@@ -24,7 +24,7 @@
 //     builds and the build tag pikedebug have it overwritten then. Until then the
 //     handler may write to it: a layer deciphers in place. On a stream EOF
 //     comes once, after every byte that arrived. The sending side stays usable
-//     (half-close) until Close. An error comes once and last: instead of EOF, or
+//     (half-close) until Close, unless the stream is [Indivisible]. An error comes once and last: instead of EOF, or
 //     after it (rule 12).
 //  4. Every socket ends in exactly one Closed, its last upcall. By then nothing of
 //     it is with the system.
@@ -181,7 +181,8 @@ type Stream interface {
 	Unsent() int
 
 	// Shutdown ends the sending side once what was sent is out: the peer reads
-	// EOF. Receiving goes on. To call it again says nothing new.
+	// EOF. Receiving goes on. To call it again says nothing new. It does nothing
+	// on an [Indivisible].
 	Shutdown()
 
 	// Reset closes as Close does, but drops what the system has not sent yet

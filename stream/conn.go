@@ -9,10 +9,9 @@ import (
 	"example.com/pike/poller"
 )
 
-// A Conn is a connection: of TCP, of a unix-domain socket, or of what else can be a
-// stream. Its methods belong to the loop's goroutine, but for Post and AsyncWrite. After
-// OnClose they do nothing, and their error is net.ErrClosed. An open connection keeps the loop running, unless Unref
-// was called.
+// A Conn is a connection: of TCP, of a unix-domain socket, or of what else can be a stream. Its methods
+// belong to the loop's goroutine, but for Post and AsyncWrite. After OnClose they do nothing, and their
+// error is net.ErrClosed. An open connection keeps the loop running, unless Unref was called.
 type Conn struct {
 	loop.Base
 	streams uint16 // of the poller that have not said Closed; a dial may have several

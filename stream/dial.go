@@ -248,7 +248,7 @@ func (c *Conn) connected(err error) {
 
 // trim gives up c.rare, if this connection does without.
 func (c *Conn) trim() {
-	if m := c.rare; m.drain == defaultDrainTimeout && m.err == nil {
+	if c.rare.idle() {
 		c.rare = nil
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"runtime"
 
 	"example.com/pike/loop"
 	"example.com/pike/poller"
@@ -111,6 +112,7 @@ func extent(f *os.File, off, n int64) (int64, error) {
 // readAtOnce queues n bytes of f as if they had been written, if they are few, cached and within the limits,
 // and reports whether it has.
 func (c *Conn) readAtOnce(o *output, f *os.File, off int64, n int) bool {
+	defer runtime.KeepAlive(f) // f.Fd() does not
 	s := c.conf
 	r, ok := c.lp().Poller().(poller.FileReader)
 	if !ok || n > fileCopied || s.limit != nil && c.Buffered()+n > s.limit.Bytes ||

@@ -3,6 +3,7 @@ package stream_test
 import (
 	"errors"
 	"io"
+	"os"
 	"syscall"
 	"testing"
 	"time"
@@ -260,7 +261,6 @@ func TestClosePendingEnd(t *testing.T) {
 			peer.WriteString("abc")
 			r.until("read", func() bool { return step > 0 })
 			r.rest(20 * time.Millisecond)
-			t.Log("buffered", server.Buffered())
 			if reset {
 				peer.Abort()
 			} else {
@@ -269,15 +269,12 @@ func TestClosePendingEnd(t *testing.T) {
 			}
 			r.rest(20 * time.Millisecond)
 			r.equal("closed", closed, false)
-			begun := time.Now()
-			simBegun := r.lp.Now()
 			server.Close()
 			r.until("closed", func() bool { return closed })
-			t.Log("reset", reset, "reason", reason, time.Since(begun), r.lp.Now().Sub(simBegun))
 			var l *stream.LossError
 			lost := errors.As(reason, &l) || !tellsAcknowledged && errors.Is(reason, syscall.ECONNRESET)
-			if reset != lost || r.lp.Now().Sub(simBegun) > time.Second {
-				t.Errorf("reason %v after %v", reason, r.lp.Now().Sub(simBegun))
+			if reset != lost || errors.Is(reason, os.ErrDeadlineExceeded) { // which would be DrainTimeout's
+				t.Errorf("reset %v: the reason is %v", reset, reason)
 			}
 		})
 	}

@@ -136,9 +136,7 @@ func (c *Conn) layered(err error) {
 		return
 	}
 	c.become(open)
-	if m := c.rare; m.clock == nil && m.closing == nil && m.in == nil {
-		c.trim()
-	}
+	c.trim()
 	c.debts |= oweFlush // of what was asked for meanwhile
 	if y.fn == nil {
 		c.accept()

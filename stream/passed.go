@@ -236,8 +236,7 @@ func (c *Conn) handOut(fn func(*Conn, []*Passed), files []uintptr) {
 				c.keeper().DropFile(f.fd)
 				f.c = nil
 			case f.conn != nil:
-				f.conn.stops &^= stopByPassing
-				f.conn.startRead()
+				f.conn.goOn(stopByPassing)
 			}
 		}
 	}()

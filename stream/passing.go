@@ -144,7 +144,7 @@ func (c *Conn) mayPass(bytes, files int) (poller.FileKeeper, error) {
 	if bytes == 0 || files == 0 || files > poller.PassMost {
 		return nil, errInvalid
 	}
-	return c.lp().Poller().(poller.FileKeeper), nil
+	return c.keeper(), nil
 }
 
 // keepFile has a descriptor of f kept.
@@ -221,7 +221,7 @@ func (c *Conn) give(bufs [][]byte) (done bool) {
 // carried is when the first files that are queued were sent, or never will be.
 func (c *Conn) carried() {
 	m := c.rare.passing
-	dropFiles(c.lp().Poller().(poller.FileKeeper), m.out[0])
+	dropFiles(c.keeper(), m.out[0])
 	m.out[0] = nil
 	if m.out = m.out[1:]; len(m.out) == 0 {
 		m.out = nil

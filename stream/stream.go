@@ -1,5 +1,5 @@
 // Package stream has the connections and listeners of every network: a Conn is the same over
-// TCP, over a unix-domain socket, and over what a layer has put on one. Packages tcp and unix
+// TCP, over a unix-domain socket, and over what a layer has put on one. Packages tcp, unix and pipe
 // open them, by Listen and Dial. tcp.Conn and unix.Conn are [Conn] under another name, and so
 // are their Listener and Options, so the methods of all are documented here.
 //

@@ -54,6 +54,12 @@
 // A path has 107 bytes at most on Linux, and 103 on macOS and the BSDs: the rest is
 // syscall.ENAMETOOLONG. For a longer one change to its folder, and give the last element alone.
 //
+// # Files and connections
+//
+// [WriteFiles] sends open files along with bytes. [WriteConn] hands a connection over to the process at the
+// other end, where it goes on. [OnPassed] sets what is called with what arrives; what it does not take is
+// closed.
+//
 // # What it has not
 //
 // There are no datagrams (unixgram) and no packets (unixpacket): udp.AdoptConn of a *net.UnixConn is

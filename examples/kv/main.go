@@ -1,4 +1,4 @@
-// Kv is a Redis server in memory, for redis-cli, redis-benchmark and other clients of RESP 2: it has PING, GET, SET with
+// Kv is a Redis server in memory, for redis-cli, redis-benchmark and other clients of RESP 2: it has PING, ECHO, GET, SET with
 // EX, PX, NX and XX, DEL, INCR, EXPIRE and TTL.
 //
 //	go run ./examples/kv -listen 127.0.0.1:6379 -unix /tmp/kv.sock

@@ -80,12 +80,12 @@ type entry struct {
 
 // sweep drops some of the keys that have expired, because nobody may ask for them again.
 func (s *store) sweep() {
-	n := 0
+	left := 100
 	for key := range s.keys { // which begins anywhere
-		if s.find([]byte(key)); n == 100 {
+		s.find([]byte(key))
+		if left--; left == 0 {
 			return
 		}
-		n++
 	}
 }
 

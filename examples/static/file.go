@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -135,6 +136,15 @@ func (k *cache) find(target []byte, now poller.Time) *file {
 		return nil
 	}
 	return e
+}
+
+// forget drops what was at a target, because it is there no more.
+func (k *cache) forget(target string) {
+	if e := k.files[target]; e != nil {
+		e.drop()
+		delete(k.files, target)
+		k.order = slices.DeleteFunc(k.order, func(t string) bool { return t == target })
+	}
 }
 
 func (k *cache) put(target string, e *file) {

@@ -5,7 +5,7 @@
 //
 //	go run ./examples/static -listen 127.0.0.1:8080 -root .
 //
-// A file that is open stays open for a second, and what was found out about it holds for so long.
+// What was found out about a file holds for a second. Up to 256 files stay open for who asks next.
 package main
 
 import (

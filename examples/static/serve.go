@@ -134,6 +134,8 @@ func (cl *client) opened(q *request, target string, e *file, err error) {
 	if err == nil {
 		e.until = cl.s.lp.Now().Add(fresh)
 		cl.s.cache.put(target, e)
+	} else {
+		cl.s.cache.forget(target)
 	}
 	if cl.c.Closing() {
 		return

@@ -7,8 +7,6 @@
 package prometheus
 
 import (
-	"time"
-
 	"github.com/prometheus/client_golang/prometheus"
 
 	"example.com/pike/loop"
@@ -148,7 +146,7 @@ func buckets(h *loop.Histogram) map[float64]uint64 {
 	to, sum := map[float64]uint64{}, uint64(0)
 	for i, n := range h.Buckets[:loop.HistogramBuckets-1] {
 		sum += n
-		if end := loop.BucketEnd(i); end&(end-1) == 0 && end > time.Microsecond {
+		if end := loop.BucketEnd(i); end&(end-1) == 0 {
 			to[end.Seconds()] = sum
 		}
 	}

@@ -62,17 +62,23 @@ func (c *conn) sendFile(f *os.File, off int64, n int) (sent int, err error) {
 	return sent, err
 }
 
+// skipUnsent skips where the system sends no such file. Any other error is a failure.
+func (c *conn) skipUnsent(sent int, err error) {
+	c.Helper()
+	if sent == 0 && (errors.Is(err, errors.ErrUnsupported) || errors.Is(err, poller.ErrNotCached)) {
+		c.Skip("the system does not send a file that was just written: ", err)
+	}
+	if err != nil && !errors.Is(err, poller.ErrNotCached) {
+		c.Fatal(err)
+	}
+}
+
 // sendAll sends n bytes of f, and waits for room as often as that takes.
 func (c *conn) sendAll(f *os.File, off int64, n int) {
 	c.Helper()
 	for n > 0 {
 		sent, err := c.sendFile(f, off, n)
-		if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, poller.ErrNotCached) && sent == 0 {
-			c.Skip("the system does not send a file that was just written: ", err)
-		}
-		if err != nil && !errors.Is(err, poller.ErrNotCached) {
-			c.Fatal(err)
-		}
+		c.skipUnsent(sent, err)
 		off, n = off+int64(sent), n-sent
 		c.until("there is room", c.idleSend)
 	}
@@ -122,9 +128,7 @@ func (c *conn) fillByFile() {
 		off := 0
 		for f := c.file(0, n); off < n; {
 			sent, err := c.sendFile(f, int64(off), n-off)
-			if err != nil {
-				c.Skip("the system does not send a file that was just written: ", err)
-			}
+			c.skipUnsent(sent, err)
 			off += sent
 			if c.sending {
 				c.settle()

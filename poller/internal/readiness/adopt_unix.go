@@ -80,9 +80,9 @@ func adopt(fd uintptr, kind int) (dup int32, family int, err error) {
 	if err != nil {
 		return -1, 0, os.NewSyscallError("getsockopt", err)
 	}
-	n, err := unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
-	if err != nil {
-		return -1, 0, os.NewSyscallError("fcntl", err)
+	n, errno := sys.Duplicate(fd)
+	if errno != 0 {
+		return -1, 0, os.NewSyscallError("fcntl", errno)
 	}
 	return int32(n), family, nil
 }

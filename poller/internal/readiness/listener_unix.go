@@ -180,7 +180,7 @@ func (l *listener) accept() (int32, sys.Errno) {
 	if !acceptable(l.fd) {
 		return -1, unix.EAGAIN
 	}
-	setNonblock(l.fd)
+	sys.Unblock(l.fd) // somebody may have made it blocking
 	return sys.AcceptTold(l.fd, &l.p.sa)
 }
 
@@ -189,13 +189,6 @@ func acceptable(fd int32) bool {
 	fds := [...]unix.PollFd{{Fd: fd, Events: unix.POLLIN}}
 	n, err := unix.Poll(fds[:], 0)
 	return n > 0 || err != nil && err != unix.EINTR
-}
-
-// setNonblock has calls on fd not wait, if somebody has changed that.
-func setNonblock(fd int32) {
-	if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0); err == nil && flags&unix.O_NONBLOCK == 0 {
-		unix.FcntlInt(uintptr(fd), unix.F_SETFL, flags|unix.O_NONBLOCK)
-	}
 }
 
 // Fd is for what pike does not know of. Others may have the listener from here on.

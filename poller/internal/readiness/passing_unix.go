@@ -115,6 +115,9 @@ func (s *stream) SendFiles(bufs [][]byte, files []uintptr) bool {
 	return false
 }
 
+// filesPiece is how many bytes go with files in one call. What is behind them has the budget of write.
+const filesPiece = 64 << 10
+
 // writeFiles is write from the beginning. files go with the first byte, so that they are under
 // way if anything is.
 func (s *stream) writeFiles(bufs [][]byte, files []uintptr) (i, sentOf int, e sys.Errno) {
@@ -123,15 +126,15 @@ func (s *stream) writeFiles(bufs [][]byte, files []uintptr) (i, sentOf int, e sy
 		first++
 	}
 	b := bufs[first]
-	b = b[:min(len(b), bytesPerSend)]
+	b = b[:min(len(b), filesPiece)]
 	for {
-		n, e := sys.SendFiles(s.fd, b, files)
+		n, errno := sys.SendFiles(s.fd, b, files)
 		switch {
-		case e == unix.EINTR:
+		case errno == unix.EINTR:
 			continue
-		case e != 0:
-			s.noteReset(e)
-			return 0, 0, e
+		case errno != 0:
+			s.noteReset(errno)
+			return 0, 0, errno
 		case n < len(b):
 			return first, n, unix.EAGAIN
 		}

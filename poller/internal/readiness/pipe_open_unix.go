@@ -138,9 +138,9 @@ func (e *pipeEnd) open(p *readiness, fd uintptr) error {
 		n, own = sys.Reopen(fd, flags)
 	}
 	if !own {
-		dup, err := unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
-		if err != nil {
-			return os.NewSyscallError("fcntl", err)
+		dup, errno := sys.Duplicate(fd)
+		if errno != 0 {
+			return os.NewSyscallError("fcntl", errno)
 		}
 		n = int32(dup)
 	}

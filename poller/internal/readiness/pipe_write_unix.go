@@ -42,16 +42,7 @@ func (s *pipe) TrySend(p []byte) int {
 	return n
 }
 
-func (s *pipe) Unsent() int {
-	if s.send == nil {
-		return 0
-	}
-	n := -s.send.off
-	for _, b := range s.send.bufs {
-		n += len(b)
-	}
-	return n
-}
+func (s *pipe) Unsent() int { return s.send.unsent() }
 
 // proceed goes on with the Send in flight.
 func (s *pipe) proceed() {

@@ -79,10 +79,10 @@ func (s *stream) Duplicate() (uintptr, error) {
 	if err := s.releasable(); err != nil {
 		return 0, err
 	}
-	fd, err := unix.FcntlInt(uintptr(s.fd), unix.F_DUPFD_CLOEXEC, 0)
-	if err != nil {
-		return 0, os.NewSyscallError("fcntl", err)
+	fd, errno := sys.Duplicate(uintptr(s.fd))
+	if errno != 0 {
+		return 0, os.NewSyscallError("fcntl", errno)
 	}
 	s.lend() // or to close s would leave the duplicate watched
-	return uintptr(fd), nil
+	return fd, nil
 }

@@ -93,12 +93,15 @@ func (s *stream) TrySend(p []byte) int {
 	return done
 }
 
-func (s *stream) Unsent() int {
-	if s.out == nil {
+func (s *stream) Unsent() int { return s.out.unsent() }
+
+// unsent is how many bytes are left.
+func (o *sending) unsent() int {
+	if o == nil {
 		return 0
 	}
-	n := -s.out.off
-	for _, b := range s.out.bufs {
+	n := -o.off
+	for _, b := range o.bufs {
 		n += len(b)
 	}
 	return n

@@ -23,11 +23,6 @@ func SendFile(sock int32, fd uintptr, off int64, n int) (sent, tried int, e Errn
 	return sent, tried, 0
 }
 
-func errnoOf(err error) Errno {
-	e, _ := err.(Errno)
-	return e
-}
-
 // ReadFile reads what is in memory, and is EAGAIN if nothing is (preadv2(2), RWF_NOWAIT). Some file
 // systems have no such reads, and are EOPNOTSUPP.
 func ReadFile(fd uintptr, p []byte, off int64) (int, Errno) {

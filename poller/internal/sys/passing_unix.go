@@ -21,7 +21,7 @@ func SendFiles(fd int32, p []byte, files []uintptr) (int, Errno) {
 		fds[i] = int(f)
 	}
 	n, err := unix.SendmsgN(int(fd), p, unix.UnixRights(fds...), nil, passFlags)
-	return n, unpassed(fd, errnoOfCall(err))
+	return n, unpassed(fd, errnoOf(err))
 }
 
 // RecvFiles receives into p, and puts behind files the descriptors that have come. lost says
@@ -30,7 +30,7 @@ func RecvFiles(fd int32, p []byte, control *PassedControl, files []uintptr) (n i
 	oob := unsafe.Slice((*byte)(unsafe.Pointer(control)), unsafe.Sizeof(*control))
 	n, oobn, flags, err := recvPassed(int(fd), p, oob)
 	if err != nil {
-		return 0, files, false, errnoOfCall(err)
+		return 0, files, false, errnoOf(err)
 	}
 	return n, rights(oob[:oobn], files), flags&unix.MSG_CTRUNC != 0, 0
 }
@@ -56,7 +56,7 @@ func rights(control []byte, files []uintptr) []uintptr {
 // Duplicate makes another descriptor of what fd is.
 func Duplicate(fd uintptr) (uintptr, Errno) {
 	n, err := unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
-	return uintptr(n), errnoOfCall(err)
+	return uintptr(n), errnoOf(err)
 }
 
 // Unroomy is why descriptors that came were lost: there is no room for one more (EMFILE,
@@ -70,9 +70,4 @@ func Unroomy(fd int32) Errno {
 		unix.Close(int(n))
 	}
 	return unix.EMSGSIZE
-}
-
-func errnoOfCall(err error) Errno {
-	e, _ := err.(unix.Errno)
-	return e
 }

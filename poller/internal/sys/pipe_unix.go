@@ -9,7 +9,7 @@ import "golang.org/x/sys/unix"
 
 func Read(fd int32, b []byte) (int, Errno) {
 	n, err := unix.Read(int(fd), b)
-	return n, errnoIn(err)
+	return n, errnoOf(err)
 }
 
 // Write may raise SIGPIPE: there is no flag against that. The Go runtime catches the signal, and
@@ -17,18 +17,13 @@ func Read(fd int32, b []byte) (int, Errno) {
 // and 2, so that a write by this call never does (os/signal, SIGPIPE).
 func Write(fd int32, b []byte) (int, Errno) {
 	n, err := unix.Write(int(fd), b)
-	return n, errnoIn(err)
-}
-
-func errnoIn(err error) Errno {
-	e, _ := err.(unix.Errno)
-	return e
+	return n, errnoOf(err)
 }
 
 // FileFlags are the access mode and the flags of the open file description (fcntl(2), F_GETFL).
 func FileFlags(fd uintptr) (int, Errno) {
 	flags, err := unix.FcntlInt(fd, unix.F_GETFL, 0)
-	return flags, errnoIn(err)
+	return flags, errnoOf(err)
 }
 
 // Unblock makes fd non-blocking, and reports whether it was not.
@@ -37,7 +32,7 @@ func Unblock(fd int32) (was bool, e Errno) {
 	if e != 0 || flags&unix.O_NONBLOCK != 0 {
 		return false, e
 	}
-	return true, errnoIn(unix.SetNonblock(int(fd), true))
+	return true, errnoOf(unix.SetNonblock(int(fd), true))
 }
 
 // Block makes fd blocking.

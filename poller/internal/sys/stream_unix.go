@@ -29,3 +29,9 @@ func Unlinger(fd int32) {
 		SetOption(fd, unix.AF_INET, poller.Linger, -1)
 	}
 }
+
+// errnoOf is 0 of no error.
+func errnoOf(err error) Errno {
+	e, _ := err.(unix.Errno)
+	return e
+}

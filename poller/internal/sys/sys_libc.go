@@ -16,11 +16,6 @@ import (
 // Errno is 0 where the call succeeded.
 type Errno = unix.Errno
 
-func errnoOf(err error) Errno {
-	e, _ := err.(unix.Errno)
-	return e
-}
-
 // Recv of a socket that is lent asks not to wait: who else has it may have made it
 // blocking.
 func Recv(fd int32, b []byte, lent bool) (n int, e Errno) {
