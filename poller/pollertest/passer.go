@@ -249,6 +249,14 @@ func (c *passer) expect(from *passer, ids, at []int) {
 }
 
 // hasFile holds what a descriptor is of.
+// isClosed wants the file closed. Its number may be another file's by now, because tests run side by side.
+func (r *rig) isClosed(what string, fd uintptr, id int) {
+	r.Helper()
+	if r.identity(fd) == id {
+		r.Errorf("%s is still open", what)
+	}
+}
+
 func (r *rig) hasFile(what string, got, want int) {
 	r.Helper()
 	if got != want {
