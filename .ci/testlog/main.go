@@ -1,6 +1,8 @@
 // Testlog reads what go test -json prints and writes it for people: the packages as go test does, the whole output of
-// each test that failed, every skip with its reason, and last a line "N passed, N failed, N skipped" that counts
-// tests and sub-tests. It exits with 1 if anything failed.
+// each test that failed, every skip with its reason, the names of what failed, and last a line "N passed, N failed,
+// N skipped" that counts tests and sub-tests. It exits with 1 if anything failed. With the name of a file it writes there a
+// line for each test that can be run again by itself, its package and its name, and for each package that cannot, because it
+// did not build or its process died, the package alone.
 package main
 
 import (
@@ -25,6 +27,7 @@ type report struct {
 	skips                   []string
 	passed, failed, skipped int
 	broken                  map[string]int // failed tests by package
+	failures                [][2]string    // the tests that failed, by package and test; no test is the package as a whole
 }
 
 func main() {
@@ -34,6 +37,12 @@ func main() {
 		os.Exit(2)
 	}
 	r.finish()
+	if len(os.Args) > 1 {
+		if err := os.WriteFile(os.Args[1], r.again(), 0o666); err != nil {
+			fmt.Fprintln(os.Stderr, "testlog:", err)
+			os.Exit(2)
+		}
+	}
 	if r.failed > 0 {
 		os.Exit(1)
 	}
@@ -90,11 +99,16 @@ func (r *report) addPackage(e event) {
 		}
 	case "fail":
 		// A test that has begun and not ended is what a crash or a timeout hit.
-		for _, test := range r.unfinished(e.Package) {
+		died := r.unfinished(e.Package)
+		for _, test := range died {
 			r.fail(test)
 		}
-		if r.broken[e.Package] == 0 { // it did not build, or failed outside of any test
+		switch {
+		case r.broken[e.Package] == 0: // it did not build, or failed outside of any test
 			r.failed++
+			r.failures = append(r.failures, [2]string{e.Package})
+		case len(died) > 0: // the tests after those were not run
+			r.failures = append(r.failures, [2]string{e.Package})
 		}
 	}
 }
@@ -103,6 +117,7 @@ func (r *report) addPackage(e event) {
 func (r *report) fail(test [2]string) {
 	r.failed++
 	r.broken[test[0]]++
+	r.failures = append(r.failures, test)
 	fmt.Fprint(r.out, strings.Join(r.open[test], ""))
 	delete(r.open, test)
 }
@@ -136,5 +151,21 @@ func (r *report) finish() {
 	for _, line := range r.skips {
 		fmt.Fprintln(r.out, line)
 	}
+	for _, test := range r.failures {
+		fmt.Fprintln(r.out, strings.TrimSpace("failed "+test[0]+" "+test[1]))
+	}
 	fmt.Fprintf(r.out, "%d passed, %d failed, %d skipped\n", r.passed, r.failed, r.skipped)
+}
+
+// again lists what can be run by itself: a test is, a sub-test is not.
+func (r *report) again() []byte {
+	var list []byte
+	for _, test := range r.failures {
+		name, _, _ := strings.Cut(test[1], "/")
+		line := strings.TrimSpace(test[0]+" "+name) + "\n"
+		if !strings.Contains("\n"+string(list), "\n"+line) {
+			list = append(list, line...)
+		}
+	}
+	return list
 }

@@ -20,6 +20,7 @@ const log = `go: downloading example.org/a v1.0.0
 {"Action":"pass","Package":"a"}
 {"Action":"run","Package":"b","Test":"TestBad"}
 {"Action":"output","Package":"b","Test":"TestBad","Output":"    b_test.go:3: bad\n"}
+{"Action":"fail","Package":"b","Test":"TestBad/in/it"}
 {"Action":"fail","Package":"b","Test":"TestBad"}
 {"Action":"run","Package":"b","Test":"TestDied"}
 {"Action":"output","Package":"b","Test":"TestDied","Output":"panic: died\n"}
@@ -39,7 +40,18 @@ panic: died
 c.go:1:1: no
 FAIL	c [build failed]
 skipped a TestSkip: no such: thing
-1 passed, 3 failed, 1 skipped
+failed b TestBad/in/it
+failed b TestBad
+failed b TestDied
+failed b
+failed c
+1 passed, 4 failed, 1 skipped
+`
+
+const again = `b TestBad
+b TestDied
+b
+c
 `
 
 func TestReport(t *testing.T) {
@@ -51,5 +63,8 @@ func TestReport(t *testing.T) {
 	r.finish()
 	if out.String() != want {
 		t.Errorf("wrote\n%s\nwant\n%s", out.String(), want)
+	}
+	if got := string(r.again()); got != again {
+		t.Errorf("to be run again:\n%s\nwant\n%s", got, again)
 	}
 }
