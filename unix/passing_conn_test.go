@@ -335,6 +335,7 @@ func TestPanicBehindPassedConn(t *testing.T) {
 			c.OnClose = func(_ *unix.Conn, err error) { reason = err }
 			panic("in OnPassed")
 		})
+		b.OnRead = stream.Discard
 	})
 	q := newPairOn(p, func(c *unix.Conn) {
 		if err := unix.WriteConn(p.a, []byte("x"), c); err != nil {
