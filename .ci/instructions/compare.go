@@ -24,15 +24,23 @@ func (s *counts) add(name string, c count) {
 	s.of[name] = c
 }
 
-// text is a line for each work, with its sum, and below it one for each of its functions.
+// small is the share of a work below which the baseline does not name a function: it would be long, and change with everything.
+const small = 0.01
+
+// text is a line for each work, with its sum, and below it one for each of its large functions, and one for all others.
 func (s *counts) text() []byte {
 	var b bytes.Buffer
 	fmt.Fprintln(&b, s.made)
 	for _, name := range s.names {
 		c := s.of[name]
 		fmt.Fprintf(&b, "%s: %.1f\n", name, c.sum())
-		for _, f := range c.largest(func(f string) float64 { return c[f] }) {
+		rest := c.sum()
+		for _, f := range c.largest(func(f string) float64 { return c[f] - small*c.sum() }) {
 			fmt.Fprintf(&b, "\t%.1f %s\n", c[f], f)
+			rest -= c[f]
+		}
+		if rest > 0.05 {
+			fmt.Fprintf(&b, "\t%.1f others\n", rest)
 		}
 	}
 	return b.Bytes()

@@ -29,12 +29,13 @@ type work struct {
 
 var works = []work{
 	{"stream", "Echo/64$", 1000},
-	{"stream", "Broadcast$", 10},
+	{"stream", "Broadcast$", 40},
 	{"stream", "Accept$", 100},
 	{"stream/frame", "Frame/16$", 200},
-	{"udp", "Transfer", 100},
-	{"loop", "TimeoutRestart$", 5000},
-	{"loop", "TimeoutFire$", 1000},
+	{"stream/tlslayer", "Echo/crypto-tls", 100},
+	{"stream/tlslayer", "Echo/own-records", 100},
+	{"udp", "Transfer/OnReadBatch", 2560},
+	{"timer", "World$", 2000},
 	{"loop", "Post$", 2000},
 }
 
@@ -55,20 +56,26 @@ func run(update bool) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
+	old, err := readCounts(baselineFile)
+	if err != nil && !update {
+		return err
+	}
 	now := counts{made: runtime.Version() + " " + runtime.GOARCH, of: map[string]count{}}
 	for _, w := range works {
 		c, err := w.measure(dir)
+		if was := old.of[w.name()]; err == nil && was != nil && !update && c.sum() > was.sum()*(1+mayGrow) {
+			var again count // the system may have put together less than it does mostly
+			if again, err = w.measure(dir); err == nil && again.sum() < c.sum() {
+				c = again
+			}
+		}
 		if err != nil {
-			return fmt.Errorf("%s %s: %w", w.folder, w.benchmark, err)
+			return fmt.Errorf("%s: %w", w.name(), err)
 		}
 		now.add(w.name(), c)
 	}
 	if update {
 		return os.WriteFile(baselineFile, now.text(), 0o666)
-	}
-	old, err := readCounts(baselineFile)
-	if err != nil {
-		return err
 	}
 	text, grown := compare(old, now)
 	fmt.Print(text)
@@ -100,8 +107,17 @@ func (w work) measure(dir string) (count, error) {
 	return twice.minus(once, w.rounds)
 }
 
-// profile runs the work under callgrind.
-func (w work) profile(binary, file string, rounds int) (count, error) {
+// profile runs the work under callgrind. It tries again if that dies: Valgrind does not promise to run Go programs.
+func (w work) profile(binary, file string, rounds int) (c count, err error) {
+	for range 3 {
+		if c, err = w.profileOnce(binary, file, rounds); err == nil {
+			break
+		}
+	}
+	return c, err
+}
+
+func (w work) profileOnce(binary, file string, rounds int) (count, error) {
 	cmd := exec.Command("timeout", "120", "valgrind", "--tool=callgrind", "--callgrind-out-file="+file, "--log-file="+file+".log",
 		binary, "-test.run=^$", "-test.bench=^Benchmark"+w.benchmark, fmt.Sprintf("-test.benchtime=%dx", rounds), "-test.timeout=100s")
 	cmd.Dir = w.folder
