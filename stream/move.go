@@ -178,6 +178,10 @@ func (v *moving) pack(to *loop.Loop) {
 		v.shift(t.Time().Sub(v.left))
 		v.late = true
 	}
+	c.forget() // before leave, which has those read on that are not paused any more
+	c.stops &^= stopByLoop
+	c.debts &^= oweExceeded
+	s.unheard.forget(c)
 	if o := c.out; o != nil {
 		s.leave(o)
 		n.Stream.Queued -= o.counted
@@ -185,10 +189,6 @@ func (v *moving) pack(to *loop.Loop) {
 	if in := c.input(); in != nil {
 		n.Stream.Unread -= in.counted
 	}
-	c.forget()
-	c.stops &^= stopByLoop
-	c.debts &^= oweExceeded
-	s.unheard.forget(c)
 	if c.owes(oweRelease) {
 		lp.Release()
 	}
@@ -271,9 +271,13 @@ func (v *moving) Moved(err error) {
 	if v.fn != nil {
 		c.during(func(c *Conn) { v.fn(c, err) })
 	}
-	if !c.Closing() {
-		c.startRead()
+	if c.Closing() {
+		return
 	}
+	if k := c.clock(); k != nil { // a move is no pause, after which the ReadTimeout begins anew
+		defer func(at poller.Time) { k.reading = at }(k.reading)
+	}
+	c.startRead()
 }
 
 // stopMoving is when a connection has ended first.
