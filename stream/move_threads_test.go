@@ -287,7 +287,9 @@ func BenchmarkMoveTo(b *testing.B) {
 	set := make(chan struct{})
 	f.no(f.loops[0].Post(func() {
 		f.ln.OnAccept = func(c *tcp.Conn) {
+			f.open.Add(1)
 			c.OnRead = func(*tcp.Conn, []byte) {}
+			c.OnClose = func(*tcp.Conn, error) { f.open.Add(-1) }
 			accepted <- c
 		}
 		close(set)
@@ -322,4 +324,22 @@ func BenchmarkMoveTo(b *testing.B) {
 	c.Post(func(c *tcp.Conn) { c.Abort() })
 	f.end()
 	f.no(err)
+}
+
+// BenchmarkMoveToOnOneThread is that without waking a thread.
+func BenchmarkMoveToOnOneThread(b *testing.B) {
+	r := &two{newRig(b), newRig(b)}
+	r.keepRunning()
+	_, c := r.pair()
+	loops := []*rig{r.q, r.rig}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		to := loops[i%2]
+		r.no(c.MoveTo(to.lp, nil))
+		loops[1-i%2].turns(1)
+		to.turns(1)
+		if c.Loop() != to.lp {
+			b.Fatal("it has not moved")
+		}
+	}
 }
