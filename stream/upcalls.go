@@ -127,6 +127,7 @@ func (u *upcalls) Finished() {
 			c.connected(d.error(net.ErrClosed))
 		}
 		c.stopLayering()
+		c.stopMoving()
 	}
 	var err error
 	if c.out != nil { // else nobody is told the error, and it would take as much memory as the connection
@@ -136,9 +137,7 @@ func (u *upcalls) Finished() {
 	c.dropInput()
 	c.vanish()
 	c.forget()
-	if c.conf.ln != nil {
-		c.conf.ln.left()
-	}
+	c.leftListener()
 	if c.OnClose == nil {
 		return
 	}
