@@ -175,7 +175,7 @@ func (p *plain) Closed() { (*upcalls)(p.c).Closed() }
 type early struct{ rest []byte }
 
 func (e early) Wrap(below poller.Stream, h poller.StreamHandler, at poller.Place) (poller.Stream, poller.StreamHandler) {
-	s := new(layer.Transparent)
+	s := new(layer.Movable)
 	in := &earlier{s.Upcalls(), s, e.rest}
 	s.Init(below, h, in, at)
 	s.Hold(at.Env)
@@ -185,7 +185,7 @@ func (e early) Wrap(below poller.Stream, h poller.StreamHandler, at poller.Place
 // An earlier hands the rest over.
 type earlier struct {
 	layer.Upcalls
-	s    *layer.Transparent
+	s    *layer.Movable
 	rest []byte
 }
 

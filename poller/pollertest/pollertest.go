@@ -31,8 +31,9 @@ type clause struct {
 	test func(r *rig)
 	both bool // in both families, not only on 127.0.0.1
 
-	fresh func() string // for named pipes: see RunNamed
-	swap  bool          // the ends of a pair are the other way round
+	fresh func() string        // for named pipes: see RunNamed
+	also  func() poller.Poller // the other one: see RunMoves
+	swap  bool                 // the ends of a pair are the other way round
 }
 
 // chapters are the clauses by subject, in the order in which they run. What later clauses
@@ -119,6 +120,11 @@ func (c *clause) run(t *testing.T, open func(t testing.TB) poller.Poller, host n
 	}
 	if s, ok := r.p.(poller.Sleeper); ok {
 		s.MarkWaits(&r.asleep)
+	}
+	if c.also != nil {
+		also := c.also()
+		r.also = also
+		t.Cleanup(func() { also.Close() })
 	}
 	c.test(r)
 	r.finish()

@@ -14,6 +14,7 @@ import (
 type rig struct {
 	testing.TB
 	p       poller.Poller
+	also    poller.Poller // that streams go to; see RunMoves
 	host    netip.Addr    // the loopback address of the family under test
 	fresh   func() string // a name that nothing has, if named pipes are under test
 	swap    bool
@@ -57,7 +58,7 @@ func (r *rig) poll(deadline poller.Time) {
 	if _, ok := r.p.(poller.Sleeper); ok {
 		r.asleep.Store(poller.Polling)
 	}
-	err := r.p.Poll(deadline)
+	err := r.pollBoth(deadline)
 	r.polling = false
 	if err != nil && !r.gone {
 		r.Fatalf("Poll: %v", err)

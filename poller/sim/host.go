@@ -30,6 +30,7 @@ type Host struct {
 	closing []endpoint // with nothing left to tell but Closed
 	told    []endpoint // the memory of ready and closing, in turn
 	ended   []endpoint
+	left    *stream // that was detached in Accepted
 	signals []os.Signal
 	subs    []*subscription
 
@@ -317,6 +318,9 @@ func (h *Host) deliver() {
 	h.shuffle(h.told)
 	for i, e := range h.told {
 		h.told[i] = nil
+		if e == nil { // it was detached
+			continue
+		}
 		s := e.common()
 		s.queued = false
 		if s.closed {
@@ -324,7 +328,7 @@ func (h *Host) deliver() {
 		}
 		h.events++
 		cut = e
-		if e.tell() {
+		if e.tell() && s.h == h {
 			h.tellSoon(e)
 		}
 		cut = nil
@@ -370,7 +374,7 @@ func (h *Host) shuffle(e []endpoint) {
 // tellSoon has the next Poll call e's tell.
 func (h *Host) tellSoon(e endpoint) {
 	s := e.common()
-	if s.queued || s.closed {
+	if s.queued || s.closed || s.away {
 		return
 	}
 	s.queued = true
@@ -390,6 +394,7 @@ func (h *Host) Close() error {
 		}
 	}
 	h.closed = true
+	h.letGo()
 	h.drop(false)
 	return nil
 }

@@ -222,7 +222,12 @@ func (l *listener) accept(s *stream) {
 	h := l.h
 	h.open(s)
 	h.note(vAccepted, s.id, &s.conn.ends[0].local, int64(s.conn.ends[0].local.Port()), eOK)
-	if s.handler = l.a.Accepted(s); s.handler == nil {
+	owner := l.a.Accepted(s)
+	if h.left == s { // it was detached
+		h.left = nil
+		return
+	}
+	if s.handler = owner; owner == nil {
 		s.Close()
 	}
 	if !s.closed {

@@ -14,7 +14,8 @@ type machine struct {
 	id    uint16
 	off   bool // has no power
 	first *Host
-	hosts []*Host // its processes
+	hosts []*Host   // its processes
+	loose []*stream // that were detached by a poller which is closed
 
 	offUntil poller.Time // when the power comes back; Never: by nothing that is known yet
 

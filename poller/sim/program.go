@@ -163,6 +163,7 @@ func (m *machine) powerOff(span poller.Time) {
 			h.halt(true)
 			h.life++ // without power a process that was killed before does not begin again
 		}
+		m.dropLoose()
 		clear(m.ports)
 	}
 	if until <= m.offUntil {

@@ -16,6 +16,7 @@ type socket struct {
 	started bool
 	closed  bool // Close was called, or the process is gone
 	queued  bool // is in h.ready
+	away    bool // it was detached, and not attached yet
 	local   poller.Addr
 	opt     options
 }

@@ -114,7 +114,11 @@ func (s *stream) Stop() {
 
 // Close ends the stream: what the system has taken is still delivered.
 func (s *stream) Close() {
-	if !s.closed {
+	switch {
+	case s.closed:
+	case s.away:
+		s.discard()
+	default:
 		s.retire(s, &s.peer)
 	}
 }
@@ -126,7 +130,7 @@ func (s *stream) Reset() {
 	}
 	s.reset = true
 	s.h.note(vReset, s.id, &s.peer, 0, eOK)
-	s.retire(s, &s.peer)
+	s.Close()
 }
 
 // Shutdown ends the sending side.

@@ -67,6 +67,8 @@ const (
 	vHealOneWay
 	vResumed
 	vJobWaits
+	vDetached
+	vAttached
 )
 
 // tales are how the trace tells each verb: %a is an address, %n a number. A
@@ -121,6 +123,8 @@ var tales = [...]string{
 	vHealOneWay: "gets through to %a again",
 	vResumed:    "goes on after a pause",
 	vJobWaits:   "lets job %n wait",
+	vDetached:   "hands %a on",
+	vAttached:   "takes %a over",
 }
 
 // trace is the hash of everything that has happened, and where to tell it.

@@ -8,7 +8,7 @@ type Identity struct{}
 
 // Wrap implements poller.Layer. It makes one object of 48 bytes.
 func (Identity) Wrap(below poller.Stream, h poller.StreamHandler, at poller.Place) (poller.Stream, poller.StreamHandler) {
-	t := new(Transparent)
+	t := new(Movable)
 	in := t.Upcalls()
 	t.Init(below, h, in, at)
 	return t, in

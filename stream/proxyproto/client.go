@@ -31,7 +31,7 @@ type client struct {
 
 // Wrap implements poller.Layer.
 func (l client) Wrap(below poller.Stream, h poller.StreamHandler, at poller.Place) (poller.Stream, poller.StreamHandler) {
-	s := new(layer.Transparent)
+	s := new(layer.Movable)
 	out := &outgoing{s.Upcalls(), s, l}
 	s.Init(below, h, out, at)
 	s.Hold(at.Env)
@@ -42,7 +42,7 @@ func (l client) Wrap(below poller.Stream, h poller.StreamHandler, at poller.Plac
 // waits until then.
 type outgoing struct {
 	layer.Upcalls
-	s *layer.Transparent
+	s *layer.Movable
 	client
 }
 

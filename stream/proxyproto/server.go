@@ -112,7 +112,7 @@ func Of(c interface{ Layer() poller.Stream }) (*Header, bool) {
 
 // accepted is a stream of a Server.
 type accepted struct {
-	layer.Transparent
+	layer.Movable
 	header *Header   // as it came; nil before, and where none is to come
 	local  bool      // Addr is the header's
 	in     *incoming // nil when it has done its work

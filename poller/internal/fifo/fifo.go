@@ -1,6 +1,8 @@
 // Package fifo has a queue for what is put off.
 package fifo
 
+import "slices"
+
 // A Queue is a queue that keeps its memory. Pop comes before what is popped is told: so a
 // handler that panics out of Poll does not make it come again, and the others stay queued.
 type Queue[T any] struct {
@@ -27,4 +29,12 @@ func (b *Queue[T]) Pop() T {
 		b.items, b.head = b.items[:0], 0
 	}
 	return v
+}
+
+// Remove takes out what match reports true for.
+func (b *Queue[T]) Remove(match func(T) bool) {
+	left := slices.DeleteFunc(b.items[b.head:], match)
+	if b.items = b.items[:b.head+len(left)]; len(left) == 0 {
+		b.items, b.head = b.items[:0], 0
+	}
 }

@@ -57,6 +57,7 @@ type iocp struct {
 	spareOps *packetOps
 	packets  *packetBuffers
 	zones    sys.Zones
+	left     *stream // that was detached in Accepted
 }
 
 // roots are the pollers that are open, and those that were closed while the system still had
@@ -261,6 +262,12 @@ func (p *iocp) attach(h windows.Handle) error {
 	if e := sys.SetNonblock(h, &p.scratch); e != 0 {
 		return sys.CallError("ioctlsocket", e)
 	}
+	return p.associate(h)
+}
+
+// associate has what completes on h come to the port. The system undoes that only when h is closed
+// (CreateIoCompletionPort, Remarks).
+func (p *iocp) associate(h windows.Handle) error {
 	if _, err := windows.CreateIoCompletionPort(h, p.h, 0, 0); err != nil {
 		return os.NewSyscallError("createiocompletionport", err)
 	}

@@ -206,7 +206,12 @@ func (l *listener) proceed() {
 }
 
 func (l *listener) handOver(s *stream) {
-	if s.handler = l.a.Accepted(s); s.handler == nil {
+	h := l.a.Accepted(s)
+	if l.p.left == s { // it is not ours to touch any more
+		l.p.left = nil
+		return
+	}
+	if s.handler = h; h == nil {
 		s.Close()
 	}
 	if !s.closing {
@@ -218,7 +223,7 @@ func (l *listener) handOver(s *stream) {
 // connection makes a stream of h, which a has accepted; none, and no error, if the
 // connection is gone.
 func (l *listener) connection(h windows.Handle, a *accept) (*stream, error) {
-	s := &stream{peer: sys.AcceptedPeer(&a.buf, &l.p.scratch), lent: l.lent}
+	s := &stream{peer: sys.AcceptedPeer(&a.buf, &l.p.scratch), lent: l.lent, loose: true}
 	// Without it the socket does not know that it is connected, and has none of the
 	// listener's properties (AcceptEx, Remarks).
 	err := windows.Setsockopt(h, windows.SOL_SOCKET, windows.SO_UPDATE_ACCEPT_CONTEXT,
@@ -227,9 +232,9 @@ func (l *listener) connection(h windows.Handle, a *accept) (*stream, error) {
 		windows.Closesocket(h)
 		return nil, nil
 	}
-	if err := l.p.attach(h); err != nil {
+	if e := sys.SetNonblock(h, &l.p.scratch); e != 0 {
 		windows.Closesocket(h)
-		return nil, err
+		return nil, sys.CallError("ioctlsocket", e)
 	}
 	l.inherit.Pass(h, int(l.family), &s.keep)
 	l.p.add(s, h, int(l.family))

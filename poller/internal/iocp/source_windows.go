@@ -84,12 +84,7 @@ func (s *source) result(o *op) sys.Errno { return sys.Result(s.h, &s.p.scratch, 
 
 // release closes the socket and takes it out of the live list.
 func (s *source) release() {
-	live := s.p.live
-	last := live[len(live)-1]
-	live[s.at] = last
-	last.base().at = s.at
-	live[len(live)-1] = nil
-	s.p.live = live[:len(live)-1]
+	s.unlist()
 	switch {
 	case s.family != pipeFamily:
 		windows.Closesocket(s.h)
@@ -97,6 +92,16 @@ func (s *source) release() {
 		windows.CloseHandle(s.h)
 	}
 	s.h = windows.InvalidHandle
+}
+
+// unlist takes s out of the live list.
+func (s *source) unlist() {
+	live := s.p.live
+	last := live[len(live)-1]
+	live[s.at] = last
+	last.base().at = s.at
+	live[len(live)-1] = nil
+	s.p.live = live[:len(live)-1]
 }
 
 func (s *source) SetOption(o poller.Option, v int) error {

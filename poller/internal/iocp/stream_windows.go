@@ -27,6 +27,7 @@ type stream struct {
 	lent     bool // may have a time to linger; see quicken
 	spoken   bool // and is done: there is no more to send
 	awaits   bool // WatchEnd was called
+	loose    bool // the port does not know of it yet; see associate
 	halved   bool // is in the poller's list of those whose peer has ended
 	keep     sys.KeepAlive
 	peer     sys.SockaddrIn6 // last: a message touches what is before it only
@@ -64,8 +65,11 @@ func (s *stream) arm() {
 	if s.recv.out || s.readable || s.gotEnd || s.closing || s.dialing { // a dial uses the operation
 		return
 	}
-	s.prepare(&s.recv, s)
-	e := sys.WsaRecvNothing(s.h, &s.p.scratch, 0, s.recv.system())
+	e := s.associate()
+	if e == 0 {
+		s.prepare(&s.recv, s)
+		e = sys.WsaRecvNothing(s.h, &s.p.scratch, 0, s.recv.system())
+	}
 	if s.began(&s.recv, e) {
 		return
 	}
@@ -82,7 +86,11 @@ func (s *stream) Stop() { s.started, s.awaits = false, false }
 func (s *stream) Peer() poller.Addr { return poller.AddrOf(s.peer.AddrPort(&s.p.zones)) }
 
 func (s *stream) Close() {
-	if !s.closing {
+	switch {
+	case s.closing:
+	case s.detached():
+		s.discard()
+	default:
 		s.shut(s)
 	}
 }

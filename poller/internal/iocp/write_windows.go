@@ -89,6 +89,9 @@ func (s *stream) write() (done bool, e sys.Errno) {
 		}
 		var begun *op
 		if most == bytesPerWait {
+			if e := s.associate(); e != 0 {
+				return false, e
+			}
 			begun = &o.op
 			s.prepare(begun, s)
 		}

@@ -229,7 +229,10 @@ func (q *queue) ctl(op int, fd int32, slot, gen uint32, now marks) sys.Errno {
 func (q *queue) submit() (refused bool) { return false }
 func (q *queue) sync(int32) sys.Errno   { return 0 }
 func (q *queue) refusal(int) sys.Errno  { return 0 }
-func (q *queue) closeFd(fd int32)       { unix.Close(int(fd)) }
+func (q *queue) closeFd(fd int32)       { closeUnwatched(fd) }
+
+// closeUnwatched closes a descriptor that is in no queue.
+func closeUnwatched(fd int32) { unix.Close(int(fd)) }
 
 // watchable leaves it to arm to refuse.
 func (q *queue) watchable(fd int32, slot, gen uint32) sys.Errno { return 0 }

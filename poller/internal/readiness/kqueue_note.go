@@ -144,8 +144,11 @@ func (q *queue) watchable(fd int32, slot, gen uint32) sys.Errno {
 // if there is a duplicate.
 func (q *queue) closeFd(fd int32) {
 	q.forget(fd)
-	kq.Close(int(fd))
+	closeUnwatched(fd)
 }
+
+// closeUnwatched closes a descriptor that is in no queue.
+func closeUnwatched(fd int32) { kq.Close(int(fd)) }
 
 // forget is when a number turns out to be another file's. The file before was closed, so the
 // system has forgotten what that was watched for.

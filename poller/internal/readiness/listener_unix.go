@@ -213,7 +213,12 @@ func (l *listener) accepted(fd int32) {
 	s.setPeer(&l.p.sa)
 	sys.Inherit(fd, l.fd, l.family())
 	l.p.add(s, &s.source)
-	if s.h = l.a.Accepted(s); s.h == nil {
+	h := l.a.Accepted(s)
+	if l.p.left == s { // it is not ours to touch any more
+		l.p.left = nil
+		return
+	}
+	if s.h = h; h == nil {
 		s.Close()
 	}
 	if !s.is(closing) {

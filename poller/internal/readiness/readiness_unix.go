@@ -51,8 +51,9 @@ type readiness struct {
 	strays  int                // Polls in a row with such events; see dredge
 	zones   sys.Zones
 	seen    uint64
-	at, n   int  // the event that is being handled, and how many there are
-	fetched byte // keeps the compiler from dropping loads
+	at, n   int     // the event that is being handled, and how many there are
+	fetched byte    // keeps the compiler from dropping loads
+	left    *stream // that was detached in Accepted
 }
 
 // An endpoint is a socket or a watch as the readiness core sees it.

@@ -128,7 +128,11 @@ func (s *stream) localPeer() poller.Addr {
 }
 
 func (s *stream) Close() {
-	if !s.is(closing) {
+	switch {
+	case s.is(closing):
+	case s.detached():
+		s.discard()
+	default:
 		s.shut(s)
 	}
 }
