@@ -52,11 +52,12 @@ type Group struct {
 	// about to wait, so that there is no moment in which a function on its way counts nowhere.
 	busy atomic.Int64
 
-	mu    sync.Mutex
-	state groupState
-	err   *GroupError // the first
-	ended bool        // the loops were told to end
-	dones []func(GroupReport)
+	mu        sync.Mutex
+	state     groupState
+	settingUp bool
+	err       *GroupError // the first
+	ended     bool        // the loops were told to end
+	dones     []func(GroupReport)
 }
 
 type groupState uint8
@@ -194,6 +195,20 @@ func jump(key uint64, n int) int {
 		next = int64(float64(last+1) * (float64(1<<31) / float64(key>>33+1)))
 	}
 	return int(last)
+}
+
+// BeforeRun is nil as long as the loops belong to who has made the group: before Run, and in its setup. It is
+// ErrRunning while they run, and net.ErrClosed after that.
+func (g *Group) BeforeRun() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case g.state == groupMade, g.settingUp:
+		return nil
+	case g.state == groupRuns:
+		return ErrRunning
+	}
+	return net.ErrClosed
 }
 
 // Each posts fn to each loop: it is called once on each, on its goroutine, with the loop. Before Run it waits

@@ -28,14 +28,7 @@ func (g *Group) Run(ctx context.Context, setup func(i int, lp *Loop) error) erro
 		return err
 	}
 	defer g.over()
-	if setup != nil {
-		for _, m := range g.members {
-			if err := m.setUp(setup); err != nil {
-				g.fail(m.i, err)
-				break
-			}
-		}
-	}
+	g.setUp(setup)
 	g.serve(ctx, g.err == nil)
 	switch {
 	case g.err != nil:
@@ -44,6 +37,26 @@ func (g *Group) Run(ctx context.Context, setup func(i int, lp *Loop) error) erro
 		return context.Cause(ctx)
 	}
 	return nil
+}
+
+// setUp calls setup for each loop.
+func (g *Group) setUp(setup func(i int, lp *Loop) error) {
+	if setup == nil {
+		return
+	}
+	during := func(on bool) {
+		g.mu.Lock()
+		g.settingUp = on
+		g.mu.Unlock()
+	}
+	during(true)
+	defer during(false)
+	for _, m := range g.members {
+		if err := m.setUp(setup); err != nil {
+			g.fail(m.i, err)
+			return
+		}
+	}
 }
 
 // setUp calls setup, whose panic is an error of the loop, too.

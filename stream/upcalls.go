@@ -34,6 +34,7 @@ func (c *Conn) accept() {
 		return
 	}
 	ln.stats.Accepted++
+	ln.counted()
 	c.during(ln.OnAccept)
 	c.begin()
 }
