@@ -137,13 +137,16 @@ func (u *upcalls) Finished() {
 	c.dropInput()
 	c.vanish()
 	c.forget()
-	if c.conf.ln != nil {
-		c.conf.ln.left()
+	ln := c.conf.ln
+	if ln != nil && ln.share == nil {
+		ln.left()
 	}
-	if c.OnClose == nil {
-		return
+	if c.OnClose != nil {
+		c.lp().Call(c, func() { c.OnClose(c, c.reason()) })
 	}
-	c.lp().Call(c, func() { c.OnClose(c, c.reason()) })
+	if ln != nil && ln.share != nil { // after OnClose, or another loop would accept one more before that
+		ln.left()
+	}
 }
 
 // reason is what OnClose is told.
