@@ -46,7 +46,7 @@ func (a *Async) Send() error {
 	if a.pending.Swap(true) {
 		return nil
 	}
-	return a.lp.Post(a.run)
+	return a.Loop().Post(a.run)
 }
 
 func (a *Async) deliver() {
@@ -54,19 +54,19 @@ func (a *Async) deliver() {
 	if a.Closing() {
 		return
 	}
-	a.lp.Maker().Call(a, a.fn)
+	a.Loop().Maker().Call(a, a.fn)
 }
 
 // Close ends it; a callback still pending is not made.
 func (a *Async) Close() error {
-	if err := a.lp.checkCaller("loop.Async.Close"); err != nil {
+	if err := a.Loop().checkCaller("loop.Async.Close"); err != nil {
 		return err
 	}
-	if !a.lp.Maker().BeginClose(a) {
+	if !a.Loop().Maker().BeginClose(a) {
 		return errClosedHandle
 	}
 	a.gone.Store(true)
-	a.lp.Maker().EndClose(a, (*asyncEnd)(a))
+	a.Loop().Maker().EndClose(a, (*asyncEnd)(a))
 	return nil
 }
 
@@ -75,7 +75,7 @@ type asyncEnd Async
 
 func (a *asyncEnd) Finished() {
 	if a.OnClose != nil {
-		a.lp.Maker().Call((*Async)(a), a.OnClose)
+		a.Loop().Maker().Call((*Async)(a), a.OnClose)
 	}
 }
 

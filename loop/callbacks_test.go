@@ -123,6 +123,11 @@ func ignore(*tcp.Conn) {}
 
 // socketCallbacks are those of tcp and udp.
 var socketCallbacks = map[string]func(t *testing.T, lp *loop.Loop, boom boom){
+	"stream.Conn.MoveTo": func(t *testing.T, lp *loop.Loop, boom boom) {
+		pair(t, lp, ignore, func(c *tcp.Conn) {
+			no(t, c.MoveTo(lp, func(c *tcp.Conn, err error) { boom(c) }))
+		})
+	},
 	"stream.Conn.StartLayer": func(t *testing.T, lp *loop.Loop, boom boom) {
 		pair(t, lp, ignore, func(c *tcp.Conn) {
 			no(t, c.StartLayer(layer.Identity{}, func(c *tcp.Conn, err error) { boom(c) }))

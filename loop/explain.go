@@ -265,13 +265,13 @@ func (l *Loop) explainFrom(w io.Writer) {
 
 // Explain says which phase the hook is of.
 func (h *Hook) Explain() string {
-	if h.lp.checkCaller("loop.Hook.Explain") != nil {
+	if h.Loop().checkCaller("loop.Hook.Explain") != nil {
 		return ""
 	}
 	switch h.list {
-	case &h.lp.idle:
+	case &h.Loop().idle:
 		return "idle: the loop does not wait"
-	case &h.lp.prepare:
+	case &h.Loop().prepare:
 		return "prepare"
 	}
 	return "check"
@@ -279,7 +279,7 @@ func (h *Hook) Explain() string {
 
 // Explain says whether a call of Send is still to be delivered.
 func (a *Async) Explain() string {
-	if a.lp.checkCaller("loop.Async.Explain") != nil {
+	if a.Loop().checkCaller("loop.Async.Explain") != nil {
 		return ""
 	}
 	if a.pending.Load() {

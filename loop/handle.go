@@ -4,6 +4,7 @@ import (
 	"net"
 	"runtime/debug"
 	"slices"
+	"sync/atomic"
 
 	"example.com/pike/poller"
 )
@@ -28,11 +29,11 @@ type Handle interface {
 // Base is what every handle embeds: its place on the loop, and whether it keeps
 // the loop running.
 type Base struct {
-	lp    *Loop
-	index uint32 // in lp.handles, plus one; 0 is not there
+	lp    atomic.Pointer[Loop] // which Move changes, and any goroutine may ask
+	index uint32               // in lp.handles, plus one; 0 is not there
 	flags baseFlags
 
-	barred bool // by closing, for Maker.Post; under the mutex of the mailbox
+	posts postState // under the mutex of the mailbox
 }
 
 type baseFlags uint8
@@ -48,7 +49,7 @@ const (
 func (b *Base) base() *Base { return b }
 
 // Loop is the loop that the handle is on.
-func (b *Base) Loop() *Loop { return b.lp }
+func (b *Base) Loop() *Loop { return b.lp.Load() }
 
 // Active reports whether the handle can call back: a timer that is armed, a
 // socket that is open.
@@ -63,7 +64,7 @@ func (b *Base) HasRef() bool { return b.flags&unrefd == 0 }
 
 // Ref undoes Unref. There is no count: calling it twice is calling it once.
 func (b *Base) Ref() {
-	if b.lp.checkCaller("loop.Base.Ref") != nil {
+	if b.Loop().checkCaller("loop.Base.Ref") != nil {
 		return
 	}
 	if b.HasRef() {
@@ -71,14 +72,14 @@ func (b *Base) Ref() {
 	}
 	b.flags &^= unrefd
 	if b.Active() {
-		b.lp.active++
+		b.Loop().active++
 	}
 }
 
 // Unref lets Run end although the handle is active. Operations in flight and a
 // pending close still keep it going.
 func (b *Base) Unref() {
-	if b.lp.checkCaller("loop.Base.Unref") != nil {
+	if b.Loop().checkCaller("loop.Base.Unref") != nil {
 		return
 	}
 	if !b.HasRef() {
@@ -86,7 +87,7 @@ func (b *Base) Unref() {
 	}
 	b.flags |= unrefd
 	if b.Active() {
-		b.lp.active--
+		b.Loop().active--
 	}
 }
 
@@ -99,9 +100,9 @@ func (b *Base) setActive(on bool) {
 		return
 	}
 	if on {
-		b.lp.active++
+		b.Loop().active++
 	} else {
-		b.lp.active--
+		b.Loop().active--
 	}
 }
 
@@ -124,7 +125,7 @@ type closer struct {
 func (m *Maker) Own(h Handle) {
 	l := m.l()
 	l.checkCaller("loop.Maker.Own")
-	h.base().lp = l
+	h.base().lp.Store(l)
 }
 
 // Attach puts a handle on the loop. It returns net.ErrClosed after Close, and
@@ -139,7 +140,7 @@ func (m *Maker) Attach(h Handle) error {
 		return net.ErrClosed
 	}
 	if b.index == 0 {
-		b.lp = l
+		b.lp.Store(l)
 		l.handles.add(h, b)
 		if l.shutdown != nil {
 			l.shutdown.attached(h, b)

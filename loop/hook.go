@@ -51,7 +51,7 @@ func (l *Loop) newHook(list *hooks, fn func(), op string) (*Hook, error) {
 // Start has the hook called back, from the next time that its phase comes. If the hook is
 // started already, nothing changes. Start returns net.ErrClosed after Close.
 func (h *Hook) Start() error {
-	if err := h.lp.checkCaller("loop.Hook.Start"); err != nil {
+	if err := h.Loop().checkCaller("loop.Hook.Start"); err != nil {
 		return err
 	}
 	if h.Closing() {
@@ -66,7 +66,7 @@ func (h *Hook) Start() error {
 
 // Stop ends the callbacks. Start may follow.
 func (h *Hook) Stop() error {
-	if err := h.lp.checkCaller("loop.Hook.Stop"); err != nil {
+	if err := h.Loop().checkCaller("loop.Hook.Stop"); err != nil {
 		return err
 	}
 	if h.Closing() {
@@ -79,14 +79,14 @@ func (h *Hook) Stop() error {
 
 // Close stops the hook for good; OnClose follows.
 func (h *Hook) Close() error {
-	if err := h.lp.checkCaller("loop.Hook.Close"); err != nil {
+	if err := h.Loop().checkCaller("loop.Hook.Close"); err != nil {
 		return err
 	}
 	h.list.remove(h)
-	if !h.lp.Maker().BeginClose(h) {
+	if !h.Loop().Maker().BeginClose(h) {
 		return errClosedHandle
 	}
-	h.lp.Maker().EndClose(h, (*hookEnd)(h))
+	h.Loop().Maker().EndClose(h, (*hookEnd)(h))
 	return nil
 }
 
@@ -95,7 +95,7 @@ type hookEnd Hook
 
 func (h *hookEnd) Finished() {
 	if h.OnClose != nil {
-		h.lp.Maker().Call((*Hook)(h), h.OnClose)
+		h.Loop().Maker().Call((*Hook)(h), h.OnClose)
 	}
 }
 

@@ -354,8 +354,10 @@ func (l *Loop) Close() error {
 	if l.shutdown != nil {
 		l.shutdown.end()
 	}
-	l.shutHandles()
-	l.mail.close()
+	for closed := false; !closed; closed = l.mail.close() {
+		l.takeIn() // what is on its way here ends with all the others
+		l.shutHandles()
+	}
 	l.closed = true
 	l.tellPanics()
 	if l.watchdog != nil {

@@ -16,11 +16,13 @@ type mailbox struct {
 	mu     sync.Mutex
 	in     []func()
 	closed bool
-	size   int               // bytes that the functions of in carry
-	most   int               // size may be, if that is not 0
-	filled atomic.Bool       // in is not empty
-	clock  poller.Timekeeper // nil if nobody but the loop may ask its poller
-	since  poller.Time       // when in was filled
+	held   map[*Base]*letters // of handles on their way to another loop; see journey
+	coming []*journey         // to this loop
+	size   int                // bytes that the functions of in carry
+	most   int                // size may be, if that is not 0
+	filled atomic.Bool        // in is not empty
+	clock  poller.Timekeeper  // nil if nobody but the loop may ask its poller
+	since  poller.Time        // when in was filled
 
 	panics []*PanicError // of jobs, whose outcome is in the mail
 	member *member       // of a Group, which counts mailboxes that are not empty; nil if it is of none
@@ -53,17 +55,20 @@ func (l *Loop) Post(fn func()) error {
 // Post is Loop.Post of what is about a handle: it returns net.ErrClosed from when the
 // handle begins to close, too. size is how many bytes fn carries. Where more would wait for
 // the loop than LimitPosts allows, fn is not posted, and Post returns syscall.ENOBUFS. Its
-// errors name nothing. Any goroutine may call it.
+// errors name nothing. Any goroutine may call it. Of a handle that goes to another loop (Move) fn goes along.
 func (m *Maker) Post(h Handle, fn func(), size int) error {
-	l := m.l()
-	if l.gate != nil {
-		l.gate.Enter()
+	b := h.base()
+	for l := m.l(); ; l = b.Loop() {
+		if l.gate != nil {
+			l.gate.Enter()
+		}
+		if here, err := l.mail.putFor(l, b, fn, size); here {
+			if err == nil {
+				l.interrupt()
+			}
+			return err
+		}
 	}
-	if err := l.mail.putFor(h.base(), fn, size); err != nil {
-		return err
-	}
-	l.interrupt()
-	return nil
 }
 
 // LimitPosts bounds how many bytes may wait in Maker.Post until the loop takes them; 0,
@@ -79,25 +84,33 @@ func (m *Maker) LimitPosts(bytes int) {
 	l.mail.most = bytes
 }
 
-func (m *mailbox) putFor(b *Base, fn func(), size int) error {
+// putFor posts fn to l, whose mailbox m is. It is not here that it belongs if b is on another loop by now.
+func (m *mailbox) putFor(l *Loop, b *Base, fn func(), size int) (here bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if b.Loop() != l {
+		return false, nil
+	}
+	if b.posts == postsHeld {
+		return true, m.held[b].add(fn, size, m.most)
+	}
 	switch {
-	case b.barred || m.closed:
-		return net.ErrClosed
+	case b.posts == postsBarred || m.closed:
+		return true, net.ErrClosed
 	case size > 0 && m.most > 0 && m.size+size > m.most:
-		return syscall.ENOBUFS
+		return true, syscall.ENOBUFS
 	}
 	m.add(fn)
 	m.size += size
-	return nil
+	return true, nil
 }
 
-// bar has no more posted about a handle.
+// bar has no more posted about a handle. What was posted before is still called.
 func (m *mailbox) bar(b *Base) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	b.barred = true
+	m.release(b)
+	b.posts = postsBarred
 }
 
 func (m *mailbox) put(fn func()) bool {
@@ -181,11 +194,16 @@ func (m *mailbox) wake(p poller.Poller) {
 	}
 }
 
-func (m *mailbox) close() {
+// close reports false, and does nothing, if a handle has come meanwhile.
+func (m *mailbox) close() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if len(m.coming) > 0 {
+		return false
+	}
 	m.closed = true
 	m.in = nil
 	m.filled.Store(false)
 	m.out, m.next = nil, 0
+	return true
 }

@@ -16,9 +16,9 @@ type aside struct {
 }
 
 func (a *aside) Close() error {
-	a.lp.Maker().StopTimeout(&a.timeout)
-	if a.lp.Maker().BeginClose(a) {
-		a.lp.Maker().EndClose(a, a)
+	a.Loop().Maker().StopTimeout(&a.timeout)
+	if a.Loop().Maker().BeginClose(a) {
+		a.Loop().Maker().EndClose(a, a)
 	}
 	return nil
 }

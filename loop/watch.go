@@ -62,7 +62,7 @@ func (l *Loop) Watch(fd uintptr, ev Events, fn func(w *Watch, ev Events)) (*Watc
 
 // Set changes what is watched for; 0 pauses, and the Watch is then not active.
 func (w *Watch) Set(ev Events) error {
-	if err := w.lp.checkCaller("loop.Watch.Set"); err != nil {
+	if err := w.Loop().checkCaller("loop.Watch.Set"); err != nil {
 		return err
 	}
 	if w.Closing() {
@@ -77,10 +77,10 @@ func (w *Watch) Set(ev Events) error {
 
 // Close stops watching; OnClose follows.
 func (w *Watch) Close() error {
-	if err := w.lp.checkCaller("loop.Watch.Close"); err != nil {
+	if err := w.Loop().checkCaller("loop.Watch.Close"); err != nil {
 		return err
 	}
-	if !w.lp.Maker().BeginClose(w) {
+	if !w.Loop().Maker().BeginClose(w) {
 		return errClosedHandle
 	}
 	w.w.Close()
@@ -92,14 +92,14 @@ type watchUpcalls Watch
 
 func (u *watchUpcalls) Ready(ev Events) {
 	w := (*Watch)(u)
-	w.lp.Maker().Call(w, func() { w.fn(w, ev) })
+	w.Loop().Maker().Call(w, func() { w.fn(w, ev) })
 }
 
-func (u *watchUpcalls) Closed() { u.lp.Maker().EndClose((*Watch)(u), u) }
+func (u *watchUpcalls) Closed() { u.Loop().Maker().EndClose((*Watch)(u), u) }
 
 func (u *watchUpcalls) Finished() {
 	w := (*Watch)(u)
 	if w.OnClose != nil {
-		w.lp.Maker().Call(w, func() { w.OnClose(w) })
+		w.Loop().Maker().Call(w, func() { w.OnClose(w) })
 	}
 }

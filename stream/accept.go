@@ -185,11 +185,10 @@ func (ln *Listener) admit() bool {
 
 // admitted counts a connection, and stops if it is the last for now.
 func (ln *Listener) admitted() {
-	ln.stats.Open++
-	if ln.share != nil { // which has looked
-		ln.counted()
+	if ln.share != nil { // which has counted it
 		return
 	}
+	ln.stats.Open++
 	ln.crowd()
 	l := &ln.limits
 	if l.interval == 0 || l.policy != LeaveInBacklog {
@@ -203,12 +202,11 @@ func (ln *Listener) admitted() {
 
 // left is called for each connection that was accepted, when it has ended.
 func (ln *Listener) left() {
-	ln.stats.Open--
 	if ln.share != nil {
-		ln.counted()
 		ln.share.left(false)
 		return
 	}
+	ln.stats.Open--
 	if ln.stops&full != 0 && !ln.Closing() {
 		ln.crowd()
 	}

@@ -86,6 +86,7 @@ type rare struct {
 	closing  *closing      // while it drains or lingers
 	in       *input        // while something is unread
 	passing  *passing      // from when it passes files, or takes some
+	moving   *moving       // from MoveTo until it is somewhere else, or not
 }
 
 // lp is the loop as makers of handles see it.

@@ -30,8 +30,8 @@ func (c *Conn) Drain() (wait bool) {
 		c.CloseNow()
 		return true
 	}
-	if ln := c.conf.ln; ln != nil && ln.OnShutdown != nil && !c.Closing() {
-		c.during(ln.OnShutdown)
+	if fn := c.onShutdown(); fn != nil && !c.Closing() {
+		c.during(fn)
 	}
 	return true
 }

@@ -2,10 +2,12 @@ package stream
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"example.com/pike/internal/netop"
 	"example.com/pike/loop"
 	"example.com/pike/poller"
 )
@@ -210,17 +212,33 @@ func (ln *Listener) counted() {
 	}
 }
 
-// on is the listener of a connection that goes to another loop: the same one, or of a GroupListener the share
-// of that loop.
-func (ln *Listener) on(lp *loop.Loop) *Listener {
-	if ln.share != nil {
-		for _, o := range ln.share.gl.shares {
-			if o.ln.Loop() == lp {
-				return o.ln
-			}
+// moved is the listener of a connection that is on another loop now: of a group the share of that loop, where the
+// connection counts from here on.
+func (ln *Listener) moved(to *loop.Loop) *Listener {
+	if ln.share == nil {
+		return ln
+	}
+	for _, o := range ln.share.gl.shares {
+		if o.ln.Loop() == to {
+			ln.share.load.Add(-1)
+			o.load.Add(1)
+			return o.ln
 		}
 	}
 	return ln
+}
+
+// explain is what the share counts, for Explain.
+func (sh *share) explain() string {
+	w := &sh.gl.whole
+	text := fmt.Sprintf("%s here and %d on all loops", netop.Counted(int(sh.load.Load()), "connection"), w.open.Load())
+	if w.most > 0 {
+		text += fmt.Sprintf(" of at most %d", w.most)
+	}
+	if sh.socket == nil {
+		text += ", which loop 0 accepts"
+	}
+	return text
 }
 
 // handed is the socket of a share that has none.
@@ -232,12 +250,3 @@ func (h handed) Close()                           { (*acceptor)(h.sh.ln).Closed(
 func (h handed) Addr() poller.Addr                { return h.sh.gl.addr }
 func (handed) SetOption(poller.Option, int) error { return errors.ErrUnsupported }
 func (handed) Option(poller.Option) (int, error)  { return 0, errors.ErrUnsupported }
-
-// moved has a connection count for another share from here on, which its loop does not know yet.
-func (ln *Listener) moved(to *Listener) {
-	if ln.share == nil || to.share == nil || ln == to {
-		return
-	}
-	ln.share.load.Add(-1)
-	to.share.load.Add(1)
-}

@@ -80,7 +80,8 @@ func (s *groupServer) shutdown() {
 // apart is how far the loops are apart.
 func (s *groupServer) apart() int { return slices.Max(s.n) - slices.Min(s.n) }
 
-// groupClient opens connections one after another, keeps each for a while, and sends a pattern on it that it wants back.
+// groupClient opens connections one after another, keeps each for a while, and sends a pattern on it that it
+// wants back.
 func groupClient(w *sim.World, h *sim.Host, conns int, stay time.Duration, o *tcp.Options) error {
 	return loop.RunOn(h, func(lp *loop.Loop) error {
 		var next func()
@@ -119,8 +120,8 @@ func groupClient(w *sim.World, h *sim.Host, conns int, stay time.Duration, o *tc
 	})
 }
 
-// groupWorld is a server with a group, and clients that come and go. When the last client has ended, it shuts down; or earlier, in the
-// middle of what goes on.
+// groupWorld is a server with a group, and clients that come and go. When the last client has ended, it shuts
+// down; or earlier, in the middle of what goes on.
 func groupWorld(w *sim.World, o *tcp.Options, early time.Duration) (*groupServer, error) {
 	s := &groupServer{w: w}
 	w.Go(w.Host("srv"), func(h *sim.Host) error { return s.serve(h, w.Param("loops"), o) })
@@ -141,7 +142,8 @@ func groupWorld(w *sim.World, o *tcp.Options, early time.Duration) (*groupServer
 	return s, w.Run()
 }
 
-// groupWorlds is how many a test runs. Race and debug builds ask for the goroutine at each call, which takes a hundred times as long.
+// groupWorlds is how many a test runs. Race and debug builds ask for the goroutine at each call, which takes a
+// hundred times as long.
 func groupWorlds() int {
 	if checked {
 		return 1
@@ -153,8 +155,8 @@ func groupParams(clients, conns int) []sim.Param {
 	return []sim.Param{{Name: "loops", Value: 3, Min: 1}, {Name: "clients", Value: clients, Min: 1}, {Name: "conns", Value: conns, Min: 1}}
 }
 
-// TestGroupListenerUnderFaults: no byte is wrong, every OnClose comes once, and all counts are exact, however connections are divided and
-// limited, and whenever the group shuts down.
+// TestGroupListenerUnderFaults: no byte is wrong, every OnClose comes once, and all counts are exact, however
+// connections are divided and limited, and whenever the group shuts down.
 func TestGroupListenerUnderFaults(t *testing.T) {
 	for _, c := range []struct {
 		name string

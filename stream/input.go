@@ -76,7 +76,7 @@ func (c *Conn) dropInput() {
 // idle reports whether nobody needs m.
 func (m *rare) idle() bool {
 	return m.drain == defaultDrainTimeout && m.err == nil && m.dialing == nil && m.layering == nil &&
-		m.clock == nil && m.closing == nil && m.in == nil && m.passing == nil
+		m.clock == nil && m.closing == nil && m.in == nil && m.passing == nil && m.moving == nil
 }
 
 func (s *shared) takeInput() *input {

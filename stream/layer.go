@@ -41,6 +41,7 @@ type env struct{ lp *loop.Loop }
 
 func (e env) Defer(f poller.Flusher)             { e.lp.Maker().Defer(f) }
 func (e env) Local(key any, make func() any) any { return e.lp.Maker().Local(key, make) }
+func (e env) Withdraw(f poller.Flusher) bool     { return e.lp.Maker().Withdraw(f) }
 func (e env) Closed() bool                       { return false } // a callback cannot close the loop
 func (e env) Work(job func(), done func(error)) error {
 	_, err := loop.Work(context.Background(), e.lp,

@@ -24,6 +24,7 @@ type Listener struct {
 	retry    loop.Timeout
 	layers   layers
 	share    *share // of a GroupListener; nil of a Listener by itself
+	gone     *away  // for its connections that have moved; see away
 
 	// OnAccept is called for each connection, when its layer is ready if it has one. It should set the callbacks of the
 	// connection; reading begins when it returns. Without OnAccept connections are
@@ -98,7 +99,7 @@ func ListenFile(lp *loop.Loop, network, name string, addrs []poller.Addr, f poll
 func newListener(lp *loop.Loop, network string, p policy, o *Options) *Listener {
 	ln := &Listener{drain: o.drainTimeout(), layers: layersOf(o)}
 	s := sharedOf(lp)
-	ln.conf = s.conf(conf{s, p, network, ln})
+	ln.conf = s.conf(conf{shared: s, policy: p, network: network, ln: ln})
 	ln.failures.logged = poller.Never
 	return ln
 }

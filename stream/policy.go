@@ -60,6 +60,7 @@ type conf struct {
 	policy
 	network string // as package net calls it
 	ln      *Listener
+	away    *away // ln, if that is on another loop
 }
 
 // conf is a conf that is equal to o. The one asked for last is kept, so that a million connections

@@ -128,6 +128,7 @@ func (u *upcalls) Finished() {
 			c.connected(d.error(net.ErrClosed))
 		}
 		c.stopLayering()
+		c.stopMoving()
 	}
 	var err error
 	if c.out != nil { // else nobody is told the error, and it would take as much memory as the connection
@@ -137,16 +138,11 @@ func (u *upcalls) Finished() {
 	c.dropInput()
 	c.vanish()
 	c.forget()
-	ln := c.conf.ln
-	if ln != nil && ln.share == nil {
-		ln.left()
-	}
+	c.leftListener(false)
 	if c.OnClose != nil {
 		c.lp().Call(c, func() { c.OnClose(c, c.reason()) })
 	}
-	if ln != nil && ln.share != nil { // after OnClose, or another loop would accept one more before that
-		ln.left()
-	}
+	c.leftListener(true)
 }
 
 // reason is what OnClose is told.
