@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"example.com/pike/poller"
 	"example.com/pike/poller/sim"
 	"example.com/pike/stream"
+	"example.com/pike/stream/layer"
 	"example.com/pike/tcp"
 	"example.com/pike/timer"
 )
@@ -30,6 +32,8 @@ type groupServer struct {
 	closed int
 	report loop.GroupReport
 	opened []poller.Time // when each connection came in
+	moves  bool          // connections go from loop to loop
+	moved  int
 }
 
 // serve is the program of its host. It ends by Shutdown.
@@ -67,8 +71,26 @@ func (s *groupServer) accept(c *tcp.Conn) {
 	s.n[i]++
 	s.opened = append(s.opened, s.w.Now())
 	s.most = max(s.most, s.begun-s.ended)
-	c.OnRead = func(c *tcp.Conn, p []byte) { c.Write(p) }
+	c.OnRead = func(c *tcp.Conn, p []byte) {
+		c.Write(p)
+		if s.moves && s.w.Rand().IntN(2) == 0 {
+			to := s.w.Rand().IntN(s.g.Len())
+			c.MoveTo(s.g.At(to), func(c *tcp.Conn, err error) {
+				if _, at := c.Loop().Group(); at != i {
+					s.moved++
+					s.n[i]--
+					i = at
+					s.n[i]++
+				}
+			})
+		}
+	}
 	c.OnClose = func(*tcp.Conn, error) { s.ended++; s.n[i]-- }
+	for j := range s.n {
+		if n := s.ln.LoopMetrics(j).Open; n < s.n[j] { // more are on their way, or close
+			s.w.Errorf("loop %d has %d connections, and counts %d", j, s.n[j], n)
+		}
+	}
 }
 
 func (s *groupServer) shutdown() {
@@ -122,8 +144,8 @@ func groupClient(w *sim.World, h *sim.Host, conns int, stay time.Duration, o *tc
 
 // groupWorld is a server with a group, and clients that come and go. When the last client has ended, it shuts
 // down; or earlier, in the middle of what goes on.
-func groupWorld(w *sim.World, o *tcp.Options, early time.Duration) (*groupServer, error) {
-	s := &groupServer{w: w}
+func groupWorld(w *sim.World, s *groupServer, o *tcp.Options, early time.Duration) (*groupServer, error) {
+	s.w = w
 	w.Go(w.Host("srv"), func(h *sim.Host) error { return s.serve(h, w.Param("loops"), o) })
 	clients := w.Param("clients")
 	left := clients
@@ -159,32 +181,41 @@ func groupParams(clients, conns int) []sim.Param {
 // connections are divided and limited, and whenever the group shuts down.
 func TestGroupListenerUnderFaults(t *testing.T) {
 	for _, c := range []struct {
-		name string
-		o    tcp.Options
+		name  string
+		o     tcp.Options
+		moves bool
 	}{
-		{"evenly", tcp.Options{Spread: tcp.SpreadEvenly}},
-		{"by the system", tcp.Options{}},
-		{"evenly, few", tcp.Options{Spread: tcp.SpreadEvenly, MaxConns: 3}},
-		{"by the system, few", tcp.Options{MaxConns: 3}},
-		{"by the system, at a rate", tcp.Options{AcceptRate: 5, AcceptBurst: 2}},
-		{"evenly, others refused", tcp.Options{Spread: tcp.SpreadEvenly, MaxConns: 2, AcceptPolicy: stream.Refuse}},
-		{"by the system, others refused", tcp.Options{MaxConns: 2, AcceptPolicy: stream.Refuse}},
-		{"evenly, layers", tcp.Options{Spread: tcp.SpreadEvenly, Layer: hello, MaxLayering: 2}},
-		{"by the system, layers", tcp.Options{Layer: hello, MaxLayering: 2}},
+		{"evenly, and they move", tcp.Options{Spread: tcp.SpreadEvenly}, true},
+		{"by the system, few, and they move", tcp.Options{MaxConns: 3}, true},
+		{"evenly, layers, and they move", tcp.Options{Spread: tcp.SpreadEvenly, Layer: layer.Identity{}}, true},
+		{"evenly", tcp.Options{Spread: tcp.SpreadEvenly}, false},
+		{"by the system", tcp.Options{}, false},
+		{"evenly, few", tcp.Options{Spread: tcp.SpreadEvenly, MaxConns: 3}, false},
+		{"by the system, few", tcp.Options{MaxConns: 3}, false},
+		{"by the system, at a rate", tcp.Options{AcceptRate: 5, AcceptBurst: 2}, false},
+		{"evenly, others refused", tcp.Options{Spread: tcp.SpreadEvenly, MaxConns: 2, AcceptPolicy: stream.Refuse}, false},
+		{"by the system, others refused", tcp.Options{MaxConns: 2, AcceptPolicy: stream.Refuse}, false},
+		{"evenly, layers", tcp.Options{Spread: tcp.SpreadEvenly, Layer: hello, MaxLayering: 2}, false},
+		{"by the system, layers", tcp.Options{Layer: hello, MaxLayering: 2}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			var moved atomic.Int64
 			sim.Explore(t, groupWorlds(), sim.Config{Faults: sim.Heavy(), Params: groupParams(6, 4)}, func(w *sim.World) error {
 				early := time.Duration(0)
 				if w.Seed()%2 == 0 {
 					early = time.Duration(w.Rand().Int64N(int64(5 * time.Second)))
 				}
 				o := c.o
-				s, err := groupWorld(w, &o, early)
+				s, err := groupWorld(w, &groupServer{moves: c.moves}, &o, early)
+				moved.Add(int64(s.moved))
 				if err == nil && o.MaxConns > 0 && s.most > o.MaxConns {
 					err = fmt.Errorf("%d connections at a time, where %d are the most", s.most, o.MaxConns)
 				}
 				return err
 			})
+			if c.moves != (moved.Load() > 0) {
+				t.Errorf("%d connections have moved", moved.Load())
+			}
 		})
 	}
 }
@@ -200,7 +231,7 @@ func TestGroupListenerLimits(t *testing.T) {
 			sim.Explore(t, groupWorlds(), sim.Config{Params: groupParams(12, 3)}, func(w *sim.World) error {
 				o := spread.of
 				o.MaxConns = 5
-				s, err := groupWorld(w, &o, 0)
+				s, err := groupWorld(w, new(groupServer), &o, 0)
 				switch all := w.Param("clients") * w.Param("conns"); {
 				case err != nil:
 					return err
@@ -216,7 +247,7 @@ func TestGroupListenerLimits(t *testing.T) {
 			sim.Explore(t, groupWorlds(), sim.Config{Params: groupParams(12, 3)}, func(w *sim.World) error {
 				o := spread.of
 				o.AcceptRate, o.AcceptBurst = 10, 4
-				s, err := groupWorld(w, &o, 0)
+				s, err := groupWorld(w, new(groupServer), &o, 0)
 				if all := w.Param("clients") * w.Param("conns"); err == nil && s.begun != all {
 					return fmt.Errorf("%d of %d connections were served", s.begun, all)
 				}

@@ -108,6 +108,7 @@ func (h *Host) returned() {
 	h.note(vReturn, 0, nil, 0, eOK)
 	h.endThreads(ErrKilled)
 	h.drop(false)
+	h.m.dropLooseOf(h)
 	h.closed = true
 	if h.gone == ErrKilled && h.Restart > 0 {
 		return // it stays the program of h
