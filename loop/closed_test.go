@@ -38,7 +38,7 @@ var remains = map[string]bool{
 	"loop.Hook.Explain": true, "loop.Async.Explain": true, "timer.Timer.Explain": true, "stream.Listener.Explain": true,
 	"stream.Conn.Explain": true, "udp.Conn.Explain": true, "signal.Watcher.Explain": true,
 
-	"loop.Loop.Logger": true, "loop.Loop.Metrics": true,
+	"loop.Loop.Logger": true, "loop.Loop.Group": true, "loop.Loop.Metrics": true,
 	"stream.Listener.LocalAddr": true, "stream.Listener.Metrics": true, "stream.Conn.RemoteAddr": true, "stream.Conn.LocalAddr": true,
 	"udp.Conn.LocalAddr": true, "udp.Conn.RemoteAddr": true,
 }

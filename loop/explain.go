@@ -102,6 +102,9 @@ func (l *Loop) headline(handles, jobs, operations, posts int) string {
 	switch n := len(why); n {
 	case 0:
 		parts = append(parts, "nothing keeps the loop running")
+		if l.member != nil {
+			parts = append(parts, "its group runs as long as anything is on any of its loops")
+		}
 	case 1:
 		keeps := " keep"
 		if handles+jobs+operations+posts == 1 {

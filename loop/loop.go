@@ -198,6 +198,7 @@ type Loop struct {
 	closing  int // handles whose close callback is to come
 	requests int // operations in flight that hold the loop; see Hold
 
+	member   *member   // of a Group; nil if it is of none
 	shutdown *shutdown // nil unless one is under way
 	cause    error     // see Cause
 

@@ -22,7 +22,7 @@ var anywhere = map[string]bool{
 
 	// What they read is settled when the object is made.
 	"loop.Loop.Resolver": true, "loop.Loop.Logger": true, "loop.Loop.Fd": true,
-	"loop.Loop.Maker": true, "loop.Base.Loop": true, "stream.Listener.LocalAddr": true,
+	"loop.Loop.Maker": true, "loop.Loop.Group": true, "loop.Base.Loop": true, "stream.Listener.LocalAddr": true,
 
 	// They read a word that the race detector watches.
 	"loop.Base.Active": true, "loop.Base.Closing": true, "loop.Base.HasRef": true,

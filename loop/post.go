@@ -25,6 +25,7 @@ type mailbox struct {
 	since  poller.Time        // when in was filled
 
 	panics []*PanicError // of jobs, whose outcome is in the mail
+	member *member       // of a Group, which counts mailboxes that are not empty; nil if it is of none
 
 	out   []func() // the loop's own, from next on
 	next  int
@@ -126,6 +127,9 @@ func (m *mailbox) add(fn func()) bool {
 	m.in = append(m.in, fn)
 	if !m.filled.Load() { // a store that is seen by another core costs more than a look
 		m.filled.Store(true)
+		if m.member != nil {
+			m.member.g.busy.Add(1)
+		}
 		if m.clock != nil {
 			m.since = m.clock.Time()
 		}
@@ -148,6 +152,9 @@ func (m *mailbox) collect() (oldest poller.Time) {
 	m.in, m.out = m.out, m.in
 	m.size = 0
 	m.filled.Store(false)
+	if m.member != nil {
+		m.member.taken++
+	}
 	m.large = max(cap(m.in), cap(m.out)) > keptMost
 	return m.since
 }

@@ -111,10 +111,14 @@ func (l *Loop) Alive() bool {
 	if l.checkCaller("loop.Loop.Alive") != nil {
 		return false
 	}
-	return !l.closed && l.alive()
+	return !l.closed && l.needed()
 }
 
-func (l *Loop) alive() bool {
+// alive is true of a loop of a Group until that ends: the others may have something for it.
+func (l *Loop) alive() bool { return l.member != nil || l.needed() }
+
+// needed reports whether anything is left on the loop itself.
+func (l *Loop) needed() bool {
 	return l.active > 0 || l.closing > 0 || l.requests > 0 || l.deferred.any() || l.mail.any()
 }
 
@@ -157,9 +161,13 @@ func (l *Loop) enter() error {
 	if !l.running.CompareAndSwap(false, true) {
 		return ErrRunning
 	}
-	if l.closed {
+	switch {
+	case l.closed:
 		l.running.Store(false)
 		return net.ErrClosed
+	case l.member != nil && !l.member.serving: // whose Run is the only one
+		l.running.Store(false)
+		return ErrRunning
 	}
 	l.owner.enter()
 	if l.watchdog != nil || l.asked.Load() {

@@ -185,6 +185,9 @@ func (ln *Listener) admit() bool {
 
 // admitted counts a connection, and stops if it is the last for now.
 func (ln *Listener) admitted() {
+	if ln.share != nil { // which has counted it
+		return
+	}
 	ln.stats.Open++
 	ln.crowd()
 	l := &ln.limits
@@ -199,6 +202,10 @@ func (ln *Listener) admitted() {
 
 // left is called for each connection that was accepted, when it has ended.
 func (ln *Listener) left() {
+	if ln.share != nil {
+		ln.share.left(false)
+		return
+	}
 	ln.stats.Open--
 	if ln.stops&full != 0 && !ln.Closing() {
 		ln.crowd()
@@ -208,6 +215,7 @@ func (ln *Listener) left() {
 // refuse resets a connection that is one too many.
 func (ln *Listener) refuse(s poller.Stream) poller.StreamHandler {
 	ln.stats.Refused++
+	ln.counted()
 	s.Reset()
 	return refused{}
 }
@@ -223,7 +231,13 @@ func (refused) Closed()                {}
 // refills is a listener when it has a token again.
 type refills Listener
 
-func (r *refills) Expired(*loop.Timeout) { (*Listener)(r).allow(throttled) }
+func (r *refills) Expired(*loop.Timeout) {
+	if ln := (*Listener)(r); ln.share != nil {
+		ln.share.room()
+	} else {
+		ln.allow(throttled)
+	}
+}
 
 // The pauses between attempts to accept are those of net/http's server. A listener that keeps
 // failing says so in the log once in a logPause.
@@ -246,6 +260,7 @@ func (a *acceptor) Failed(err error) {
 	ln := (*Listener)(a)
 	f, lp := &ln.failures, ln.Loop()
 	ln.stats.Failed++
+	ln.counted()
 	if f.pause == 0 {
 		f.pause = firstPause
 	} else {

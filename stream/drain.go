@@ -7,6 +7,9 @@ func (ln *Listener) Drain() (wait bool) {
 		return false
 	}
 	if !ln.Closing() {
+		if ln.share != nil {
+			ln.share.drain()
+		}
 		ln.Close()
 	}
 	return false

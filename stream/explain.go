@@ -166,11 +166,15 @@ func (ln *Listener) Explain() string {
 	case ln.OnAccept == nil:
 		parts[0] = "closes what comes (no OnAccept)"
 	}
-	text := netop.Counted(ln.stats.Open, "connection")
-	if ln.limits.conns > 0 {
-		text += fmt.Sprintf(" of at most %d", ln.limits.conns)
+	if ln.share != nil {
+		parts = append(parts, ln.share.explain())
+	} else {
+		text := netop.Counted(ln.stats.Open, "connection")
+		if ln.limits.conns > 0 {
+			text += fmt.Sprintf(" of at most %d", ln.limits.conns)
+		}
+		parts = append(parts, text)
 	}
-	parts = append(parts, text)
 	if n := ln.stats.Layering; n > 0 {
 		parts = append(parts, fmt.Sprintf("the layers of %d are not ready", n))
 	}

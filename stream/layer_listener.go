@@ -41,6 +41,7 @@ func (ln *Listener) list(y *layering) {
 	}
 	l.first = y
 	ln.stats.Layering++
+	ln.counted()
 	if l.most > 0 && ln.stats.Layering >= l.most {
 		ln.stop(crowded)
 	}
@@ -57,6 +58,11 @@ func (ln *Listener) unlist(y *layering) {
 	}
 	y.prev, y.next = nil, nil
 	ln.stats.Layering--
+	if ln.share != nil {
+		ln.counted()
+		ln.share.layerEnded()
+		return
+	}
 	if !ln.Closing() {
 		ln.allow(crowded)
 	}
@@ -74,6 +80,7 @@ func (ln *Listener) closeLayering() {
 // layerFailed tells of a connection whose layer did not get ready.
 func (ln *Listener) layerFailed(err error) {
 	ln.stats.LayerFailed++
+	ln.counted()
 	if ln.OnError != nil && !ln.Closing() {
 		ln.tell(err)
 		return

@@ -23,7 +23,8 @@ type Listener struct {
 	failures failures
 	retry    loop.Timeout
 	layers   layers
-	gone     *away // for its connections that have moved; see away
+	share    *share // of a GroupListener; nil of a Listener by itself
+	gone     *away  // for its connections that have moved; see away
 
 	// OnAccept is called for each connection, when its layer is ready if it has one. It should set the callbacks of the
 	// connection; reading begins when it returns. Without OnAccept connections are
@@ -221,6 +222,9 @@ func (ln *Listener) Close() error {
 	lp.StopTimeout(&ln.retry)
 	lp.StopTimeout(&ln.limits.refill)
 	ln.s.Close()
+	if ln.share != nil {
+		ln.share.shut()
+	}
 	ln.closeLayering()
 	return nil
 }
@@ -231,19 +235,34 @@ type acceptor Listener
 func (a *acceptor) Accepted(s poller.Stream) poller.StreamHandler {
 	ln := (*Listener)(a)
 	ln.failures.pause = 0
-	if ln.OnAccept == nil {
+	switch {
+	case ln.OnAccept == nil:
 		ln.stats.Refused++
+		ln.counted()
 		return nil
-	}
-	if !ln.admit() {
+	case ln.share != nil:
+		return ln.share.accepted(s)
+	case !ln.admit():
 		return ln.refuse(s)
 	}
+	if c := ln.take(s); c != nil {
+		return ln.own(c)
+	}
+	return nil
+}
+
+// take makes a connection of s; nil if the loop is closed.
+func (ln *Listener) take(s poller.Stream) *Conn {
 	c := newConn(ln.conf, ln.drain, s)
-	lp := ln.lp()
-	if lp.Attach(c) != nil {
+	if ln.lp().Attach(c) != nil {
 		return nil
 	}
-	lp.SetActive(c, true)
+	return c
+}
+
+// own begins the life of a connection, whose stream is to have the handler that it returns.
+func (ln *Listener) own(c *Conn) poller.StreamHandler {
+	ln.lp().SetActive(c, true)
 	c.appear()
 	ln.admitted()
 	if ln.layers.layer != nil {

@@ -100,10 +100,11 @@ func (ln *Listener) away() *away {
 	return ln.gone
 }
 
-// leftListener tells the listener that one of its connections has ended.
-func (c *Conn) leftListener() {
+// leftListener tells the listener that one of its connections has ended. That of a group is told when OnClose was told, or another
+// loop would accept one more before that.
+func (c *Conn) leftListener(told bool) {
 	switch ln := c.conf.ln; {
-	case ln == nil:
+	case ln == nil, told != (ln.share != nil):
 	case c.conf.away != nil:
 		ln.Loop().Post(ln.left) // if that loop is closed, nobody counts any more
 	default:
@@ -236,8 +237,11 @@ func (v *moving) unpack() {
 	c, lp := v.c, v.c.lp()
 	s, n := sharedOf(c.Loop()), c.tally()
 	v.conf.shared = s
-	if ln := v.conf.ln; ln != nil && ln.Loop() == c.Loop() {
-		v.conf.away = nil
+	if ln := v.conf.ln; ln != nil {
+		v.conf.ln = ln.moved(c.Loop())
+		if v.conf.ln.Loop() == c.Loop() {
+			v.conf.away = nil
+		}
 	}
 	c.conf = s.conf(v.conf)
 	if !v.late {

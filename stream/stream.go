@@ -162,6 +162,9 @@ type Options struct {
 	// not look at it; see NoReuseAddr.
 	ReuseAddr bool
 
+	// Spread is how a listener of a group (ListenGroup) divides connections among the loops.
+	Spread Spread
+
 	// ReusePort lets several listeners share an address, each with its share of
 	// the connections, and dialed connections their LocalAddr (SO_REUSEPORT).
 	// errors.ErrUnsupported where the system does not spread what listeners get.

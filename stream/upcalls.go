@@ -34,6 +34,7 @@ func (c *Conn) accept() {
 		return
 	}
 	ln.stats.Accepted++
+	ln.counted()
 	c.during(ln.OnAccept)
 	c.begin()
 }
@@ -137,11 +138,11 @@ func (u *upcalls) Finished() {
 	c.dropInput()
 	c.vanish()
 	c.forget()
-	c.leftListener()
-	if c.OnClose == nil {
-		return
+	c.leftListener(false)
+	if c.OnClose != nil {
+		c.lp().Call(c, func() { c.OnClose(c, c.reason()) })
 	}
-	c.lp().Call(c, func() { c.OnClose(c, c.reason()) })
+	c.leftListener(true)
 }
 
 // reason is what OnClose is told.

@@ -39,6 +39,10 @@
 // ends by real time. Explore runs some worlds twice and compares [World.Hash], to
 // see whether the code is deterministic.
 //
+// A host whose program runs a group of loops (loop.NewGroup, with the host as the Poller) has a thread for each
+// loop but the first. Each is a poller and a coroutine of its own. Threads share the addresses, the descriptors, the
+// workers and the signals of their process, and end with it. Reports name them host#1, host#2 and so on.
+//
 // An ordinary test can poll a host without a program directly, without coroutines. The
 // Poll runs the world as far as it has to.
 //

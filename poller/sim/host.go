@@ -50,8 +50,12 @@ type Host struct {
 
 	explain func(w io.Writer) // of Inquire; nil if nobody knows more
 
-	workers []poller.Time // when each is free
+	workers []poller.Time // of the chief: when each is free
 	jobs    int64
+
+	chief   *Host   // whose process it is: h itself, but of a thread
+	threads []*Host // of the chief; see OpenThread
+	joins   *Host   // the thread that it waits for
 
 	// Restart has the program start again this long after the process was killed
 	// or the host has crashed. Only hosts that restart crash by chance.
@@ -85,6 +89,7 @@ var (
 	_ poller.Sleeper  = (*Host)(nil)
 	_ poller.Waiter   = (*Host)(nil)
 	_ poller.Inquirer = (*Host)(nil)
+	_ poller.Spawner  = (*Host)(nil)
 )
 
 // An endpoint is a socket as Poll sees it.
@@ -129,7 +134,10 @@ func (h *Host) World() *World { return h.w }
 func (h *Host) Addrs() []netip.Addr { return h.m.addrs }
 
 // Sockets is how many sockets the process has open, to see whether it leaks.
-func (h *Host) Sockets() int { return len(h.sockets) }
+func (h *Host) Sockets() (n int) {
+	h.process(func(t *Host) { n += len(t.sockets) })
+	return n
+}
 
 // Process adds a process to the machine of h, with a poller of its own and the
 // machine's addresses, for World.Go or to be polled.
@@ -172,10 +180,10 @@ func (h *Host) Poll(deadline poller.Time) error {
 	switch {
 	case h.polling:
 		panic("sim: Poll inside an upcall")
-	case h.yield == nil && h.w.rooted:
-		panic("sim: Poll inside a call of World.At, or of a host without a program inside World.Run")
 	case h.gone != nil:
 		return h.leaving()
+	case h.yield == nil && h.w.rooted:
+		panic("sim: Poll inside a call of World.At, or of a host without a program inside World.Run")
 	case h.closed:
 		return eBADF.of("poll")
 	}
@@ -257,7 +265,7 @@ func (h *Host) rouse() {
 		at += h.w.span(Pause)
 		h.paused = at
 	}
-	if h.Restart > 0 && h.strikes(Crash, h.m, h.m, 0, nil) {
+	if h.chief.Restart > 0 && h.strikes(Crash, h.m, h.m, 0, nil) {
 		h.loses(h.w.span(Crash))
 	}
 	h.schedule(at)
@@ -287,7 +295,7 @@ func (h *Host) due(k kind, arg int64) bool {
 func (h *Host) happen(k kind, arg int64) {
 	switch k {
 	case evHalt:
-		h.halt(false)
+		h.chief.halt(false)
 	case evPowerOff:
 		h.m.powerOff(poller.Time(arg))
 	}
@@ -396,7 +404,7 @@ func (h *Host) drop(vanish bool) {
 	for len(h.sockets) > 0 {
 		h.sockets[len(h.sockets)-1].abandon(vanish)
 	}
-	h.w.handles -= len(h.files)
+	h.w.handles -= len(h.files) // a thread has none
 	h.files = nil
 	clear(h.ready)
 	clear(h.closing)

@@ -91,6 +91,16 @@ func (h *Host) letGo() {
 	}
 }
 
+// dropLooseOf is when a process is gone.
+func (m *machine) dropLooseOf(h *Host) {
+	for _, s := range slices.Clone(m.loose) {
+		if s.h.chief == h {
+			m.loose = slices.DeleteFunc(m.loose, func(o *stream) bool { return o == s })
+			s.abandon(false)
+		}
+	}
+}
+
 // dropLoose is when the machine has lost its power.
 func (m *machine) dropLoose() {
 	loose := m.loose

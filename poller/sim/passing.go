@@ -45,7 +45,7 @@ func (h *Host) CloseFile(fd uintptr) { h.drops(fd, false) }
 // FileID tells files apart: it is the same for all descriptors of a file, in all processes. It
 // is 0 if fd is none of this process.
 func (h *Host) FileID(fd uintptr) int {
-	if d, ok := h.files[fd]; ok {
+	if d, ok := h.chief.files[fd]; ok {
 		return d.f.id
 	}
 	return 0
@@ -56,26 +56,26 @@ func (h *Host) FileID(fd uintptr) int {
 func (w *World) OpenFiles() int { return w.handles }
 
 func (h *Host) handle(f *file, kept bool) (fd uintptr) {
-	if h.files == nil {
-		h.files = make(map[uintptr]handle)
+	if h.chief.files == nil {
+		h.chief.files = make(map[uintptr]handle)
 	}
 	fd = firstFile + uintptr(h.w.fileNumbers)
 	h.w.fileNumbers++
 	h.w.handles++
-	h.files[fd] = handle{f, kept}
+	h.chief.files[fd] = handle{f, kept}
 	return fd
 }
 
 func (h *Host) drops(fd uintptr, kept bool) {
-	if d, ok := h.files[fd]; ok && d.kept == kept {
-		delete(h.files, fd)
+	if d, ok := h.chief.files[fd]; ok && d.kept == kept {
+		delete(h.chief.files, fd)
 		h.w.handles--
 	}
 }
 
 // KeepFile makes another descriptor of a file.
 func (h *Host) KeepFile(fd uintptr) (uintptr, error) {
-	d, ok := h.files[fd]
+	d, ok := h.chief.files[fd]
 	switch {
 	case fd < firstFile:
 		return 0, fmt.Errorf("sim: a file of the system's, where OpenFile makes those that can be passed: %w", errors.ErrUnsupported)
@@ -93,11 +93,11 @@ func (h *Host) DropFile(fd uintptr) { h.drops(fd, true) }
 
 // GiveFile makes it the caller's.
 func (h *Host) GiveFile(fd uintptr) bool {
-	d, ok := h.files[fd]
+	d, ok := h.chief.files[fd]
 	if !ok || !d.kept {
 		return false
 	}
-	h.files[fd] = handle{d.f, false}
+	h.chief.files[fd] = handle{d.f, false}
 	return true
 }
 
@@ -117,7 +117,7 @@ func (s *stream) SendFiles(bufs [][]byte, files []uintptr) bool {
 	}
 	s.parcel = nil
 	for _, fd := range files {
-		s.parcel = append(s.parcel, s.h.files[fd].f)
+		s.parcel = append(s.parcel, s.h.chief.files[fd].f)
 	}
 	return s.Send(bufs)
 }

@@ -109,7 +109,7 @@ func (p *pathname) admits(h *Host) bool {
 
 // cred is who the process is. One that starts again is another.
 func (h *Host) cred() poller.Cred {
-	return poller.Cred{PID: 1 + int(h.id) + int(h.life)<<16, UID: h.UID, GID: h.GID}
+	return poller.Cred{PID: 1 + int(h.chief.id) + int(h.chief.life)<<16, UID: h.UID, GID: h.GID}
 }
 
 // removeFile removes the file of a listener that closes, if it is still the one that it has made.

@@ -54,9 +54,12 @@ func (h *Host) begin(life int64) bool {
 	h.m.powerOn() // which World.Go does, too
 	h.begun = true
 	h.paused = 0 // what had been was the pause of another process
-	h.closed, h.gone, h.futile, h.result = false, nil, 0, nil
-	h.woken.Store(false)
-	h.workers = nil
+	if h.chief == h {
+		h.closed, h.gone, h.futile = false, nil, 0
+		h.woken.Store(false)
+		h.workers = nil
+	}
+	h.result = nil
 	h.note(vBegin, 0, nil, 0, eOK)
 	h.resumed, _ = iter.Pull(func(yield func(struct{}) bool) {
 		h.yield = yield
@@ -103,12 +106,18 @@ func (h *Host) resume() {
 // returned clears up after a program.
 func (h *Host) returned() {
 	h.note(vReturn, 0, nil, 0, eOK)
+	h.endThreads(ErrKilled)
 	h.drop(false)
+	h.m.dropLooseOf(h)
 	h.closed = true
 	if h.gone == ErrKilled && h.Restart > 0 {
 		return // it stays the program of h
 	}
 	h.program = nil
+	if h.chief != h {
+		h.threadReturned()
+		return
+	}
 	if !h.daemon {
 		h.w.running--
 	}
@@ -204,6 +213,7 @@ func (h *Host) halt(vanish bool) {
 	}
 	h.note(vKilled, 0, nil, 0, eOK)
 	h.gone = ErrKilled
+	h.endThreads(ErrKilled)
 	h.drop(vanish)
 	h.life++ // a program that was to begin does not
 	switch {
@@ -222,6 +232,7 @@ func (h *Host) over() {
 	if h.gone == nil {
 		h.gone = ErrOver
 	}
+	h.endThreads(h.gone)
 	h.drop(false)
 	if h.resumed != nil {
 		h.resume()

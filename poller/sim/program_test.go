@@ -374,3 +374,16 @@ func TestClockMoves(t *testing.T) {
 		}
 	}
 }
+
+// TestKillOfTheLast ends the world with its last program, and leaves what else was to happen alone.
+func TestKillOfTheLast(t *testing.T) {
+	w := sim.New(1, sim.Config{})
+	a := w.Host("a")
+	w.Go(a, idle)
+	w.At(time.Second, a.Kill)
+	w.At(time.Hour/2, func() { t.Error("the world goes on") })
+	if err := w.Run(); err != nil {
+		t.Error(err)
+	}
+	within(t, "it took", time.Duration(w.Now()), time.Second, 2*time.Second)
+}

@@ -60,6 +60,8 @@ func (h *Host) state() string {
 		parts = append(parts, "was killed")
 	case h.closed && h.program == nil:
 		parts = append(parts, "has ended")
+	case h.joins != nil:
+		parts = append(parts, "waits for the end of "+h.joins.name)
 	case h.waiting && h.deadline == poller.Never:
 		parts = append(parts, "polls without a deadline")
 	case h.waiting:

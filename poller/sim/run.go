@@ -54,7 +54,7 @@ func (w *World) Run() error {
 	if err := w.runnable(); err != nil {
 		w.fail(err)
 	}
-	w.rooted = true
+	w.rooted, w.awaits = true, true
 	defer w.over()
 	for w.running > 0 && w.err == nil {
 		if h := w.next(); h != nil {
@@ -98,7 +98,7 @@ func (w *World) idle() bool {
 
 // over makes every program that is left return.
 func (w *World) over() {
-	w.rooted = true
+	w.rooted, w.awaits = true, false
 	defer func() { w.rooted = false }()
 	defer w.jobs.release()
 	w.end(0)
@@ -140,9 +140,12 @@ func (w *World) next() *Host {
 		w.chosen = nil
 		return h
 	}
-	for w.err == nil {
+	for w.err == nil && !w.done() {
 		if h := w.advance(true); h != nil {
 			return h
+		}
+		if w.done() {
+			return nil
 		}
 		if w.err == nil && w.atRest() && !w.linger() {
 			w.stuck(ErrDeadlock)
@@ -171,6 +174,9 @@ func (w *World) advance(root bool) *Host {
 		case evHalt, evPowerOff, evCall: // code of programs and tests
 			e.who.happen(e.kind, e.arg)
 			w.settle()
+			if w.done() {
+				return nil
+			}
 		case evHeal:
 			w.still--
 			fallthrough
@@ -180,6 +186,9 @@ func (w *World) advance(root bool) *Host {
 	}
 	return nil
 }
+
+// done reports whether Run has nothing more to wait for: what it waited for last was killed.
+func (w *World) done() bool { return w.awaits && w.running == 0 }
 
 // step moves the clock and keeps the bounds.
 func (w *World) step(at poller.Time) bool {

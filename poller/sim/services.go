@@ -38,12 +38,13 @@ func (h *Host) work(j *job) {
 		return
 	}
 	w := h.w
-	if h.workers == nil {
-		h.workers = make([]poller.Time, w.cfg.Workers)
+	c := h.chief
+	if c.workers == nil {
+		c.workers = make([]poller.Time, w.cfg.Workers)
 	}
 	first := 0
-	for i, free := range h.workers {
-		if free < h.workers[first] {
+	for i, free := range c.workers {
+		if free < c.workers[first] {
 			first = i
 		}
 	}
@@ -51,10 +52,10 @@ func (h *Host) work(j *job) {
 	if h.strikes(SlowJob, h.m, h.m, 0, nil) {
 		took += w.span(SlowJob)
 	}
-	end := max(h.workers[first], w.now) + took
-	h.workers[first] = end
-	h.jobs++
-	j.n = h.jobs
+	end := max(c.workers[first], w.now) + took
+	c.workers[first] = end
+	c.jobs++
+	j.n = c.jobs
 	h.note(vSubmit, 0, nil, j.n, eOK)
 	w.queue.push(end, evCall, j, 0)
 }
@@ -121,10 +122,26 @@ type arrival struct {
 }
 
 func (a arrival) happen(kind, int64) {
-	if a.h.gone == nil && !a.h.closed {
-		a.h.signals = append(a.h.signals, a.s)
-		a.h.rouse()
+	if a.h.gone != nil || a.h.closed {
+		return
 	}
+	heard := false
+	a.h.process(func(t *Host) {
+		if t.hears(a.s) {
+			heard = true
+			t.signals = append(t.signals, a.s)
+			t.rouse()
+		}
+	})
+	if c := a.h.chief; !heard { // which knows what becomes of it
+		c.signals = append(c.signals, a.s)
+		c.rouse()
+	}
+}
+
+// hears reports whether somebody on h has asked for a signal.
+func (h *Host) hears(s os.Signal) bool {
+	return slices.ContainsFunc(h.subs, func(sub *subscription) bool { return len(sub.sigs) == 0 || slices.Contains(sub.sigs, s) })
 }
 
 func (h *Host) deliverSignals() {

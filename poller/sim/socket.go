@@ -73,14 +73,15 @@ func (h *Host) open(e endpoint) {
 
 // room says why h cannot open a socket or a file.
 func (h *Host) room() errno {
-	files := h.Files
+	files, open := h.chief.Files, len(h.chief.files)
+	h.process(func(t *Host) { open += len(t.sockets) })
 	if files == 0 {
 		files = h.w.cfg.Files
 	}
 	switch {
 	case h.closed || h.gone != nil:
 		return eBADF
-	case len(h.sockets)+len(h.files) >= files:
+	case open >= files:
 		return eMFILE
 	}
 	return eOK

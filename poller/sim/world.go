@@ -106,6 +106,7 @@ type World struct {
 	running int   // programs that Run waits for
 	chosen  *Host // whose turn it is, when a coroutine found out
 	rooted  bool  // the root is under way
+	awaits  bool  // in Run, for programs to return
 	rand    *rand.Rand
 	inbox   inbox // what may come from other goroutines
 	jobs    jobs
@@ -215,6 +216,7 @@ func (w *World) Lookup(name string) *Host { return w.byName[folded(name)] }
 
 func (w *World) process(m *machine, name string) *Host {
 	h := &Host{w: w, m: m, name: name, id: uint16(len(w.hosts)), timer: poller.Never}
+	h.chief = h
 	w.hosts = append(w.hosts, h)
 	m.hosts = append(m.hosts, h)
 	return h
