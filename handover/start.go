@@ -36,12 +36,13 @@ type Next struct {
 	conn  *pipe.Conn // of its word, and of its end
 	heard []byte
 	late  loop.Timeout
+	most  time.Duration
 	ended bool  // done was called, or is being called
 	why   error // it is killed
 	done  func(*Next, error)
 }
 
-// errNotReady is why a process is no next one that ended in order, or closed its pipe.
+// errNotReady is what has become of a process that ended by itself, or was killed because its pipe had ended.
 var errNotReady = errors.New("it ended without a word that it is ready")
 
 // Start starts cmd with listeners, and calls done once, from the loop: with nil when the process has said by
@@ -83,7 +84,10 @@ func Start(lp *loop.Loop, cmd *exec.Cmd, o Options, done func(next *Next, err er
 		}
 		files = append(files, f)
 	}
-	n := &Next{lp: lp, done: done}
+	n := &Next{lp: lp, done: done, most: o.Within}
+	if n.most == 0 {
+		n.most = defaultWithin
+	}
 	theirs, err := n.open(&files)
 	if err != nil {
 		return nil, err
@@ -95,11 +99,7 @@ func Start(lp *loop.Loop, cmd *exec.Cmd, o Options, done func(next *Next, err er
 	}
 	n.p.OnExit = n.exited
 	n.late.Init(n)
-	within := o.Within
-	if within == 0 {
-		within = defaultWithin
-	}
-	lp.Maker().SetTimeout(&n.late, lp.Maker().Poller().Now().Add(within))
+	lp.Maker().SetTimeout(&n.late, lp.Maker().Poller().Now().Add(n.most))
 	return n, nil
 }
 
@@ -183,7 +183,9 @@ func (n *Next) give(why error) {
 }
 
 // Expired is when the process has taken too long.
-func (n *Next) Expired(*loop.Timeout) { n.give(os.ErrDeadlineExceeded) }
+func (n *Next) Expired(*loop.Timeout) {
+	n.give(fmt.Errorf("it was not ready after %v: %w", n.most, os.ErrDeadlineExceeded))
+}
 
 // read hears what the process says. What is no word of ours it does not wait for the rest of.
 func (n *Next) read(c *pipe.Conn, p []byte) {
@@ -206,10 +208,13 @@ func (n *Next) exited(p *pipe.Process, state *os.ProcessState, err error) {
 	if state == nil {
 		p.Cmd().Process.Kill()
 	}
-	if n.why != nil {
+	switch {
+	case n.why != nil:
 		err = n.why
-	} else if err == nil {
+	case err == nil:
 		err = errNotReady
+	case state != nil:
+		err = fmt.Errorf("%w: %w", errNotReady, err)
 	}
 	n.end()
 	n.done(n, fmt.Errorf("handover: the next process, %d: %w", p.Pid(), err))
