@@ -81,10 +81,11 @@ func (r *replacement) started(next *handover.Next, err error) {
 }
 
 func (r *replacement) failed(err error) {
-	r.say("goes on: %v", err)
 	if r.stopping {
+		r.say("ends, and so does the next process: %v", err)
 		return
 	}
+	r.say("goes on: %v", err)
 	r.note(handover.Notify("READY=1", "STATUS=the last restart has failed"))
 	if r.again {
 		r.again = false
