@@ -9,6 +9,7 @@ import (
 var adoptClauses = []clause{
 	{name: "Adopt_a_released_stream", test: adoptStream, both: true},
 	{name: "Adopt_a_released_listener", test: adoptListener, both: true},
+	{name: "Adopt_a_duplicate_of_a_listener", test: adoptDuplicate, both: true},
 	{name: "Adopt_a_released_packet_socket", test: adoptPacket, both: true},
 	{name: "Adopt_leaves_the_descriptor_open", test: adoptTwice},
 	{name: "Adopt_what_cannot_be", test: adoptWrong},
@@ -125,6 +126,39 @@ func adoptListener(r *rig) {
 	r.pairOf(w, nil)
 }
 
+// adoptDuplicate has two listeners of one socket. What waits is not lost when the first closes, and either may be
+// made blocking.
+func adoptDuplicate(r *rig) {
+	p := r.adopter()
+	v := r.listen(nil)
+	d, ok := v.s.(poller.Duplicator)
+	if !ok {
+		r.Skip("a listener is no poller.Duplicator")
+	}
+	r.pairOf(v, nil)
+	v.stop()
+	fd, err := d.Duplicate()
+	r.noError("Duplicate", err)
+	r.madeBlocking(v, fd)
+	v.stop()
+	a := r.dial(v.addr(), nil)
+	r.settle() // this connection waits
+	w := &server{life: life{rig: r, name: v.name + ", duplicated"}}
+	r.call("AdoptListener", func() { w.s, err = p.AdoptListener(fd, w) })
+	r.noError("AdoptListener", err)
+	r.sockets = append(r.sockets, w)
+	r.drop(fd)
+	r.same("Addr", w.addr(), v.addr())
+	v.close()
+	r.until("the first is closed", func() bool { return v.closed })
+	if _, err := d.Duplicate(); err != net.ErrClosed {
+		r.Errorf("Duplicate after Close: %v, want net.ErrClosed", err)
+	}
+	w.start()
+	r.until("the connection is accepted", func() bool { return len(w.conns) == 1 && a.connected })
+	r.pairOf(w, nil)
+}
+
 func adoptPacket(r *rig) {
 	p := r.adopter()
 	q, s := r.bind(nil), r.bind(nil)
@@ -201,13 +235,14 @@ func lentBlocking(r *rig) {
 func (r *rig) madeBlocking(w *server, fd uintptr) {
 	r.Helper()
 	w.start()
+	had := len(w.conns)
 	for n := range 3 {
 		r.noError("making it blocking", makeBlocking(fd))
 		for range n + 1 { // several at once, too
 			r.dial(w.addr(), nil)
 		}
 		r.promptly("accepting of a blocking listener", func() {
-			r.until("all are accepted", func() bool { return len(w.conns) == (n+1)*(n+2)/2 })
+			r.until("all are accepted", func() bool { return len(w.conns) == had+(n+1)*(n+2)/2 })
 			r.settle()
 		})
 	}

@@ -48,12 +48,18 @@ type Program struct {
 // Start runs the program at path.
 func Start(t *testing.T, path string, args ...string) *Program {
 	t.Helper()
+	return StartWith(t, nil, path, args...)
+}
+
+// StartWith is Start of a program that inherits files, as its descriptors from 3 on.
+func StartWith(t *testing.T, files []*os.File, path string, args ...string) *Program {
+	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &Program{t: t, cmd: exec.Command(path, args...), lines: make(chan string, 1<<16), ended: make(chan error, 1)}
-	p.cmd.Stdout, p.cmd.Stderr = w, w
+	p.cmd.Stdout, p.cmd.Stderr, p.cmd.ExtraFiles = w, w, files
 	err = p.cmd.Start()
 	w.Close()
 	if err != nil {

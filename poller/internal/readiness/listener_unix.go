@@ -147,6 +147,19 @@ func (l *listener) Release() (uintptr, error) {
 	return l.give(l), nil
 }
 
+// Duplicate makes another descriptor of the socket, which others may have from here on.
+func (l *listener) Duplicate() (uintptr, error) {
+	if l.is(closing) {
+		return 0, net.ErrClosed
+	}
+	fd, errno := sys.Duplicate(uintptr(l.fd))
+	if errno != 0 {
+		return 0, os.NewSyscallError("fcntl", errno)
+	}
+	l.lent = true
+	return fd, nil
+}
+
 func (l *listener) ready(poller.Events) {
 	for range acceptsPerPoll {
 		if !l.is(started) {
