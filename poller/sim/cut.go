@@ -67,21 +67,35 @@ func (l *link) until(t poller.Time) bool {
 	return true
 }
 
-// happen is the end of a cut, if no other has taken its place.
+// happen is the end of a cut, in each direction in which no other has taken its place.
 func (l *link) happen(_ kind, until int64) {
+	there, back := l.ends(until), l.back.ends(until)
+	switch {
+	case there && back:
+		l.from.tellOf(vHeal, l.to)
+	case there:
+		l.tellEnd()
+	case back:
+		l.back.tellEnd()
+	}
+}
+
+// ends reports whether the cut of l was to end then, and ends it.
+func (l *link) ends(until int64) bool {
 	if l.cutUntil != poller.Time(until) {
-		return
+		return false
 	}
 	l.cutUntil = 0
-	switch {
-	case l.back.cutUntil == poller.Time(until):
-		l.back.cutUntil = 0
-		l.from.tellOf(vHeal, l.to)
-	case l.back.up():
-		l.from.tellOf(vHeal, l.to)
-	default:
-		l.from.tellOf(vHealOneWay, l.to)
+	return true
+}
+
+// tellEnd tells that l alone is up again.
+func (l *link) tellEnd() {
+	v := vHealOneWay
+	if l.back.up() {
+		v = vHeal
 	}
+	l.from.tellOf(v, l.to)
 }
 
 // tellOf records what concerns m and another machine.

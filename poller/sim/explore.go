@@ -39,14 +39,33 @@ const (
 // Test runs f in one world, of seed 1 or PIKE_SEED. If f returns an error, or the world
 // has failed, it fails t with the end of the trace. Mostly f makes hosts, gives them programs
 // and returns World.Run.
+//
+// It runs the world a single time, so it cannot tell whether the seed alone decides what happens. See Twice.
 func Test(t T, cfg Config, f func(w *World) error) {
 	t.Helper()
 	seed, cfg, _ := replayed(t, 1, cfg)
+	if w, err := told(t, seed, cfg, f); err != nil {
+		fail(t, failureOf(seed, cfg, w, err), f)
+	}
+}
+
+// told is Once with what PIKE_TRACE asks for.
+func told(t T, seed uint64, cfg Config, f func(w *World) error) (*World, error) {
+	t.Helper()
 	done := traced(t, &cfg)
-	_, err := Once(seed, cfg, f)
-	done()
+	defer done()
+	return Once(seed, cfg, f)
+}
+
+// replay has Explore run one world, twice, because that may be what it has found.
+func replay(t T, seed uint64, cfg Config, f func(w *World) error) {
+	t.Helper()
+	w, err := told(t, seed, cfg, f)
+	if err == nil {
+		err = w.again(f)
+	}
 	if err != nil {
-		fail(t, &Failure{Seed: seed, Config: cfg, Err: err}, f)
+		fail(t, failureOf(seed, cfg, w, err), f)
 	}
 }
 
@@ -57,8 +76,8 @@ func Test(t T, cfg Config, f func(w *World) error) {
 // see whether the seed alone decides what happens.
 func Explore(t T, n int, cfg Config, f func(w *World) error) {
 	t.Helper()
-	if _, _, replay := replayed(t, 1, cfg); replay {
-		Test(t, cfg, f)
+	if seed, cfg, one := replayed(t, 1, cfg); one {
+		replay(t, seed, cfg, f)
 		return
 	}
 	first, n := Seeds(t, n)
@@ -91,6 +110,14 @@ type Failure struct {
 	Hash   uint64
 	less   []string // what Shrink has taken away, as PIKE_SEED says it
 	whole  error    // what Err was before
+}
+
+func failureOf(seed uint64, cfg Config, w *World, err error) *Failure {
+	f := &Failure{Seed: seed, Config: cfg, Err: err}
+	if w != nil {
+		f.Hash = w.Hash()
+	}
+	return f
 }
 
 // Replay is the value of PIKE_SEED that makes the world again.
@@ -156,13 +183,33 @@ func (s *search) work() {
 		running = true
 		w, err := Once(seed, s.cfg, s.run)
 		if err == nil && (seed-s.first)%checkEvery == 0 {
-			if v, err2 := Once(seed, s.cfg, s.run); err2 != nil || v.Hash() != w.Hash() {
-				err = fmt.Errorf("sim: seed %d is not the same twice: something decides that is not the seed (%v)", seed, err2)
-			}
+			err = w.again(s.run)
 		}
 		s.add(seed, w, err)
 		running = false
 	}
+}
+
+// again runs the world once more, and says how that was different.
+func (w *World) again(f func(w *World) error) error {
+	cfg := w.cfg
+	cfg.Trace = nil
+	v, err := Once(w.seed, cfg, f)
+	if err == nil && v.Hash() == w.Hash() {
+		return nil
+	}
+	return fmt.Errorf("sim: seed %d is not the same twice: something decides that is not the seed (%v)", w.seed, err)
+}
+
+// Twice runs f in two worlds of one seed. The error says that one has failed, or that they were different: then
+// something decides that is not the seed. Explore and Search do this to some of their worlds by themselves. It is
+// for tests that run a world by Test or Once, which run it a single time, because f may count outside of the world.
+func Twice(seed uint64, cfg Config, f func(w *World) error) error {
+	w, err := Once(seed, cfg, f)
+	if err != nil {
+		return err
+	}
+	return w.again(f)
 }
 
 func (s *search) add(seed uint64, w *World, err error) {
@@ -170,17 +217,15 @@ func (s *search) add(seed uint64, w *World, err error) {
 	defer s.mu.Unlock()
 	r := &s.result
 	r.Worlds++
-	hash := uint64(0)
 	if w != nil {
 		r.Time += time.Duration(w.now)
 		r.Steps += w.steps
 		r.Hits.Add(w.hits)
-		hash = w.Hash()
 	}
 	if err != nil {
 		s.end = s.next
 		if r.Failure == nil || seed < r.Failure.Seed {
-			r.Failure = &Failure{Seed: seed, Config: s.cfg, Err: err, Hash: hash}
+			r.Failure = failureOf(seed, s.cfg, w, err)
 		}
 	}
 }

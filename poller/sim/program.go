@@ -35,6 +35,7 @@ func (h *Host) start(program func(*Host) error, daemon bool) {
 		panic("sim: " + h.name + " runs a program already")
 	}
 	h.program, h.daemon, h.begun = program, daemon, false
+	h.gone = nil // or else a Kill before it begins would pass it by
 	if !daemon {
 		h.w.running++
 	}
@@ -130,8 +131,14 @@ func (h *Host) Crash() { h.loses(0) }
 // Boot gives the machine its power back. Its process is then polled from outside.
 func (h *Host) Boot() {
 	h.m.powerOn()
+	h.revive()
+}
+
+// revive lets a process that is polled from outside be polled again.
+func (h *Host) revive() {
 	if h.program == nil {
-		h.closed, h.gone, h.futile = false, nil, 0
+		h.closed, h.gone, h.futile, h.paused = false, nil, 0, 0
+		h.woken.Store(false)
 	}
 }
 
@@ -210,6 +217,8 @@ func (h *Host) halt(vanish bool) {
 		h.resume()
 	case h.program != nil:
 		h.returned()
+	case h.waiting:
+		h.schedule(h.w.now) // it is polled from outside, and is to learn it
 	}
 	if h.program != nil && !vanish {
 		h.beginAt(h.w.now + poller.Time(h.Restart))

@@ -204,9 +204,14 @@ func fail(t T, f *Failure, run func(w *World) error) {
 	cfg, end := f.Config, new(tail)
 	cfg.Trace = end
 	text := fmt.Sprintf("sim: seed %d fails: %v\n", f.Seed, f.Err)
-	if _, err := attempt(f.Seed, cfg, run); err == nil {
+	w, err := attempt(f.Seed, cfg, run)
+	switch {
+	case err == nil:
 		text += "and not when it is run again: something decides that is not the seed\n"
-	} else {
+	case w != nil && f.Hash != 0 && w.Hash() != f.Hash || !alike(err, f.Err):
+		text += fmt.Sprintf("and in another way when it is run again: something decides that is not the seed (%v)\n", err)
+		fallthrough
+	default:
 		text += "the trace ends with\n" + end.String()
 	}
 	replay := f.command(t.Name(), f.Replay())

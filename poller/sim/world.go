@@ -215,6 +215,9 @@ func (w *World) Lookup(name string) *Host { return w.byName[folded(name)] }
 
 func (w *World) process(m *machine, name string) *Host {
 	h := &Host{w: w, m: m, name: name, id: uint16(len(w.hosts)), timer: poller.Never}
+	if m.off {
+		h.gone = ErrKilled
+	}
 	w.hosts = append(w.hosts, h)
 	m.hosts = append(m.hosts, h)
 	return h
