@@ -87,6 +87,8 @@ func Explore(t T, n int, cfg Config, f func(w *World) error) {
 	}
 	r := Search(first, n, cfg, f)
 	if r.Failure != nil {
+		t.Logf("sim: seed %d fails: %v\nreplay: %s\nIt is made smaller now.", r.Failure.Seed, r.Failure.Err,
+			r.Failure.command(t.Name(), r.Failure.Replay()))
 		fail(t, r.Failure.Shrink(f), f)
 		return
 	}

@@ -31,6 +31,8 @@ type Outcome struct {
 	Seed  uint64
 	At    poller.Time
 	State string // of every host, some lines each
+
+	waits map[string]bool // whom Run waits for
 }
 
 // Error says what has happened, with State.
@@ -42,7 +44,7 @@ func (o *Outcome) Error() string {
 func (o *Outcome) Unwrap() error { return o.Err }
 
 func (w *World) stuck(err error) {
-	w.fail(&Outcome{Err: err, Seed: w.seed, At: w.now, State: w.State()})
+	w.fail(&Outcome{Err: err, Seed: w.seed, At: w.now, State: w.State(), waits: w.awaited()})
 }
 
 // Run lets the programs run until all that Go was given have returned. It

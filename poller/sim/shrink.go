@@ -2,7 +2,6 @@ package sim
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"regexp"
 	"runtime"
@@ -16,10 +15,14 @@ const triesMost = 400
 
 // Shrink looks for a smaller world that fails in the same way: without some of the faults
 // and rules, and with smaller Params. The seed stays. Two failures are the same if their
-// errors are (errors.Is), or if their texts are, apart from numbers and quoted text. The stack
-// of a panic does not count, nor does who waits for what in a deadlock or at a limit.
+// errors are (errors.Is), or if their texts are, apart from numbers. Quoted text counts, unless nothing
+// at all could be taken away so. Two calls of World.Errorf with different formats are different failures, and so
+// are panics at different places, and deadlocks and limits in which Run waits for others.
 func (f *Failure) Shrink(run func(w *World) error) *Failure {
 	s := &shrinker{best: *f, found: f.Err, run: run, tries: triesMost}
+	if !s.pass() {
+		s.unquoted = true
+	}
 	for s.pass() {
 	}
 	return &s.best
@@ -30,6 +33,8 @@ type shrinker struct {
 	found error // what it is to fail with
 	run   func(w *World) error
 	tries int
+
+	unquoted bool // quoted text does not count
 }
 
 // pass tries everything once and reports whether that changed anything.
@@ -69,7 +74,7 @@ func (s *shrinker) try(word string) bool {
 		return false
 	}
 	w, err := attempt(s.best.Seed, cfg, s.run)
-	if err == nil || !alike(err, s.found) {
+	if err == nil || !alike(err, s.found, s.unquoted) {
 		return false
 	}
 	name, _, isParam := strings.Cut(word, "=")
@@ -98,36 +103,6 @@ func attempt(seed uint64, cfg Config, run func(w *World) error) (w *World, err e
 	<-done
 	return w, err
 }
-
-// alike reports whether a is the failure b that was found. A smaller world that fails in
-// another way explains nothing: a deadlock is no help where the answer was wrong.
-func alike(a, b error) bool {
-	for _, kind := range []error{ErrDeadlock, ErrLimit, errExited} {
-		if errors.Is(a, kind) || errors.Is(b, kind) {
-			return errors.Is(a, kind) && errors.Is(b, kind)
-		}
-	}
-	if errors.Is(a, b) {
-		return true
-	}
-	return gist(a) == gist(b)
-}
-
-// gist is the text of an error without numbers, addresses, times and quoted text, because
-// all of these are different in a smaller world. The gist of a panic is what the program
-// said, without the stack.
-func gist(err error) string {
-	text := err.Error()
-	if strings.HasPrefix(text, panicPrefix) {
-		text, _, _ = strings.Cut(text, "\ngoroutine ")
-	}
-	return particulars.ReplaceAllString(text, "#")
-}
-
-// particulars are quoted text, then numbers, with what belongs to them: 0x1f,
-// 10.0.0.1:7000, 1m3.5s.
-var particulars = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|`[^`]*`|" +
-	`0x[0-9a-fA-F]+|[0-9a-f]{12,}|(?:[0-9]+(?:[.:][0-9]+)*(?:ns|us|µs|ms|s|m|h)?)+`)
 
 // noFaults takes all away at once.
 const noFaults = "-faults"
@@ -208,7 +183,7 @@ func fail(t T, f *Failure, run func(w *World) error) {
 	switch {
 	case err == nil:
 		text += "and not when it is run again: something decides that is not the seed\n"
-	case w != nil && f.Hash != 0 && w.Hash() != f.Hash || !alike(err, f.Err):
+	case w != nil && f.Hash != 0 && w.Hash() != f.Hash || !alike(err, f.Err, true):
 		text += fmt.Sprintf("and in another way when it is run again: something decides that is not the seed (%v)\n", err)
 		fallthrough
 	default:

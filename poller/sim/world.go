@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -293,7 +292,7 @@ func (w *World) Errorf(format string, args ...any) {
 		return
 	}
 	// The packages that want this method begin and end their texts with a newline.
-	w.fail(errors.New(strings.TrimSpace(fmt.Sprintf(format, args...))))
+	w.fail(&said{strings.TrimSpace(fmt.Sprintf(format, args...)), format})
 }
 
 // Err is why the world has ended, nil as long as it is sound.
