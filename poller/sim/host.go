@@ -44,6 +44,7 @@ type Host struct {
 	deadline poller.Time    // of the Poll that waits
 	timer    poller.Time    // when the earliest evDeadline in the queue happens
 	paused   poller.Time    // no turn comes before this, not even for a deadline
+	stopped  stops          // by Pause, SIGSTOP and acts
 	reads    int            // of the clock since the last Poll
 	events   uint64
 
@@ -200,7 +201,7 @@ func (h *Host) wait(deadline poller.Time) {
 	w.settleAfter(h)
 	soon := w.now + turnCost
 	busy := len(h.ready)+len(h.closing)+len(h.signals) > 0 || h.woken.Load() || deadline <= soon
-	if busy && w.queue.first() > soon && !w.inbox.full.Load() && w.step(soon) {
+	if busy && !h.stops(soon) && w.queue.first() > soon && !w.inbox.full.Load() && w.step(soon) {
 		return // nobody else has anything to do by then
 	}
 	if h.marks != nil {
@@ -226,8 +227,7 @@ func (h *Host) wait(deadline poller.Time) {
 	h.waiting, h.roused = false, false
 	h.turns++
 	if h.paused != 0 && w.now >= h.paused {
-		h.paused = 0
-		h.note(vResumed, 0, nil, 0, eOK)
+		h.goOn()
 	}
 }
 
@@ -254,7 +254,7 @@ func (h *Host) rouse() {
 	at := h.w.now + h.w.dice.between(dieTurn, turnCost, scheduleMost)
 	if h.strikes(Pause, h.m, h.m, 0, nil) {
 		at += h.w.span(Pause)
-		h.paused = at
+		h.paused = max(h.paused, at)
 	}
 	if h.Restart > 0 && h.strikes(Crash, h.m, h.m, 0, nil) {
 		h.loses(h.w.span(Crash))
@@ -268,16 +268,19 @@ func (h *Host) due(k kind, arg int64) bool {
 	case evBegin:
 		return h.begin(arg)
 	case evTurn:
-		return h.waiting && arg == h.turns
+		return h.waiting && arg == h.turns && !h.stops(h.w.now)
 	}
 	if poller.Time(arg) == h.timer {
 		h.timer = poller.Never
 	}
-	if !h.waiting || h.w.now < h.paused {
+	switch {
+	case !h.waiting:
 		return false
-	}
-	if h.deadline > h.w.now && h.deadline != poller.Never {
+	case h.deadline > h.w.now && h.deadline != poller.Never:
 		h.alarm()
+	case h.stops(h.w.now):
+		h.roused = true // its turn comes when it goes on
+		return false
 	}
 	return h.deadline <= h.w.now
 }

@@ -17,6 +17,7 @@ type machine struct {
 	hosts []*Host // its processes
 
 	offUntil poller.Time // when the power comes back; Never: by nothing that is known yet
+	held     int         // cuts of it by acts that last
 
 	addrs []netip.Addr // besides the loopback ones
 	links []*link      // by the id of the other machine

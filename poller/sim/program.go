@@ -54,7 +54,7 @@ func (h *Host) begin(life int64) bool {
 	}
 	h.m.powerOn() // which World.Go does, too
 	h.begun = true
-	h.paused = 0 // what had been was the pause of another process
+	h.paused, h.stopped = 0, stops{} // what had been was the pause of another process
 	h.closed, h.gone, h.futile, h.result = false, nil, 0, nil
 	h.woken.Store(false)
 	h.workers = nil
@@ -137,7 +137,7 @@ func (h *Host) Boot() {
 // revive lets a process that is polled from outside be polled again.
 func (h *Host) revive() {
 	if h.program == nil {
-		h.closed, h.gone, h.futile, h.paused = false, nil, 0, 0
+		h.closed, h.gone, h.futile, h.paused, h.stopped = false, nil, 0, 0, stops{}
 		h.woken.Store(false)
 	}
 }
@@ -155,15 +155,7 @@ func (m *machine) powerOff(span poller.Time) {
 	if span > 0 {
 		until = m.w.now + span
 	}
-	if !m.off {
-		m.off, m.offUntil = true, 0
-		m.first.note(vOff, 0, nil, 0, eOK)
-		for _, h := range m.hosts {
-			h.halt(true)
-			h.life++ // without power a process that was killed before does not begin again
-		}
-		clear(m.ports)
-	}
+	m.lose()
 	if until <= m.offUntil {
 		return
 	}
@@ -172,9 +164,35 @@ func (m *machine) powerOff(span poller.Time) {
 	}
 }
 
+// lose takes the power away, until powerOn.
+func (m *machine) lose() {
+	if m.off {
+		return
+	}
+	m.off, m.offUntil = true, 0
+	m.first.note(vOff, 0, nil, 0, eOK)
+	for _, h := range m.hosts {
+		h.halt(true)
+		h.life++ // without power a process that was killed before does not begin again
+	}
+	clear(m.ports)
+}
+
 // backAt is the end of a cut of the power, if no other has taken its place.
 func (m *machine) backAt(until poller.Time) {
-	if m.off && m.offUntil == until {
+	if m.off && m.offUntil == until && m.held == 0 {
+		m.powerOn()
+	}
+}
+
+// hold is a cut of the power by an act of Nemesis, and release its end.
+func (m *machine) hold() {
+	m.held++
+	m.lose()
+}
+
+func (m *machine) release() {
+	if m.held--; m.held == 0 && m.off && m.offUntil <= m.w.now {
 		m.powerOn()
 	}
 }

@@ -173,6 +173,10 @@ func (w *World) advance(root bool) *Host {
 		case evHalt, evPowerOff, evCall: // code of programs and tests
 			e.who.happen(e.kind, e.arg)
 			w.settle()
+		case evAct:
+			w.still--
+			e.who.happen(e.kind, e.arg)
+			w.settle()
 		case evHeal:
 			w.still--
 			fallthrough

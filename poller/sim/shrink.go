@@ -112,7 +112,7 @@ const noFaults = "-faults"
 const noFault = Fault(255)
 
 // without is c with something taken away: "-drop" is a fault, "-faults" all of
-// them, "-rule:2" a rule, and "clients=3" sets a parameter.
+// them, "-crash#3" one strike, "crash#3" all others, "-rule:2" a rule, and "clients=3" sets a parameter.
 func (c Config) without(word string) (Config, error) {
 	if name, value, ok := strings.Cut(word, "="); ok {
 		n, err := strconv.Atoi(value)
@@ -128,8 +128,15 @@ func (c Config) without(word string) (Config, error) {
 		}
 		return c, fmt.Errorf("no parameter %q", name)
 	}
+	if strings.Contains(word, "#") {
+		return c.withoutStrikes(word)
+	}
 	if word == noFaults {
+		c = c.changed()
 		c.Faults = None()
+		for f := range c.spare.off {
+			c.spare.off[f] = 1
+		}
 		return c, nil
 	}
 	name := strings.TrimPrefix(word, "-")
@@ -146,7 +153,8 @@ func (c Config) without(word string) (Config, error) {
 	if !ok {
 		return c, fmt.Errorf("no fault %q", name)
 	}
-	c.Faults[f] = 0
+	c = c.changed()
+	c.Faults[f], c.spare.off[f] = 0, 1
 	return c, nil
 }
 

@@ -67,6 +67,12 @@ const (
 	vHealOneWay
 	vResumed
 	vJobWaits
+	vPaused
+	vAct
+	vActEnds
+	vSlow
+	vNote
+	vViolation
 )
 
 // tales are how the trace tells each verb: %a is an address, %n a number. A
@@ -121,6 +127,12 @@ var tales = [...]string{
 	vHealOneWay: "gets through to %a again",
 	vResumed:    "goes on after a pause",
 	vJobWaits:   "lets job %n wait",
+	vPaused:     "is paused %a",
+	vAct:        "%a",
+	vActEnds:    "%a",
+	vSlow:       "%a",
+	vNote:       "%a",
+	vViolation:  "%a",
 }
 
 // trace is the hash of everything that has happened, and where to tell it.
@@ -128,6 +140,7 @@ type trace struct {
 	hash    uint64
 	records uint64
 	out     io.Writer
+	nth     int // of a fault that strikes by chance, which is told; 0: by a rule
 }
 
 // The hash is FNV-1a taken a word at a time. A shift brings the upper bits of a word
@@ -197,6 +210,7 @@ func (h *Host) record(v verb, id uint32, n int64, e errno) {
 type blow struct {
 	h    *Host
 	addr poller.Addr
+	nth  int
 }
 
 func (w *World) tellBlow(f Fault, span poller.Time) {
@@ -208,6 +222,7 @@ func (w *World) tellBlow(f Fault, span poller.Time) {
 	if b.addr != (poller.Addr{}) {
 		to.Path = b.addr.String() + " " + to.Path
 	}
+	t.nth = b.nth
 	t.tell(w.now, b.h.name, vFault, to, int64(f), eOK)
 	b.h = nil
 }
@@ -228,6 +243,9 @@ func (t *trace) tell(now poller.Time, host string, v verb, a *poller.Addr, n int
 	}
 	if e != eOK {
 		why = ": " + e.String()
+	}
+	if v == vFault && t.nth > 0 {
+		why, t.nth = fmt.Sprintf(" #%d", t.nth), 0
 	}
 	text := strings.NewReplacer("%f", Fault(n).String(), "%n", strconv.FormatInt(n, 10), "%a", addr).Replace(tales[v])
 	fmt.Fprintf(t.out, "%s %s: %s%s\n", clock(now), host, strings.TrimRight(text, " "), why)

@@ -52,6 +52,11 @@ type Config struct {
 
 	// Trace is where to tell what happens, a line each.
 	Trace io.Writer
+
+	// ShrinkFor bounds the time that Explore and Failure.Shrink take to make a world smaller; 0 is 30 seconds.
+	ShrinkFor time.Duration
+
+	spare *spare // what is left out of the world
 }
 
 // A Param is a number of a test that may shrink from Value down to Min.
@@ -75,22 +80,26 @@ const (
 // A World is a number of hosts, the network between them, and the clock that
 // they all read. It belongs to one goroutine.
 type World struct {
-	seed  uint64
-	cfg   Config
-	now   poller.Time
-	limit poller.Time
-	steps uint64
-	dice  dice
-	queue queue
-	still int // events in queue that change nothing for anybody; see atRest
-	trace trace
-	rates Faults
-	rules []rule
-	ruled [NumFaults][]*rule
-	by    *rule // that has made the current fault strike
-	blow  blow
-	hits  Hits
-	err   error // why the world has ended
+	seed    uint64
+	cfg     Config
+	now     poller.Time
+	limit   poller.Time
+	steps   uint64
+	dice    dice
+	queue   queue
+	still   int // events in queue that change nothing for anybody; see atRest
+	trace   trace
+	rates   Faults
+	rules   []rule
+	ruled   [NumFaults][]*rule
+	by      *rule // that has made the current fault strike
+	blow    blow
+	hits    Hits
+	foes    []*foe
+	actSpan poller.Time    // how long the act lasts that begins now
+	calm    bool           // by Calm
+	nth     [NumFaults]int // strikes of each by chance, with those that are left out
+	err     error          // why the world has ended
 
 	machines []*machine
 	hosts    []*Host
@@ -106,7 +115,8 @@ type World struct {
 	chosen  *Host // whose turn it is, when a coroutine found out
 	rooted  bool  // the root is under way
 	rand    *rand.Rand
-	inbox   inbox // what may come from other goroutines
+	rands   map[string]*rand.Rand // of RandOf
+	inbox   inbox                 // what may come from other goroutines
 	jobs    jobs
 
 	contexts []*watchedContext
@@ -128,7 +138,7 @@ type inbox struct {
 // New makes a world in which everything that is left open is decided by seed.
 func New(seed uint64, cfg Config) *World {
 	cfg.setDefaults()
-	w := &World{seed: seed, cfg: cfg, limit: poller.Time(cfg.Limit), rates: cfg.Faults}
+	w := &World{seed: seed, cfg: cfg, limit: poller.Time(cfg.Limit), rates: cfg.masked(cfg.Faults)}
 	w.dice.seed(seed)
 	w.trace.hash, w.trace.out = fnvOffset, cfg.Trace
 	w.byAddr = map[netip.Addr]*machine{}
