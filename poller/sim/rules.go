@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -126,6 +127,14 @@ func (w *World) unmet() error {
 		for _, name := range [...]string{r.From, r.To} {
 			if r.Fault != noFault && name != "" && w.Lookup(name) == nil {
 				return fmt.Errorf("sim: the world has no host %q, which Config.Rules[%d] names: %v", name, i, r.Rule)
+			}
+		}
+	}
+	if s := w.cfg.spare; s != nil {
+		for _, name := range slices.Sorted(maps.Keys(s.sets)) {
+			_, isFault := faultNamed(name)
+			if !isFault && !slices.ContainsFunc(w.foes, func(f *foe) bool { return f.Name == name }) {
+				return fmt.Errorf("sim: the world has neither a fault nor an act %q, which %s names", name, EnvSeed)
 			}
 		}
 	}
