@@ -22,6 +22,10 @@ func alike(a, b error, unquoted bool) bool {
 	if errors.Is(a, b) {
 		return true
 	}
+	var broken, found *Violation
+	if errors.As(a, &broken) != errors.As(b, &found) || broken != nil && broken.Name != found.Name {
+		return false
+	}
 	var sayA, sayB *said
 	if errors.As(a, &sayA) && errors.As(b, &sayB) && sayA.format != sayB.format {
 		return false

@@ -80,6 +80,7 @@ func Explore(t T, n int, cfg Config, f func(w *World) error) {
 		replay(t, seed, cfg, f)
 		return
 	}
+	wanted := n
 	first, n := Seeds(t, n)
 	if n < 1 {
 		t.Fatalf("sim: Explore was to run %d worlds", n)
@@ -92,15 +93,23 @@ func Explore(t T, n int, cfg Config, f func(w *World) error) {
 		fail(t, r.Failure.Shrink(f), f)
 		return
 	}
+	if never := r.never(); len(never) > 0 && n >= wanted {
+		t.Fatalf("sim: in none of %d worlds was it so that: %s", r.Worlds, strings.Join(never, "; "))
+		return
+	}
 	t.Logf("sim: %d worlds, %v of their time, faults: %v", r.Worlds, r.Time.Round(time.Millisecond), r.Hits)
 }
 
 // A Result is what Search has seen.
 type Result struct {
-	Worlds  int
-	Time    time.Duration // that passed in them
-	Steps   uint64
-	Hits    Hits
+	Worlds int
+	Time   time.Duration // that passed in them
+	Steps  uint64
+	Hits   Hits
+
+	// Sometimes is in how many worlds each thing was seen that World.Sometimes was asked about.
+	Sometimes map[string]int
+
 	Failure *Failure // of the lowest seed that was seen to fail
 }
 
@@ -223,6 +232,7 @@ func (s *search) add(seed uint64, w *World, err error) {
 		r.Time += time.Duration(w.now)
 		r.Steps += w.steps
 		r.Hits.Add(w.hits)
+		r.noteSometimes(w)
 	}
 	if err != nil {
 		s.end = s.next

@@ -199,6 +199,7 @@ func (h *Host) Poll(deadline poller.Time) error {
 func (h *Host) wait(deadline poller.Time) {
 	w := h.w
 	w.settleAfter(h)
+	w.verify()
 	soon := w.now + turnCost
 	busy := len(h.ready)+len(h.closing)+len(h.signals) > 0 || h.woken.Load() || deadline <= soon
 	if busy && !h.stops(soon) && w.queue.first() > soon && !w.inbox.full.Load() && w.step(soon) {

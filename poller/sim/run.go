@@ -62,6 +62,7 @@ func (w *World) Run() error {
 		if h := w.next(); h != nil {
 			h.resume()
 			w.settle()
+			w.verify()
 		}
 	}
 	w.rethrow()
@@ -130,6 +131,7 @@ func (w *World) await(h *Host) {
 		default:
 			g.resume()
 			w.settle()
+			w.verify()
 		}
 	}
 	w.rethrow()
@@ -173,10 +175,12 @@ func (w *World) advance(root bool) *Host {
 		case evHalt, evPowerOff, evCall: // code of programs and tests
 			e.who.happen(e.kind, e.arg)
 			w.settle()
+			w.verify()
 		case evAct:
 			w.still--
 			e.who.happen(e.kind, e.arg)
 			w.settle()
+			w.verify()
 		case evHeal:
 			w.still--
 			fallthrough

@@ -53,6 +53,10 @@ type Config struct {
 	// Trace is where to tell what happens, a line each.
 	Trace io.Writer
 
+	// Decode has the trace tell what bytes mean: what a program gives to a Send, and what it receives at once. The port is
+	// the one that was dialed, or that a datagram goes to. An empty text is not told.
+	Decode func(port uint16, p []byte) string
+
 	// ShrinkFor bounds the time that Explore and Failure.Shrink take to make a world smaller; 0 is 30 seconds.
 	ShrinkFor time.Duration
 
@@ -80,26 +84,28 @@ const (
 // A World is a number of hosts, the network between them, and the clock that
 // they all read. It belongs to one goroutine.
 type World struct {
-	seed    uint64
-	cfg     Config
-	now     poller.Time
-	limit   poller.Time
-	steps   uint64
-	dice    dice
-	queue   queue
-	still   int // events in queue that change nothing for anybody; see atRest
-	trace   trace
-	rates   Faults
-	rules   []rule
-	ruled   [NumFaults][]*rule
-	by      *rule // that has made the current fault strike
-	blow    blow
-	hits    Hits
-	foes    []*foe
-	actSpan poller.Time    // how long the act lasts that begins now
-	calm    bool           // by Calm
-	nth     [NumFaults]int // strikes of each by chance, with those that are left out
-	err     error          // why the world has ended
+	seed       uint64
+	cfg        Config
+	now        poller.Time
+	limit      poller.Time
+	steps      uint64
+	dice       dice
+	queue      queue
+	still      int // events in queue that change nothing for anybody; see atRest
+	trace      trace
+	rates      Faults
+	rules      []rule
+	ruled      [NumFaults][]*rule
+	by         *rule // that has made the current fault strike
+	blow       blow
+	hits       Hits
+	foes       []*foe
+	actSpan    poller.Time // how long the act lasts that begins now
+	calm       bool        // by Calm
+	invariants []invariant
+	sometimes  map[string]bool
+	nth        [NumFaults]int // strikes of each by chance, with those that are left out
+	err        error          // why the world has ended
 
 	machines []*machine
 	hosts    []*Host
@@ -311,6 +317,7 @@ func (w *World) Err() error { return w.err }
 func (w *World) fail(err error) {
 	if w.err == nil && err != nil {
 		w.err = err
+		w.tellFailure(err)
 	}
 }
 
