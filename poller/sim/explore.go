@@ -121,6 +121,8 @@ type Failure struct {
 	Hash   uint64
 	less   []string // what Shrink has taken away, as PIKE_SEED says it
 	whole  error    // what Err was before
+
+	struck, left int // strikes before and after some were left out; 0 of both: nobody has tried
 }
 
 func failureOf(seed uint64, cfg Config, w *World, err error) *Failure {

@@ -2,37 +2,53 @@ package sim
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // triesMost bounds the worlds that Shrink runs.
 const triesMost = 400
 
 // Shrink looks for a smaller world that fails in the same way: without some of the faults
-// and rules, and with smaller Params. The seed stays. Two failures are the same if their
+// and rules, with smaller Params, and then with as few as it can of the times that faults strike and acts are done. The
+// seed stays. It takes Config.ShrinkFor at most, and the time of one world more. Two failures are the same if their
 // errors are (errors.Is), or if their texts are, apart from numbers. Quoted text counts, unless nothing
 // at all could be taken away so. Two calls of World.Errorf with different formats are different failures, and so
 // are panics at different places, and deadlocks and limits in which Run waits for others.
 func (f *Failure) Shrink(run func(w *World) error) *Failure {
 	s := &shrinker{best: *f, found: f.Err, run: run, tries: triesMost}
-	if !s.pass() {
-		s.unquoted = true
-	}
+	s.end = realNow().Add(cmp.Or(f.Config.ShrinkFor, shrinkFor))
+	changed := s.pass()
 	for s.pass() {
+	}
+	for s.strikes() {
+		changed = true
+		if !s.pass() {
+			break
+		}
+	}
+	if !changed && quotes.MatchString(f.Err.Error()) {
+		s.unquoted = true
+		for s.pass() || s.strikes() {
+		}
 	}
 	return &s.best
 }
+
+func (s *shrinker) over() bool { return !realNow().Before(s.end) }
 
 type shrinker struct {
 	best  Failure
 	found error // what it is to fail with
 	run   func(w *World) error
 	tries int
+	end   time.Time
 
 	unquoted bool // quoted text does not count
 }
@@ -66,7 +82,7 @@ func (s *shrinker) pass() (changed bool) {
 
 // try takes something away, and keeps to that if the world still fails.
 func (s *shrinker) try(word string) bool {
-	if s.tries--; s.tries < 0 {
+	if s.tries--; s.tries < 0 || s.over() {
 		return false
 	}
 	cfg, err := s.best.Config.without(word)
@@ -79,7 +95,7 @@ func (s *shrinker) try(word string) bool {
 	}
 	name, _, isParam := strings.Cut(word, "=")
 	s.best.less = slices.DeleteFunc(slices.Clone(s.best.less), func(old string) bool {
-		return isParam && strings.HasPrefix(old, name+"=")
+		return isParam && strings.HasPrefix(old, name+"=") || ofStrikes(old, strings.TrimPrefix(word, "-"))
 	})
 	s.best.less = append(s.best.less, word)
 	if s.best.whole == nil {
@@ -196,6 +212,9 @@ func fail(t T, f *Failure, run func(w *World) error) {
 		fallthrough
 	default:
 		text += "the trace ends with\n" + end.String()
+	}
+	if f.struck > f.left {
+		text += fmt.Sprintf("of %d strikes %d are left\n", f.struck, f.left)
 	}
 	replay := f.command(t.Name(), f.Replay())
 	if f.whole != nil {
