@@ -32,8 +32,11 @@ func (s *shrinker) strikes() (changed bool) {
 		s.best.struck = len(best.left)
 		best.failure.struck = len(best.left)
 	}
-	names := slices.Collect(maps.Keys(best.total))
+	names := map[string]bool{}
 	for parts := 2; len(best.left) > 0; {
+		for name := range best.total { // another history may have others
+			names[name] = true
+		}
 		parts = min(parts, len(best.left))
 		smaller := s.first(best.left, names, parts)
 		switch {
@@ -51,7 +54,7 @@ func (s *shrinker) strikes() (changed bool) {
 
 // first leaves out each part of the strikes alone, some at once over all cores, and returns the first that fails
 // in the same way. Which that is does not depend on which world is done first.
-func (s *shrinker) first(left []strike, names []string, parts int) *trial {
+func (s *shrinker) first(left []strike, names map[string]bool, parts int) *trial {
 	many := runtime.GOMAXPROCS(0)
 	for from := 0; from < parts && !s.over(); from += many {
 		trials := make([]trial, min(many, parts-from))
@@ -67,7 +70,7 @@ func (s *shrinker) first(left []strike, names []string, parts int) *trial {
 		}
 		wait.Wait()
 		for i := range trials {
-			if trials[i].same {
+			if trials[i].same && len(trials[i].left) < len(left) {
 				return &trials[i]
 			}
 		}
@@ -75,14 +78,14 @@ func (s *shrinker) first(left []strike, names []string, parts int) *trial {
 	return nil
 }
 
-// trial runs the world with no strikes of the names but these; nil are all that there are.
-func (s *shrinker) trial(only []strike, names []string) (t trial) {
+// trial runs the world with no strikes of the names but these. If names is nil it leaves out nothing more.
+func (s *shrinker) trial(only []strike, names map[string]bool) (t trial) {
 	t.failure = s.best
 	t.total = map[string]int{}
 	cfg := s.best.Config.changed()
-	if only != nil {
+	if names != nil {
 		kept := map[string][]int{}
-		for _, name := range names {
+		for name := range names {
 			kept[name] = nil
 		}
 		for _, k := range only {

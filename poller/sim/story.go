@@ -65,7 +65,9 @@ type Violation struct {
 }
 
 // Error has the name and what was wrong.
-func (v *Violation) Error() string { return fmt.Sprintf("sim: always %s: %v, at %s", v.Name, v.Err, clock(v.At)) }
+func (v *Violation) Error() string {
+	return fmt.Sprintf("sim: always %s: %v, at %s", v.Name, v.Err, clock(v.At))
+}
 
 // Unwrap is Err.
 func (v *Violation) Unwrap() error { return v.Err }
