@@ -280,10 +280,8 @@ func replayed(t T, seed uint64, cfg Config) (uint64, Config, bool) {
 		return seed, cfg, false
 	}
 	seed, err := strconv.ParseUint(words[0], 10, 64)
-	for _, word := range words[1:] {
-		if err == nil {
-			cfg, err = cfg.without(word)
-		}
+	if err == nil {
+		cfg, err = cfg.Without(words[1:]...)
 	}
 	if err != nil {
 		t.Fatalf("sim: %s=%q: %v", EnvSeed, os.Getenv(EnvSeed), err)

@@ -127,6 +127,16 @@ const noFaults = "-faults"
 // others keep their numbers.
 const noFault = Fault(255)
 
+// Without is c with something taken away, in the words of PIKE_SEED and of Failure.Replay behind the seed.
+func (c Config) Without(words ...string) (less Config, err error) {
+	for _, word := range words {
+		if c, err = c.without(word); err != nil {
+			break
+		}
+	}
+	return c, err
+}
+
 // without is c with something taken away: "-drop" is a fault, "-faults" all of
 // them, "-crash#3" one strike, "crash#3" all others, "-rule:2" a rule, and "clients=3" sets a parameter.
 func (c Config) without(word string) (Config, error) {
