@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strconv"
@@ -32,7 +33,8 @@ const (
 	// worlds as the caller says.
 	EnvSeeds = "PIKE_SEEDS"
 
-	// EnvTrace is a file to write the trace of a replayed world to.
+	// EnvTrace is a file to write the trace of a replayed world to. If its name ends in .svg or .txt, that is a
+	// sequence diagram instead: a lane for each host, an arrow for each message, faults, notes, and the failure.
 	EnvTrace = "PIKE_TRACE"
 )
 
@@ -206,7 +208,7 @@ func (s *search) work() {
 // again runs the world once more, and says how that was different.
 func (w *World) again(f func(w *World) error) error {
 	cfg := w.cfg
-	cfg.Trace = nil
+	cfg.Trace, cfg.diagram = nil, nil
 	v, err := Once(w.seed, cfg, f)
 	if err == nil && v.Hash() == w.Hash() {
 		return nil
@@ -325,10 +327,27 @@ func traced(t T, cfg *Config) (done func()) {
 	if err != nil {
 		t.Fatalf("sim: %s: %v", EnvTrace, err)
 	}
-	if cfg.Trace != nil {
-		cfg.Trace = io.MultiWriter(cfg.Trace, file)
-	} else {
-		cfg.Trace = file
+	var draw func(d *diagram, out io.Writer) error
+	switch filepath.Ext(name) {
+	case ".svg":
+		draw = (*diagram).drawSVG
+	case ".txt":
+		draw = (*diagram).drawText
 	}
-	return func() { file.Close() }
+	writers := []io.Writer{cfg.Trace, file}
+	if draw != nil {
+		cfg.diagram, writers[1] = new(diagram), io.Discard
+	}
+	if cfg.Trace == nil {
+		writers = writers[1:]
+	}
+	cfg.Trace = io.MultiWriter(writers...)
+	return func() {
+		if draw != nil {
+			err = draw(cfg.diagram, file)
+		}
+		if err = errors.Join(err, file.Close()); err != nil {
+			t.Logf("sim: %s: %v", EnvTrace, err)
+		}
+	}
 }

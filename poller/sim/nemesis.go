@@ -199,6 +199,6 @@ func (w *World) noteOf(v verb, text string) {
 	t.hash = mix(mix(mix(t.hash, uint64(w.now)), uint64(v)|0xffff<<16), uint64(n))
 	t.records++
 	if t.out != nil {
-		t.tell(w.now, "world", v, to, n, eOK)
+		t.tell(w.now, worldName, v, to, n, eOK)
 	}
 }

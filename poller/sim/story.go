@@ -26,34 +26,40 @@ func (h *Host) Notef(format string, args ...any) {
 // decoded tells what Config.Decode makes of bytes that h sends to or receives from a peer.
 func (h *Host) decoded(says bool, port uint16, peer *poller.Addr, bufs ...[]byte) {
 	w := h.w
-	if w.trace.out == nil || w.cfg.Decode == nil {
+	t := &w.trace
+	if t.out == nil || w.cfg.Decode == nil {
 		return
 	}
 	text := w.cfg.Decode(port, bytes.Join(bufs, nil))
 	if text == "" {
 		return
 	}
-	how := "hears from "
+	how := "hears from"
 	if says {
-		how = "says to "
+		how = "says to"
+	} else if t.diagram != nil {
+		t.diagram.means(text)
 	}
-	w.trace.tell(w.now, h.name, vNote, &poller.Addr{Path: how + peer.String() + ": " + text}, 0, eOK)
+	fmt.Fprintf(t.out, "%s %s: %s %v: %s\n", clock(w.now), h.name, how, peer, text)
 }
 
 // decodedEach is decoded for datagrams.
 func (h *Host) decodedEach(says bool, port uint16, ms []poller.Message, connected netip.AddrPort) {
-	if h.w.trace.out == nil || h.w.cfg.Decode == nil {
+	t := &h.w.trace
+	if t.out == nil {
 		return
 	}
 	for i := range ms {
-		to, at := poller.AddrOf(ms[i].Peer), port
+		peer, at := poller.AddrOf(ms[i].Peer), port
 		if !ms[i].Peer.IsValid() {
-			to = poller.AddrOf(connected)
+			peer = poller.AddrOf(connected)
 		}
 		if says {
-			at = to.Port()
+			at = peer.Port()
+		} else if t.diagram != nil {
+			t.diagram.datagram(h.w.now, &peer, h.name, len(ms[i].Data))
 		}
-		h.decoded(says, at, &to, ms[i].Data)
+		h.decoded(says, at, &peer, ms[i].Data)
 	}
 }
 
@@ -136,6 +142,6 @@ func (w *World) tellFailure(err error) {
 		return
 	}
 	text, _, _ := strings.Cut(err.Error(), "\n")
-	w.trace.tell(w.now, "world", vViolation, &poller.Addr{Path: "! fails: " + text}, 0, eOK)
+	w.trace.tell(w.now, worldName, vViolation, &poller.Addr{Path: "! fails: " + text}, 0, eOK)
 	w.trace.out = nil
 }

@@ -140,7 +140,8 @@ type trace struct {
 	hash    uint64
 	records uint64
 	out     io.Writer
-	nth     int // of a fault that strikes by chance, which is told; 0: by a rule
+	diagram *diagram // drawn beside what is told; may be nil
+	nth     int      // of a fault that strikes by chance, which is told; 0: by a rule
 }
 
 // The hash is FNV-1a taken a word at a time. A shift brings the upper bits of a word
@@ -248,8 +249,15 @@ func (t *trace) tell(now poller.Time, host string, v verb, a *poller.Addr, n int
 		why, t.nth = fmt.Sprintf(" #%d", t.nth), 0
 	}
 	text := strings.NewReplacer("%f", Fault(n).String(), "%n", strconv.FormatInt(n, 10), "%a", addr).Replace(tales[v])
-	fmt.Fprintf(t.out, "%s %s: %s%s\n", clock(now), host, strings.TrimRight(text, " "), why)
+	text = strings.TrimRight(text, " ") + why
+	fmt.Fprintf(t.out, "%s %s: %s\n", clock(now), host, text)
+	if t.diagram != nil {
+		t.diagram.add(now, host, v, a, n, e != eOK, text)
+	}
 }
+
+// worldName is who the trace says does what no host does.
+const worldName = "world"
 
 // label is a name in the place of an address, and its hash.
 func label(name string) (*poller.Addr, int64) {

@@ -60,7 +60,8 @@ type Config struct {
 	// ShrinkFor bounds the time that Explore and Failure.Shrink take to make a world smaller; 0 is 30 seconds.
 	ShrinkFor time.Duration
 
-	spare *spare // what is left out of the world
+	spare   *spare   // what is left out of the world
+	diagram *diagram // to draw, beside Trace
 }
 
 // A Param is a number of a test that may shrink from Value down to Min.
@@ -147,6 +148,9 @@ func New(seed uint64, cfg Config) *World {
 	w := &World{seed: seed, cfg: cfg, limit: poller.Time(cfg.Limit), rates: cfg.masked(cfg.Faults)}
 	w.dice.seed(seed)
 	w.trace.hash, w.trace.out = fnvOffset, cfg.Trace
+	if d := cfg.diagram; d != nil {
+		d.w, w.trace.diagram = w, d
+	}
 	w.byAddr = map[netip.Addr]*machine{}
 	w.byName = map[string]*Host{}
 	w.names = map[string][]netip.Addr{}
