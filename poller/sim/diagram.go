@@ -75,7 +75,7 @@ func (d *diagram) add(now poller.Time, host string, v verb, a *poller.Addr, n in
 		r.from, r.to, r.kind = host, a.Path, faultRow
 	case vHeal, vHealOneWay:
 		r.from, r.to, r.kind = host, a.Path, endRow
-	case vFault, vKilled, vOff, vAct, vViolation, vPaused, vReset, vFailed, vPacketError, vOverflow, vSlow:
+	case vFault, vKilled, vOff, vAct, vViolation, vPaused, vReset, vFailed, vPacketError, vOverflow, vSlow, vClock:
 		r.kind = faultRow
 	case vOn, vBegin, vResumed, vActEnds:
 		r.kind = endRow

@@ -92,7 +92,7 @@ func TestDiagramAsSVG(t *testing.T) {
 			t.Fatalf("it is no XML: %v\n%s", err, text)
 		}
 	}
-	for _, want := range []string{"<svg ", "b&lt;1&gt;", "sends 1 &amp; waits", "10 bytes", "is cut off from a", "reaches a again", "it has come to an end"} {
+	for _, want := range []string{"<svg ", "b&lt;1&gt;", "sends 1 &amp; waits", "20 bytes in 2 messages", "is cut off from a", "reaches a again", "it has come to an end"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("nothing says %q in\n%s", want, text)
 		}
@@ -105,7 +105,7 @@ func TestDiagramOfALongRun(t *testing.T) {
 		w.Go(w.Host("a"), func(h *sim.Host) error {
 			for i := range 5000 {
 				h.Notef("at %d.", i)
-				h.Poll(h.Now().Add(time.Second))
+				h.Poll(h.Now().Add(100 * time.Millisecond))
 			}
 			return errors.New("broken")
 		})

@@ -41,7 +41,8 @@ type Host struct {
 	marks    *atomic.Uint32 // of MarkWaits
 	waits    *time.Duration // of MeasureWaits
 	turns    int64          // so far; tells a turn of this Poll from one of an earlier
-	deadline poller.Time    // of the Poll that waits
+	deadline poller.Time    // of the Poll that waits, by the clock of the world
+	asked    poller.Time    // the same by its own
 	timer    poller.Time    // when the earliest evDeadline in the queue happens
 	paused   poller.Time    // no turn comes before this, not even for a deadline
 	stopped  stops          // by Pause, SIGSTOP and acts
@@ -135,7 +136,7 @@ func (h *Host) Sockets() int { return len(h.sockets) }
 // machine's addresses, for World.Go or to be polled.
 func (h *Host) Process(name string) *Host { return h.w.process(h.m, name) }
 
-// Now reads the clock of the world. Code takes no time by itself, but a program that
+// Now reads the clock of the machine, which is that of the world until SetClock says otherwise. Code takes no time by itself, but a program that
 // reads the clock again and again until it changes will see it change.
 func (h *Host) Now() poller.Time {
 	if h.reads++; h.reads > readsFree {
@@ -144,7 +145,7 @@ func (h *Host) Now() poller.Time {
 			panic("sim: " + h.name + " reads the clock in a loop without Poll")
 		}
 	}
-	return h.w.now
+	return h.m.clock.at(h.w.now)
 }
 
 // Wake makes one Poll return.
@@ -181,7 +182,8 @@ func (h *Host) Poll(deadline poller.Time) error {
 	}
 	h.reads = 0
 	h.note(vPoll, 0, nil, int64(deadline), eOK)
-	h.wait(deadline)
+	h.asked = deadline
+	h.wait(h.m.clock.world(deadline))
 	if h.marks != nil {
 		h.marks.Store(poller.Awake)
 	}

@@ -19,6 +19,8 @@ type machine struct {
 	offUntil poller.Time // when the power comes back; Never: by nothing that is known yet
 	held     int         // cuts of it by acts that last
 
+	clock hostClock
+
 	addrs []netip.Addr // besides the loopback ones
 	links []*link      // by the id of the other machine
 	ports map[portKey]*port

@@ -111,6 +111,7 @@ func (f *foe) happen(kind, int64) {
 	}
 	w.noteOf(vAct, fmt.Sprintf("! %s#%d for %s: %s", f.Name, n, clock(span), strings.Join(names, " ")))
 	w.actSpan = span
+	w.actDice.Seed(w.seed+uint64(n)*0xD1B54A32D192ED03, ^named(f.Name))
 	f.undo, f.last = f.Do(hosts), true
 	w.queue.push(w.now+span, evCall, call(func() { f.ends(n) }), 0)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -149,6 +150,7 @@ func TestActsThatPart(t *testing.T) {
 func everyAct() []sim.Act {
 	acts := []sim.Act{
 		sim.Halves(), sim.OneAlone(), sim.Bridge(), sim.Ring(), sim.OneWay(), sim.Swizzle(), sim.Crashes(), sim.Pauses(), sim.SlowLinks(),
+		sim.ClockJumps(), sim.ClockDrift(),
 	}
 	for i := range acts {
 		acts[i].Hosts = []string{"h0", "h1", "h2", "h3", "h4"}
@@ -373,5 +375,49 @@ func TestSetFaults(t *testing.T) {
 			}
 			return err
 		})
+	}
+}
+
+// TestPowerOfActsAndRules has an act take the power beside others that do. It is back when the last of them ends.
+func TestPowerOfActsAndRules(t *testing.T) {
+	const s = time.Second
+	rule := func(at, span time.Duration) []sim.Rule {
+		return []sim.Rule{{Fault: sim.Crash, To: "h0", At: at, For: span}}
+	}
+	for what, c := range map[string]struct {
+		rules []sim.Rule
+		at    func(w *sim.World, h *sim.Host)
+		want  []time.Duration
+	}{
+		"alone":             {nil, nil, []time.Duration{6 * s}},
+		"a shorter rule":    {rule(2*s, 2*s), nil, []time.Duration{6 * s}},
+		"a longer rule":     {rule(2*s, 10*s), nil, []time.Duration{12 * s}},
+		"a rule before":     {rule(s/2, 2*s), nil, []time.Duration{6 * s}},
+		"a rule until then": {rule(2*s, 4*s), nil, []time.Duration{6 * s}},
+		"killed before, to begin again within": {nil, func(w *sim.World, h *sim.Host) {
+			w.At(s-s/10, h.Kill)
+		}, []time.Duration{6 * s}},
+		"killed within": {nil, func(w *sim.World, h *sim.Host) { w.At(2*s, h.Kill) }, []time.Duration{6 * s}},
+		"paused":        {nil, func(w *sim.World, h *sim.Host) { w.At(s/2, func() { h.Pause(20 * s) }) }, []time.Duration{6 * s}},
+		"Boot within":   {nil, func(w *sim.World, h *sim.Host) { w.At(2*s, h.Boot) }, []time.Duration{2 * s}},
+	} {
+		m := new(mesh)
+		_, err := sim.Once(1, sim.Config{Rules: c.rules}, func(w *sim.World) error {
+			m = newMesh(w, 2, s/3)
+			var undo func()
+			w.At(s, func() { undo = sim.Crashes().Do(m.hosts) })
+			w.At(6*s, func() { undo() })
+			if c.at != nil {
+				c.at(w, m.hosts[0])
+			}
+			return m.last(w, 20*s)
+		})
+		var begun []time.Duration
+		for _, b := range m.begun[0] {
+			begun = append(begun, time.Duration(b))
+		}
+		if err != nil || !slices.Equal(begun, append([]time.Duration{0}, c.want...)) {
+			t.Errorf("%s: it begins at %v, want %v; %v", what, begun, c.want, err)
+		}
 	}
 }

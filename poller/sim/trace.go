@@ -73,6 +73,7 @@ const (
 	vSlow
 	vNote
 	vViolation
+	vClock
 )
 
 // tales are how the trace tells each verb: %a is an address, %n a number. A
@@ -133,6 +134,7 @@ var tales = [...]string{
 	vSlow:       "%a",
 	vNote:       "%a",
 	vViolation:  "%a",
+	vClock:      "has a clock that is wrong %a",
 }
 
 // trace is the hash of everything that has happened, and where to tell it.

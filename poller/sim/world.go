@@ -101,6 +101,7 @@ type World struct {
 	blow       blow
 	hits       Hits
 	foes       []*foe
+	actDice    rand.PCG    // for what it draws
 	actSpan    poller.Time // how long the act lasts that begins now
 	calm       bool        // by Calm
 	invariants []invariant
