@@ -2,7 +2,9 @@ package sim
 
 import (
 	"errors"
+	"fmt"
 	"regexp"
+	"runtime"
 	"strings"
 )
 
@@ -11,12 +13,46 @@ type said struct{ text, format string }
 
 func (e *said) Error() string { return e.text }
 
+// An exited is errExited with the place where code of the world has ended its goroutine.
+type exited struct{ place string }
+
+func (e *exited) Error() string { return errExited.Error() + e.place }
+
+func (e *exited) Unwrap() error { return errExited }
+
+// exited is how the goroutine of a world ends that does not return.
+func (w *World) exited() error {
+	if w.exit == "" {
+		w.exit = exitPlace()
+	}
+	return &exited{w.exit}
+}
+
+// exitPlace is the line that has called runtime.Goexit, or a method of a testing.T that does. A deferred function
+// calls it.
+func exitPlace() string {
+	pcs := make([]uintptr, 32)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(1, pcs)])
+	exits := false
+	for {
+		f, more := frames.Next()
+		switch {
+		case f.Function == "runtime.Goexit":
+			exits = true
+		case exits && !strings.HasPrefix(f.Function, "runtime.") && !strings.HasPrefix(f.Function, "testing."):
+			return fmt.Sprintf(", at %s:%d", f.File, f.Line)
+		case !more:
+			return ""
+		}
+	}
+}
+
 // alike reports whether a is the failure b that was found. A smaller world that fails in
 // another way explains nothing: a deadlock is no help where the answer was wrong.
 func alike(a, b error, unquoted bool) bool {
 	for _, kind := range []error{ErrDeadlock, ErrLimit, errExited} {
 		if errors.Is(a, kind) || errors.Is(b, kind) {
-			return errors.Is(a, kind) && errors.Is(b, kind) && sameWait(a, b)
+			return errors.Is(a, kind) && errors.Is(b, kind) && sameWait(a, b) && sameExit(a, b)
 		}
 	}
 	if errors.Is(a, b) {
@@ -49,6 +85,11 @@ func sameWait(a, b error) bool {
 		}
 	}
 	return true
+}
+
+func sameExit(a, b error) bool {
+	var small, found *exited
+	return !errors.As(a, &small) || !errors.As(b, &found) || *small == *found
 }
 
 // awaited are the programs that Run waits for, without the numbers in their names.

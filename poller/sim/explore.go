@@ -182,9 +182,10 @@ var errNotRun = errors.New("sim: World.Go was given a program, and World.Run was
 // lower ones have been given out, so the lowest seed that fails is the same in every run.
 func (s *search) work() {
 	seed, running := uint64(0), false
+	exit := errExited
 	defer func() {
 		if running {
-			s.add(seed, nil, errExited)
+			s.add(seed, nil, exit)
 		}
 	}()
 	for {
@@ -196,7 +197,7 @@ func (s *search) work() {
 		s.next++
 		s.mu.Unlock()
 		running = true
-		w, err := Once(seed, s.cfg, s.run)
+		w, err := once(seed, s.cfg, s.run, &exit)
 		if err == nil && (seed-s.first)%checkEvery == 0 {
 			err = w.again(s.run)
 		}
@@ -252,11 +253,20 @@ const panicPrefix = "panic: "
 // Once runs f in one world. The error is that of f, of the world, or a panic of
 // either.
 func Once(seed uint64, cfg Config, f func(w *World) error) (w *World, err error) {
+	return once(seed, cfg, f, new(error))
+}
+
+// once is Once that has exit say where f ended its goroutine, if it did, because then nothing is returned.
+func once(seed uint64, cfg Config, f func(w *World) error, exit *error) (w *World, err error) {
 	w = New(seed, cfg)
 	defer w.over()
+	alive := true
 	defer func() {
 		switch v := recover().(type) {
 		case nil:
+			if alive {
+				*exit = w.exited()
+			}
 		case *panicked:
 			err = fmt.Errorf(panicPrefix+"%w", v)
 		default:
@@ -264,6 +274,7 @@ func Once(seed uint64, cfg Config, f func(w *World) error) (w *World, err error)
 		}
 	}()
 	err = f(w)
+	alive = false
 	switch {
 	case err != nil:
 	case w.err != nil:

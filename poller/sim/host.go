@@ -65,15 +65,16 @@ type Host struct {
 	// Mode of a file is held against them. User 0 may do anything.
 	UID, GID int
 
-	program func(*Host) error // nil: none, the host is polled from outside
-	daemon  bool
-	begun   bool                    // the program was: a World that ends before has not run it
-	life    int64                   // programs begun so far
-	resumed func() (struct{}, bool) // goes on with the program; nil: it has not begun, or runs now
-	yield   func(struct{}) bool     // gives the turn back to the root
-	result  error                   // of the program
-	gone    error                   // why Poll does not work any more
-	futile  int                     // Polls since
+	program  func(*Host) error // nil: none, the host is polled from outside
+	daemon   bool
+	begun    bool                    // the program was: a World that ends before has not run it
+	life     int64                   // programs begun so far
+	resumed  func() (struct{}, bool) // goes on with the program; nil: it has not begun, or runs now
+	yield    func(struct{}) bool     // gives the turn back to the root
+	result   error                   // of the program
+	finished bool                    // the program has returned, and not ended its goroutine
+	gone     error                   // why Poll does not work any more
+	futile   int                     // Polls since
 }
 
 var (

@@ -61,8 +61,10 @@ func (h *Host) begin(life int64) bool {
 	h.note(vBegin, 0, nil, 0, eOK)
 	h.resumed, _ = iter.Pull(func(yield func(struct{}) bool) {
 		h.yield = yield
+		h.finished = false
 		defer h.caught()
 		h.result = h.program(h)
+		h.finished = true
 	})
 	return true
 }
@@ -86,6 +88,9 @@ func (p *panicked) Unwrap() error {
 func (h *Host) caught() {
 	if v := recover(); v != nil {
 		panic(&panicked{h.name, v, debug.Stack()})
+	}
+	if !h.finished {
+		h.w.exit = exitPlace()
 	}
 }
 

@@ -114,7 +114,7 @@ func attempt(seed uint64, cfg Config, run func(w *World) error) (w *World, err e
 	err = errExited
 	go func() {
 		defer close(done)
-		w, err = Once(seed, cfg, run)
+		w, err = once(seed, cfg, run, &err)
 	}()
 	<-done
 	return w, err

@@ -119,9 +119,10 @@ type World struct {
 	spare    [][]byte // buffers of streams, by no one used
 	packets  []*datagram
 
-	running int   // programs that Run waits for
-	chosen  *Host // whose turn it is, when a coroutine found out
-	rooted  bool  // the root is under way
+	running int    // programs that Run waits for
+	exit    string // where a program has ended its goroutine
+	chosen  *Host  // whose turn it is, when a coroutine found out
+	rooted  bool   // the root is under way
 	rand    *rand.Rand
 	rands   map[string]*rand.Rand // of RandOf
 	inbox   inbox                 // what may come from other goroutines
