@@ -28,7 +28,7 @@ func (o *options) smaller(f *sim.Failure, run func(*sim.World) error, out io.Wri
 func (o *options) command(replay string) string {
 	words := strings.Fields(replay)
 	clients, duration := fmt.Sprint(o.clients), o.duration.String()
-	var without []string
+	var without, strikes []string
 	faults := o.faults
 	if o.without != "" {
 		without = append(without, o.without)
@@ -40,6 +40,8 @@ func (o *options) command(replay string) string {
 			duration = n + "ms"
 		} else if word == "-faults" {
 			faults = "none"
+		} else if strings.Contains(word, "#") {
+			strikes = append(strikes, word)
 		} else {
 			without = append(without, strings.TrimPrefix(word, "-"))
 		}
@@ -50,6 +52,9 @@ func (o *options) command(replay string) string {
 	text := fmt.Sprintf("go run ./examples/simulate -seed %s -clients %s -duration %s -faults %s", words[0], clients, duration, faults)
 	if len(without) > 0 {
 		text += " -without " + strings.Join(without, ",")
+	}
+	for _, word := range append(o.strikes, strikes...) {
+		text += " -strikes " + word
 	}
 	if o.plant != "" {
 		text += " -plant " + o.plant

@@ -35,6 +35,8 @@ type options struct {
 	duration time.Duration
 	faults   string
 	without  string
+	strikes  []string
+	shrink   time.Duration
 	plant    string
 	plants   bool
 	trace    bool
@@ -85,6 +87,11 @@ func parse(args []string) (options, error) {
 	f.DurationVar(&o.duration, "duration", 3*time.Second, "how long they talk, in the time of the world")
 	f.StringVar(&o.faults, "faults", "heavy", "none, light or heavy")
 	f.StringVar(&o.without, "without", "", "leave out the `FAULTS` of this list, separated by commas")
+	f.Func("strikes", "leave out `STRIKES`, as in -late-close#1-3, or all of a fault but some, as in crash#2,5", func(text string) error {
+		o.strikes = append(o.strikes, text)
+		return nil
+	})
+	f.DurationVar(&o.shrink, "shrink", 5*time.Second, "how long to look for a smaller world that fails")
 	f.StringVar(&o.plant, "plant", "", "put the bug `NAME` into the server")
 	f.BoolVar(&o.plants, "plants", false, "list the bugs")
 	f.BoolVar(&o.trace, "trace", false, "without -worlds: tell what happens")
@@ -113,7 +120,9 @@ func (o *options) config() (cfg sim.Config, bug *plant, err error) {
 		{Name: paramClients, Value: o.clients, Min: min(2, o.clients)},
 		{Name: paramMillis, Value: int(o.duration / time.Millisecond), Min: 100},
 	}
-	return cfg, bug, nil
+	cfg.ShrinkFor = o.shrink
+	cfg, err = cfg.Without(o.strikes...)
+	return cfg, bug, err
 }
 
 func leaveOut(faults *sim.Faults, list string) error {

@@ -31,12 +31,12 @@ func (w *World) CutOneWay(a, b *Host) {
 	w.doubt(a.m, b.m, poller.Never)
 }
 
-// Heal ends what Cut, CutFor and CutOneWay did to two hosts.
+// Heal ends what Cut, CutFor and CutOneWay did to two hosts. What acts of Nemesis do lasts.
 func (w *World) Heal(a, b *Host) {
 	w.apart(a, b)
 	l := a.m.link(b.m)
 	l.cutUntil, l.back.cutUntil = 0, 0
-	a.m.tellOf(vHeal, b.m)
+	l.tellEnds(true, true)
 }
 
 // cut parts two machines. The end of a cut is an event only for the trace, because all
@@ -67,21 +67,40 @@ func (l *link) until(t poller.Time) bool {
 	return true
 }
 
-// happen is the end of a cut, if no other has taken its place.
+// happen is the end of a cut, in each direction in which no other has taken its place.
 func (l *link) happen(_ kind, until int64) {
+	l.tellEnds(l.ends(until), l.back.ends(until))
+}
+
+// ends reports whether the cut of l was to end then, and ends it.
+func (l *link) ends(until int64) bool {
 	if l.cutUntil != poller.Time(until) {
-		return
+		return false
 	}
 	l.cutUntil = 0
+	return true
+}
+
+// tellEnds tells that a cut has ended in one direction or in both, where nothing else cuts them.
+func (l *link) tellEnds(there, back bool) {
+	up, backUp := l.up(), l.back.up()
 	switch {
-	case l.back.cutUntil == poller.Time(until):
-		l.back.cutUntil = 0
+	case there && back && up && backUp:
 		l.from.tellOf(vHeal, l.to)
-	case l.back.up():
-		l.from.tellOf(vHeal, l.to)
-	default:
-		l.from.tellOf(vHealOneWay, l.to)
+	case there && up:
+		l.tellEnd()
+	case back && backUp:
+		l.back.tellEnd()
 	}
+}
+
+// tellEnd tells that l is up again.
+func (l *link) tellEnd() {
+	v := vHealOneWay
+	if l.back.up() {
+		v = vHeal
+	}
+	l.from.tellOf(v, l.to)
 }
 
 // tellOf records what concerns m and another machine.

@@ -63,6 +63,14 @@ func TestTraceTellsTheEndOfACut(t *testing.T) {
 			w.At(2*time.Second, func() { w.CutFor(a, b, time.Second) })
 			w.At(5*time.Second, func() { w.Heal(a, b) })
 		}, []string{"1000.000ms a: sends to b in vain", "3000.000ms b: gets through to a again", "5000.000ms a: reaches b again"}, ""},
+		"CutFor, then CutOneWay": {nil, func(w *sim.World, a, b *sim.Host) {
+			w.At(time.Second, func() { w.CutFor(a, b, 2*time.Second) })
+			w.At(2*time.Second, func() { w.CutOneWay(a, b) })
+		}, []string{"1000.000ms a: is cut off from b", "2000.000ms a: sends to b in vain", "3000.000ms b: gets through to a again"}, "reaches"},
+		"CutFor, then CutOneWay back": {nil, func(w *sim.World, a, b *sim.Host) {
+			w.At(time.Second, func() { w.CutFor(a, b, 2*time.Second) })
+			w.At(2*time.Second, func() { w.CutOneWay(b, a) })
+		}, []string{"2000.000ms b: sends to a in vain", "3000.000ms a: gets through to b again"}, "reaches"},
 		"a cut of no length": {nil, func(w *sim.World, a, b *sim.Host) { w.CutFor(a, b, 0) }, nil, "is cut off"},
 		"a slow link": {nil, func(w *sim.World, a, b *sim.Host) {
 			w.At(time.Second, func() { w.Link(a, b, sim.Link{Latency: time.Second, Bandwidth: 1000}) })

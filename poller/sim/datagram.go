@@ -181,7 +181,7 @@ func (l *link) strikes(h *Host, f Fault, ppm uint32, to *machine, dst *poller.Ad
 	if h.strikes(f, h.m, to, dst.Port(), dst) {
 		return true
 	}
-	if ppm == 0 || !l.w.dice.chance(die(f), ppm) {
+	if ppm == 0 || !l.w.dice.chance(die(f), ppm) || !l.w.strikesByChance(f) {
 		return false
 	}
 	l.w.by = nil

@@ -38,13 +38,17 @@ func (d *dice) seed(seed uint64) {
 
 // below draws from 0 to n-1; of n < 1 it is 0.
 func (d *dice) below(which die, n int64) int64 {
+	return int64(below(&d[which], poller.Time(n)))
+}
+
+func below(d *rand.PCG, n poller.Time) poller.Time {
 	if n <= 1 {
 		return 0
 	}
 	// The bias is n in 2^64 (Lemire, Fast Random Integer Generation in an
 	// Interval), and the same everywhere.
-	hi, _ := bits.Mul64(d[which].Uint64(), uint64(n))
-	return int64(hi)
+	hi, _ := bits.Mul64(d.Uint64(), uint64(n))
+	return poller.Time(hi)
 }
 
 // chance is true ppm times in a million draws.

@@ -17,6 +17,7 @@ const (
 	evBegin                // Host: its program begins; from here on of the root only, see World.next
 	evHalt                 // Host: it is to lose its sockets and its program
 	evPowerOff             // Host: so is its whole machine
+	evAct                  // foe: an act begins; as long as nothing else happens nobody waits for this
 	evCall                 // call: World.At, or a job of an Executor
 
 	evSyn      // conn: the request to connect arrives

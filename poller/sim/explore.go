@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strconv"
@@ -32,21 +33,41 @@ const (
 	// worlds as the caller says.
 	EnvSeeds = "PIKE_SEEDS"
 
-	// EnvTrace is a file to write the trace of a replayed world to.
+	// EnvTrace is a file to write the trace of a replayed world to. If its name ends in .svg or .txt, that is a
+	// sequence diagram instead: a lane for each host, an arrow for each message, faults, notes, and the failure.
 	EnvTrace = "PIKE_TRACE"
 )
 
 // Test runs f in one world, of seed 1 or PIKE_SEED. If f returns an error, or the world
 // has failed, it fails t with the end of the trace. Mostly f makes hosts, gives them programs
 // and returns World.Run.
+//
+// It runs the world a single time, so it cannot tell whether the seed alone decides what happens. See Twice.
 func Test(t T, cfg Config, f func(w *World) error) {
 	t.Helper()
 	seed, cfg, _ := replayed(t, 1, cfg)
+	if w, err := told(t, seed, cfg, f); err != nil {
+		fail(t, failureOf(seed, cfg, w, err), f)
+	}
+}
+
+// told is Once with what PIKE_TRACE asks for.
+func told(t T, seed uint64, cfg Config, f func(w *World) error) (*World, error) {
+	t.Helper()
 	done := traced(t, &cfg)
-	_, err := Once(seed, cfg, f)
-	done()
+	defer done()
+	return Once(seed, cfg, f)
+}
+
+// replay has Explore run one world, twice, because that may be what it has found.
+func replay(t T, seed uint64, cfg Config, f func(w *World) error) {
+	t.Helper()
+	w, err := told(t, seed, cfg, f)
+	if err == nil {
+		err = w.again(f)
+	}
 	if err != nil {
-		fail(t, &Failure{Seed: seed, Config: cfg, Err: err}, f)
+		fail(t, failureOf(seed, cfg, w, err), f)
 	}
 }
 
@@ -57,10 +78,11 @@ func Test(t T, cfg Config, f func(w *World) error) {
 // see whether the seed alone decides what happens.
 func Explore(t T, n int, cfg Config, f func(w *World) error) {
 	t.Helper()
-	if _, _, replay := replayed(t, 1, cfg); replay {
-		Test(t, cfg, f)
+	if seed, cfg, one := replayed(t, 1, cfg); one {
+		replay(t, seed, cfg, f)
 		return
 	}
+	wanted := n
 	first, n := Seeds(t, n)
 	if n < 1 {
 		t.Fatalf("sim: Explore was to run %d worlds", n)
@@ -68,7 +90,13 @@ func Explore(t T, n int, cfg Config, f func(w *World) error) {
 	}
 	r := Search(first, n, cfg, f)
 	if r.Failure != nil {
+		t.Logf("sim: seed %d fails: %v\nreplay: %s\nIt is made smaller now.", r.Failure.Seed, r.Failure.Err,
+			r.Failure.command(t.Name(), r.Failure.Replay()))
 		fail(t, r.Failure.Shrink(f), f)
+		return
+	}
+	if never := r.never(); len(never) > 0 && n >= wanted {
+		t.Fatalf("sim: in none of %d worlds was it so that: %s", r.Worlds, strings.Join(never, "; "))
 		return
 	}
 	t.Logf("sim: %d worlds, %v of their time, faults: %v", r.Worlds, r.Time.Round(time.Millisecond), r.Hits)
@@ -76,10 +104,14 @@ func Explore(t T, n int, cfg Config, f func(w *World) error) {
 
 // A Result is what Search has seen.
 type Result struct {
-	Worlds  int
-	Time    time.Duration // that passed in them
-	Steps   uint64
-	Hits    Hits
+	Worlds int
+	Time   time.Duration // that passed in them
+	Steps  uint64
+	Hits   Hits
+
+	// Sometimes is in how many worlds each thing was seen that World.Sometimes was asked about.
+	Sometimes map[string]int
+
 	Failure *Failure // of the lowest seed that was seen to fail
 }
 
@@ -91,6 +123,16 @@ type Failure struct {
 	Hash   uint64
 	less   []string // what Shrink has taken away, as PIKE_SEED says it
 	whole  error    // what Err was before
+
+	struck, left int // strikes before and after some were left out; 0 of both: nobody has tried
+}
+
+func failureOf(seed uint64, cfg Config, w *World, err error) *Failure {
+	f := &Failure{Seed: seed, Config: cfg, Err: err}
+	if w != nil {
+		f.Hash = w.Hash()
+	}
+	return f
 }
 
 // Replay is the value of PIKE_SEED that makes the world again.
@@ -140,9 +182,10 @@ var errNotRun = errors.New("sim: World.Go was given a program, and World.Run was
 // lower ones have been given out, so the lowest seed that fails is the same in every run.
 func (s *search) work() {
 	seed, running := uint64(0), false
+	exit := errExited
 	defer func() {
 		if running {
-			s.add(seed, nil, errExited)
+			s.add(seed, nil, exit)
 		}
 	}()
 	for {
@@ -154,15 +197,35 @@ func (s *search) work() {
 		s.next++
 		s.mu.Unlock()
 		running = true
-		w, err := Once(seed, s.cfg, s.run)
+		w, err := once(seed, s.cfg, s.run, &exit)
 		if err == nil && (seed-s.first)%checkEvery == 0 {
-			if v, err2 := Once(seed, s.cfg, s.run); err2 != nil || v.Hash() != w.Hash() {
-				err = fmt.Errorf("sim: seed %d is not the same twice: something decides that is not the seed (%v)", seed, err2)
-			}
+			err = w.again(s.run)
 		}
 		s.add(seed, w, err)
 		running = false
 	}
+}
+
+// again runs the world once more, and says how that was different.
+func (w *World) again(f func(w *World) error) error {
+	cfg := w.cfg
+	cfg.Trace, cfg.diagram = nil, nil
+	v, err := Once(w.seed, cfg, f)
+	if err == nil && v.Hash() == w.Hash() {
+		return nil
+	}
+	return fmt.Errorf("sim: seed %d is not the same twice: something decides that is not the seed (%v)", w.seed, err)
+}
+
+// Twice runs f in two worlds of one seed. The error says that one has failed, or that they were different: then
+// something decides that is not the seed. Explore and Search do this to some of their worlds by themselves. It is
+// for tests that run a world by Test or Once, which run it a single time, because f may count outside of the world.
+func Twice(seed uint64, cfg Config, f func(w *World) error) error {
+	w, err := Once(seed, cfg, f)
+	if err != nil {
+		return err
+	}
+	return w.again(f)
 }
 
 func (s *search) add(seed uint64, w *World, err error) {
@@ -170,17 +233,16 @@ func (s *search) add(seed uint64, w *World, err error) {
 	defer s.mu.Unlock()
 	r := &s.result
 	r.Worlds++
-	hash := uint64(0)
 	if w != nil {
 		r.Time += time.Duration(w.now)
 		r.Steps += w.steps
 		r.Hits.Add(w.hits)
-		hash = w.Hash()
+		r.noteSometimes(w)
 	}
 	if err != nil {
 		s.end = s.next
 		if r.Failure == nil || seed < r.Failure.Seed {
-			r.Failure = &Failure{Seed: seed, Config: s.cfg, Err: err, Hash: hash}
+			r.Failure = failureOf(seed, s.cfg, w, err)
 		}
 	}
 }
@@ -191,11 +253,20 @@ const panicPrefix = "panic: "
 // Once runs f in one world. The error is that of f, of the world, or a panic of
 // either.
 func Once(seed uint64, cfg Config, f func(w *World) error) (w *World, err error) {
+	return once(seed, cfg, f, new(error))
+}
+
+// once is Once that has exit say where f ended its goroutine, if it did, because then nothing is returned.
+func once(seed uint64, cfg Config, f func(w *World) error, exit *error) (w *World, err error) {
 	w = New(seed, cfg)
 	defer w.over()
+	alive := true
 	defer func() {
 		switch v := recover().(type) {
 		case nil:
+			if alive {
+				*exit = w.exited()
+			}
 		case *panicked:
 			err = fmt.Errorf(panicPrefix+"%w", v)
 		default:
@@ -203,6 +274,7 @@ func Once(seed uint64, cfg Config, f func(w *World) error) (w *World, err error)
 		}
 	}()
 	err = f(w)
+	alive = false
 	switch {
 	case err != nil:
 	case w.err != nil:
@@ -221,10 +293,8 @@ func replayed(t T, seed uint64, cfg Config) (uint64, Config, bool) {
 		return seed, cfg, false
 	}
 	seed, err := strconv.ParseUint(words[0], 10, 64)
-	for _, word := range words[1:] {
-		if err == nil {
-			cfg, err = cfg.without(word)
-		}
+	if err == nil {
+		cfg, err = cfg.Without(words[1:]...)
 	}
 	if err != nil {
 		t.Fatalf("sim: %s=%q: %v", EnvSeed, os.Getenv(EnvSeed), err)
@@ -268,10 +338,27 @@ func traced(t T, cfg *Config) (done func()) {
 	if err != nil {
 		t.Fatalf("sim: %s: %v", EnvTrace, err)
 	}
-	if cfg.Trace != nil {
-		cfg.Trace = io.MultiWriter(cfg.Trace, file)
-	} else {
-		cfg.Trace = file
+	var draw func(d *diagram, out io.Writer) error
+	switch filepath.Ext(name) {
+	case ".svg":
+		draw = (*diagram).drawSVG
+	case ".txt":
+		draw = (*diagram).drawText
 	}
-	return func() { file.Close() }
+	writers := []io.Writer{cfg.Trace, file}
+	if draw != nil {
+		cfg.diagram, writers[1] = new(diagram), io.Discard
+	}
+	if cfg.Trace == nil {
+		writers = writers[1:]
+	}
+	cfg.Trace = io.MultiWriter(writers...)
+	return func() {
+		if draw != nil {
+			err = draw(cfg.diagram, file)
+		}
+		if err = errors.Join(err, file.Close()); err != nil {
+			t.Logf("sim: %s: %v", EnvTrace, err)
+		}
+	}
 }

@@ -192,6 +192,49 @@ func TestFewWorldsAreChecked(t *testing.T) {
 	}
 }
 
+// TestReplayIsCheckedTwice has the command fail that Explore prints for a program that rolls dice of its own.
+func TestReplayIsCheckedTwice(t *testing.T) {
+	own := func(w *sim.World) error {
+		w.Go(w.Host("h"), func(h *sim.Host) error { return h.Poll(poller.Time(rand.Int64N(1e9))) })
+		return w.Run()
+	}
+	t.Setenv(sim.EnvSeeds, "")
+	t.Setenv(sim.EnvSeed, "7")
+	f := new(fakeT)
+	f.catch(func() { sim.Explore(f, 50, sim.Config{}, own) })
+	if !strings.Contains(f.failure, "is not the same twice") {
+		t.Errorf("replayed: %q", f.failure)
+	}
+	if err := sim.Twice(7, sim.Config{}, own); err == nil || !strings.Contains(err.Error(), "is not the same twice") {
+		t.Errorf("Twice: %v", err)
+	}
+	if err := sim.Twice(7, sim.Config{Faults: sim.Heavy()}, chatter); err != nil {
+		t.Errorf("Twice: %v", err)
+	}
+	broken := errors.New("broken")
+	if err := sim.Twice(7, sim.Config{}, func(w *sim.World) error { return broken }); err != broken {
+		t.Errorf("Twice of a world that fails: %v", err)
+	}
+	t.Setenv(sim.EnvSeed, "")
+	for _, f := range []struct {
+		what string
+		run  func(w *sim.World) error
+	}{
+		{"another error", func(w *sim.World) error { return fmt.Errorf("%c is wrong", 'a'+rand.IntN(26)) }},
+		{"another hash", func(w *sim.World) error { own(w); return errors.New("wrong") }},
+	} {
+		said := false
+		for range 20 { // the report might meet the same number once
+			report := new(fakeT)
+			report.catch(func() { sim.Test(report, sim.Config{}, f.run) })
+			said = said || strings.Contains(report.failure, "something decides that is not the seed")
+		}
+		if !said {
+			t.Errorf("%s: the report does not say that it is another", f.what)
+		}
+	}
+}
+
 // TestShrinkKeepsTheFailure has smaller worlds fail, too, but otherwise.
 func TestShrinkKeepsTheFailure(t *testing.T) {
 	broken := errors.New("broken")

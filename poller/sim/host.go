@@ -42,9 +42,11 @@ type Host struct {
 	marks    *atomic.Uint32 // of MarkWaits
 	waits    *time.Duration // of MeasureWaits
 	turns    int64          // so far; tells a turn of this Poll from one of an earlier
-	deadline poller.Time    // of the Poll that waits
+	deadline poller.Time    // of the Poll that waits, by the clock of the world
+	asked    poller.Time    // the same by its own
 	timer    poller.Time    // when the earliest evDeadline in the queue happens
 	paused   poller.Time    // no turn comes before this, not even for a deadline
+	stopped  stops          // by Pause, SIGSTOP and acts
 	reads    int            // of the clock since the last Poll
 	events   uint64
 
@@ -68,15 +70,16 @@ type Host struct {
 	// Mode of a file is held against them. User 0 may do anything.
 	UID, GID int
 
-	program func(*Host) error // nil: none, the host is polled from outside
-	daemon  bool
-	begun   bool                    // the program was: a World that ends before has not run it
-	life    int64                   // programs begun so far
-	resumed func() (struct{}, bool) // goes on with the program; nil: it has not begun, or runs now
-	yield   func(struct{}) bool     // gives the turn back to the root
-	result  error                   // of the program
-	gone    error                   // why Poll does not work any more
-	futile  int                     // Polls since
+	program  func(*Host) error // nil: none, the host is polled from outside
+	daemon   bool
+	begun    bool                    // the program was: a World that ends before has not run it
+	life     int64                   // programs begun so far
+	resumed  func() (struct{}, bool) // goes on with the program; nil: it has not begun, or runs now
+	yield    func(struct{}) bool     // gives the turn back to the root
+	result   error                   // of the program
+	finished bool                    // the program has returned, and not ended its goroutine
+	gone     error                   // why Poll does not work any more
+	futile   int                     // Polls since
 }
 
 var (
@@ -143,7 +146,7 @@ func (h *Host) Sockets() (n int) {
 // machine's addresses, for World.Go or to be polled.
 func (h *Host) Process(name string) *Host { return h.w.process(h.m, name) }
 
-// Now reads the clock of the world. Code takes no time by itself, but a program that
+// Now reads the clock of the machine, which is that of the world until SetClock says otherwise. Code takes no time by itself, but a program that
 // reads the clock again and again until it changes will see it change.
 func (h *Host) Now() poller.Time {
 	if h.reads++; h.reads > readsFree {
@@ -152,7 +155,7 @@ func (h *Host) Now() poller.Time {
 			panic("sim: " + h.name + " reads the clock in a loop without Poll")
 		}
 	}
-	return h.w.now
+	return h.m.clock.at(h.w.now)
 }
 
 // Wake makes one Poll return.
@@ -189,7 +192,8 @@ func (h *Host) Poll(deadline poller.Time) error {
 	}
 	h.reads = 0
 	h.note(vPoll, 0, nil, int64(deadline), eOK)
-	h.wait(deadline)
+	h.asked = deadline
+	h.wait(h.m.clock.world(deadline))
 	if h.marks != nil {
 		h.marks.Store(poller.Awake)
 	}
@@ -207,9 +211,10 @@ func (h *Host) Poll(deadline poller.Time) error {
 func (h *Host) wait(deadline poller.Time) {
 	w := h.w
 	w.settleAfter(h)
+	w.verify()
 	soon := w.now + turnCost
 	busy := len(h.ready)+len(h.closing)+len(h.signals) > 0 || h.woken.Load() || deadline <= soon
-	if busy && w.queue.first() > soon && !w.inbox.full.Load() && w.step(soon) {
+	if busy && !h.stops(soon) && w.queue.first() > soon && !w.inbox.full.Load() && w.step(soon) {
 		return // nobody else has anything to do by then
 	}
 	if h.marks != nil {
@@ -235,8 +240,7 @@ func (h *Host) wait(deadline poller.Time) {
 	h.waiting, h.roused = false, false
 	h.turns++
 	if h.paused != 0 && w.now >= h.paused {
-		h.paused = 0
-		h.note(vResumed, 0, nil, 0, eOK)
+		h.goOn()
 	}
 }
 
@@ -263,7 +267,7 @@ func (h *Host) rouse() {
 	at := h.w.now + h.w.dice.between(dieTurn, turnCost, scheduleMost)
 	if h.strikes(Pause, h.m, h.m, 0, nil) {
 		at += h.w.span(Pause)
-		h.paused = at
+		h.paused = max(h.paused, at)
 	}
 	if h.chief.Restart > 0 && h.strikes(Crash, h.m, h.m, 0, nil) {
 		h.loses(h.w.span(Crash))
@@ -277,16 +281,19 @@ func (h *Host) due(k kind, arg int64) bool {
 	case evBegin:
 		return h.begin(arg)
 	case evTurn:
-		return h.waiting && arg == h.turns
+		return h.waiting && arg == h.turns && !h.stops(h.w.now)
 	}
 	if poller.Time(arg) == h.timer {
 		h.timer = poller.Never
 	}
-	if !h.waiting || h.w.now < h.paused {
+	switch {
+	case !h.waiting:
 		return false
-	}
-	if h.deadline > h.w.now && h.deadline != poller.Never {
+	case h.deadline > h.w.now && h.deadline != poller.Never:
 		h.alarm()
+	case h.stops(h.w.now):
+		h.roused = true // its turn comes when it goes on
+		return false
 	}
 	return h.deadline <= h.w.now
 }

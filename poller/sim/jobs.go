@@ -90,6 +90,10 @@ func (j *job) happen(kind, int64) {
 	if j.life != j.h.life || j.h.gone != nil || j.h.closed {
 		return // the process that wanted it is no more
 	}
+	if j.h.stops(j.h.w.now) && j.h.chief.stopped.any() {
+		j.h.chief.stopped.jobs = append(j.h.chief.stopped.jobs, j)
+		return
+	}
 	js := &j.h.w.jobs
 	js.init()
 	j.over, j.pass = make(chan struct{}), make(chan struct{}, 1)

@@ -37,10 +37,12 @@ type link struct {
 	free     poller.Time // when what was sent before is on the wire
 	packet   poller.Time // when the last datagram arrives that was in order
 	cutUntil poller.Time
+	held     int         // cuts by acts that last
+	drag     poller.Time // that acts add to the latency
 }
 
 // up reports whether anything gets through now.
-func (l *link) up() bool { return l.w.now >= l.cutUntil }
+func (l *link) up() bool { return l.w.now >= l.cutUntil && l.held == 0 }
 
 // arrival sends n bytes and says when they arrive.
 func (l *link) arrival(n int) poller.Time {
@@ -60,7 +62,7 @@ func transmission(n int, bandwidth int64) poller.Time {
 
 // delay is what something small takes that no bandwidth holds up.
 func (l *link) delay() poller.Time {
-	return poller.Time(l.Latency) + l.w.dice.between(dieNet, 0, poller.Time(l.Jitter))
+	return l.drag + poller.Time(l.Latency) + l.w.dice.between(dieNet, 0, poller.Time(l.Jitter))
 }
 
 // link finds the link from m to another machine.

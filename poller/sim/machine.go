@@ -18,6 +18,9 @@ type machine struct {
 	loose []*stream // that were detached by a poller which is closed
 
 	offUntil poller.Time // when the power comes back; Never: by nothing that is known yet
+	held     int         // cuts of it by acts that last
+
+	clock hostClock
 
 	addrs []netip.Addr // besides the loopback ones
 	links []*link      // by the id of the other machine

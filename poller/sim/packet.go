@@ -243,6 +243,7 @@ func (s *packet) handOver(n int) {
 	}
 	if len(ms) > 0 {
 		s.h.note(vReceivedPackets, s.id, &s.local, int64(n), eOK)
+		s.h.decodedEach(false, s.local.Port(), ms, s.peer)
 		s.handler.Received(ms, nil)
 	}
 	for _, p := range lent[:len(ms)] {
@@ -265,6 +266,7 @@ func (s *packet) Send(ms []poller.Message) bool {
 	}
 	h := s.h
 	h.note(vSendPackets, s.id, &s.local, int64(len(ms)), eOK)
+	h.decodedEach(true, 0, ms, s.peer)
 	check := h.w.hashMessages(ms)
 	s.held, s.sent = ms, 0
 	if s.strikes(LateSent) {

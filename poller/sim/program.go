@@ -35,6 +35,7 @@ func (h *Host) start(program func(*Host) error, daemon bool) {
 		panic("sim: " + h.name + " runs a program already")
 	}
 	h.program, h.daemon, h.begun = program, daemon, false
+	h.gone = nil // or else a Kill before it begins would pass it by
 	if !daemon {
 		h.w.running++
 	}
@@ -53,7 +54,7 @@ func (h *Host) begin(life int64) bool {
 	}
 	h.m.powerOn() // which World.Go does, too
 	h.begun = true
-	h.paused = 0 // what had been was the pause of another process
+	h.paused, h.stopped = 0, stops{} // what had been was the pause of another process
 	if h.chief == h {
 		h.closed, h.gone, h.futile = false, nil, 0
 		h.woken.Store(false)
@@ -63,8 +64,10 @@ func (h *Host) begin(life int64) bool {
 	h.note(vBegin, 0, nil, 0, eOK)
 	h.resumed, _ = iter.Pull(func(yield func(struct{}) bool) {
 		h.yield = yield
+		h.finished = false
 		defer h.caught()
 		h.result = h.program(h)
+		h.finished = true
 	})
 	return true
 }
@@ -88,6 +91,9 @@ func (p *panicked) Unwrap() error {
 func (h *Host) caught() {
 	if v := recover(); v != nil {
 		panic(&panicked{h.name, v, debug.Stack()})
+	}
+	if !h.finished {
+		h.w.exit = exitPlace()
 	}
 }
 
@@ -139,8 +145,14 @@ func (h *Host) Crash() { h.loses(0) }
 // Boot gives the machine its power back. Its process is then polled from outside.
 func (h *Host) Boot() {
 	h.m.powerOn()
+	h.revive()
+}
+
+// revive lets a process that is polled from outside be polled again.
+func (h *Host) revive() {
 	if h.program == nil {
-		h.closed, h.gone, h.futile = false, nil, 0
+		h.closed, h.gone, h.futile, h.paused, h.stopped = false, nil, 0, 0, stops{}
+		h.woken.Store(false)
 	}
 }
 
@@ -157,16 +169,7 @@ func (m *machine) powerOff(span poller.Time) {
 	if span > 0 {
 		until = m.w.now + span
 	}
-	if !m.off {
-		m.off, m.offUntil = true, 0
-		m.first.note(vOff, 0, nil, 0, eOK)
-		for _, h := range m.hosts {
-			h.halt(true)
-			h.life++ // without power a process that was killed before does not begin again
-		}
-		m.dropLoose()
-		clear(m.ports)
-	}
+	m.lose()
 	if until <= m.offUntil {
 		return
 	}
@@ -175,9 +178,36 @@ func (m *machine) powerOff(span poller.Time) {
 	}
 }
 
+// lose takes the power away, until powerOn.
+func (m *machine) lose() {
+	if m.off {
+		return
+	}
+	m.off, m.offUntil = true, 0
+	m.first.note(vOff, 0, nil, 0, eOK)
+	for _, h := range m.hosts {
+		h.halt(true)
+		h.life++ // without power a process that was killed before does not begin again
+	}
+	m.dropLoose()
+	clear(m.ports)
+}
+
 // backAt is the end of a cut of the power, if no other has taken its place.
 func (m *machine) backAt(until poller.Time) {
-	if m.off && m.offUntil == until {
+	if m.off && m.offUntil == until && m.held == 0 {
+		m.powerOn()
+	}
+}
+
+// hold is a cut of the power by an act of Nemesis, and release its end.
+func (m *machine) hold() {
+	m.held++
+	m.lose()
+}
+
+func (m *machine) release() {
+	if m.held--; m.held == 0 && m.off && m.offUntil <= m.w.now {
 		m.powerOn()
 	}
 }
@@ -221,6 +251,8 @@ func (h *Host) halt(vanish bool) {
 		h.resume()
 	case h.program != nil:
 		h.returned()
+	case h.waiting:
+		h.schedule(h.w.now) // it is polled from outside, and is to learn it
 	}
 	if h.program != nil && !vanish {
 		h.beginAt(h.w.now + poller.Time(h.Restart))

@@ -58,6 +58,8 @@ func (h *Host) state() string {
 		parts = append(parts, "has no power")
 	case h.gone != nil:
 		parts = append(parts, "was killed")
+	case h.waiting && h.stopped.any():
+		parts = append(parts, "is paused")
 	case h.closed && h.program == nil:
 		parts = append(parts, "has ended")
 	case h.joins != nil:

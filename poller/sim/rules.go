@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -42,7 +43,7 @@ type Rule struct {
 	At time.Duration
 
 	// For is how long Stall, LateWindow, Pause, SlowJob, Partition and Crash last. With 0
-	// the seed decides.
+	// the seed decides, and Host.Restart for a Crash without Nth.
 	For time.Duration
 }
 
@@ -129,11 +130,22 @@ func (w *World) unmet() error {
 			}
 		}
 	}
+	if s := w.cfg.spare; s != nil {
+		for _, name := range slices.Sorted(maps.Keys(s.sets)) {
+			_, isFault := faultNamed(name)
+			if !isFault && !slices.ContainsFunc(w.foes, func(f *foe) bool { return f.Name == name }) {
+				return fmt.Errorf("sim: the world has neither a fault nor an act %q, which %s names", name, EnvSeed)
+			}
+		}
+	}
 	return nil
 }
 
 // strikeAtTime carries out a timed rule.
 func (w *World) strikeAtTime(r *rule) {
+	if w.calm {
+		return
+	}
 	for _, m := range w.machines {
 		if r.To != "" && !m.called(r.To) {
 			continue
@@ -185,10 +197,11 @@ func (h *Host) struck(f Fault, a *poller.Addr) {
 	if a != nil {
 		w.blow.addr = *a
 	}
+	w.blow.nth, w.trace.nth = w.trace.nth, 0
 }
 
 func (w *World) decide(f Fault, from, to *machine, port uint16) (strikes bool) {
-	w.by = nil
+	w.by, w.trace.nth = nil, 0
 	for _, r := range w.ruled[f] {
 		if !r.perConnection() && r.matches(w.now, from, to, port) && r.counts() {
 			w.by, strikes = r, true
@@ -200,7 +213,7 @@ func (w *World) decide(f Fault, from, to *machine, port uint16) (strikes bool) {
 	if w.rates[f] == 0 || f >= Stall && f != Crash && from == to {
 		return false
 	}
-	return w.dice.chance(die(f), w.rates[f])
+	return w.dice.chance(die(f), w.rates[f]) && w.strikesByChance(f)
 }
 
 // spans are how long faults last, where they do.
@@ -255,11 +268,14 @@ func (c *conn) doomed() bool { return c.rules != nil && c.strikes(Reset) }
 func (c *conn) stalled() bool { return c.rules != nil && c.strikes(Stall) }
 
 func (c *conn) strikes(f Fault) bool {
+	if c.w.calm {
+		return false
+	}
 	for i, r := range c.rules {
 		if r.Fault == f && c.carried >= r.After && c.w.now >= poller.Time(r.At) {
 			c.rules = slices.Delete(c.rules, i, i+1)
 			r.hits++
-			c.w.by = r
+			c.w.by, c.w.trace.nth = r, 0
 			c.ends[0].h.struck(f, &c.ends[0].peer)
 			return true
 		}

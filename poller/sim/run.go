@@ -31,6 +31,8 @@ type Outcome struct {
 	Seed  uint64
 	At    poller.Time
 	State string // of every host, some lines each
+
+	waits map[string]bool // whom Run waits for
 }
 
 // Error says what has happened, with State.
@@ -42,7 +44,7 @@ func (o *Outcome) Error() string {
 func (o *Outcome) Unwrap() error { return o.Err }
 
 func (w *World) stuck(err error) {
-	w.fail(&Outcome{Err: err, Seed: w.seed, At: w.now, State: w.State()})
+	w.fail(&Outcome{Err: err, Seed: w.seed, At: w.now, State: w.State(), waits: w.awaited()})
 }
 
 // Run lets the programs run until all that Go was given have returned. It
@@ -60,6 +62,7 @@ func (w *World) Run() error {
 		if h := w.next(); h != nil {
 			h.resume()
 			w.settle()
+			w.verify()
 		}
 	}
 	w.rethrow()
@@ -128,6 +131,7 @@ func (w *World) await(h *Host) {
 		default:
 			g.resume()
 			w.settle()
+			w.verify()
 		}
 	}
 	w.rethrow()
@@ -174,6 +178,15 @@ func (w *World) advance(root bool) *Host {
 		case evHalt, evPowerOff, evCall: // code of programs and tests
 			e.who.happen(e.kind, e.arg)
 			w.settle()
+			w.verify()
+			if w.done() {
+				return nil
+			}
+		case evAct:
+			w.still--
+			e.who.happen(e.kind, e.arg)
+			w.settle()
+			w.verify()
 			if w.done() {
 				return nil
 			}

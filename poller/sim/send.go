@@ -15,6 +15,7 @@ func (s *stream) Send(bufs [][]byte) bool {
 		total += len(b)
 	}
 	s.h.note(vSend, s.id, &s.peer, int64(total), eOK)
+	s.h.decoded(true, s.conn.port, &s.peer, bufs...)
 	if total == 0 {
 		return true
 	}
@@ -56,6 +57,7 @@ func (s *stream) TrySend(p []byte) int {
 	}
 	n := s.short(min(len(p), s.room()))
 	s.h.note(vTrySend, s.id, &s.peer, int64(n), eOK)
+	s.h.decoded(true, s.conn.port, &s.peer, p[:n])
 	if w := s.h.w; !w.cfg.OpaqueData {
 		w.trace.hash = mixBytes(w.trace.hash, p[:n])
 	}

@@ -108,7 +108,7 @@ func (h *Host) Signals(notify func(os.Signal), sigs ...os.Signal) (stop func()) 
 }
 
 // Signal sends a signal to the process. An interrupt or SIGTERM ends it if nobody
-// listens. SIGKILL always ends it.
+// listens. SIGKILL always ends it. SIGSTOP pauses it until SIGCONT, where the system that runs the test has these.
 func (h *Host) Signal(s os.Signal) {
 	if h.gone == nil && !h.closed {
 		h.w.queue.push(h.w.now, evSignal, arrival{h, s}, 0)
@@ -122,7 +122,7 @@ type arrival struct {
 }
 
 func (a arrival) happen(kind, int64) {
-	if a.h.gone != nil || a.h.closed {
+	if a.h.gone != nil || a.h.closed || a.h.chief.obeys(a.s) {
 		return
 	}
 	heard := false

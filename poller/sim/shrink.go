@@ -2,34 +2,55 @@ package sim
 
 import (
 	"bytes"
-	"errors"
+	"cmp"
 	"fmt"
 	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // triesMost bounds the worlds that Shrink runs.
 const triesMost = 400
 
 // Shrink looks for a smaller world that fails in the same way: without some of the faults
-// and rules, and with smaller Params. The seed stays. Two failures are the same if their
-// errors are (errors.Is), or if their texts are, apart from numbers and quoted text. The stack
-// of a panic does not count, nor does who waits for what in a deadlock or at a limit.
+// and rules, with smaller Params, and then with as few as it can of the times that faults strike and acts are done. The
+// seed stays. It takes Config.ShrinkFor at most, and the time of one world more. Two failures are the same if their
+// errors are (errors.Is), or if their texts are, apart from numbers. Quoted text counts, unless nothing
+// at all could be taken away so. Two calls of World.Errorf with different formats are different failures, and so
+// are panics at different places, and deadlocks and limits in which Run waits for others.
 func (f *Failure) Shrink(run func(w *World) error) *Failure {
 	s := &shrinker{best: *f, found: f.Err, run: run, tries: triesMost}
+	s.end = realNow().Add(cmp.Or(f.Config.ShrinkFor, shrinkFor))
+	changed := s.pass()
 	for s.pass() {
+	}
+	for s.strikes() {
+		changed = true
+		if !s.pass() {
+			break
+		}
+	}
+	if !changed && quotes.MatchString(f.Err.Error()) {
+		s.unquoted = true
+		for s.pass() || s.strikes() {
+		}
 	}
 	return &s.best
 }
+
+func (s *shrinker) over() bool { return !realNow().Before(s.end) }
 
 type shrinker struct {
 	best  Failure
 	found error // what it is to fail with
 	run   func(w *World) error
 	tries int
+	end   time.Time
+
+	unquoted bool // quoted text does not count
 }
 
 // pass tries everything once and reports whether that changed anything.
@@ -61,7 +82,7 @@ func (s *shrinker) pass() (changed bool) {
 
 // try takes something away, and keeps to that if the world still fails.
 func (s *shrinker) try(word string) bool {
-	if s.tries--; s.tries < 0 {
+	if s.tries--; s.tries < 0 || s.over() {
 		return false
 	}
 	cfg, err := s.best.Config.without(word)
@@ -69,12 +90,12 @@ func (s *shrinker) try(word string) bool {
 		return false
 	}
 	w, err := attempt(s.best.Seed, cfg, s.run)
-	if err == nil || !alike(err, s.found) {
+	if err == nil || !alike(err, s.found, s.unquoted) {
 		return false
 	}
 	name, _, isParam := strings.Cut(word, "=")
 	s.best.less = slices.DeleteFunc(slices.Clone(s.best.less), func(old string) bool {
-		return isParam && strings.HasPrefix(old, name+"=")
+		return isParam && strings.HasPrefix(old, name+"=") || ofStrikes(old, strings.TrimPrefix(word, "-"))
 	})
 	s.best.less = append(s.best.less, word)
 	if s.best.whole == nil {
@@ -93,41 +114,11 @@ func attempt(seed uint64, cfg Config, run func(w *World) error) (w *World, err e
 	err = errExited
 	go func() {
 		defer close(done)
-		w, err = Once(seed, cfg, run)
+		w, err = once(seed, cfg, run, &err)
 	}()
 	<-done
 	return w, err
 }
-
-// alike reports whether a is the failure b that was found. A smaller world that fails in
-// another way explains nothing: a deadlock is no help where the answer was wrong.
-func alike(a, b error) bool {
-	for _, kind := range []error{ErrDeadlock, ErrLimit, errExited} {
-		if errors.Is(a, kind) || errors.Is(b, kind) {
-			return errors.Is(a, kind) && errors.Is(b, kind)
-		}
-	}
-	if errors.Is(a, b) {
-		return true
-	}
-	return gist(a) == gist(b)
-}
-
-// gist is the text of an error without numbers, addresses, times and quoted text, because
-// all of these are different in a smaller world. The gist of a panic is what the program
-// said, without the stack.
-func gist(err error) string {
-	text := err.Error()
-	if strings.HasPrefix(text, panicPrefix) {
-		text, _, _ = strings.Cut(text, "\ngoroutine ")
-	}
-	return particulars.ReplaceAllString(text, "#")
-}
-
-// particulars are quoted text, then numbers, with what belongs to them: 0x1f,
-// 10.0.0.1:7000, 1m3.5s.
-var particulars = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|`[^`]*`|" +
-	`0x[0-9a-fA-F]+|[0-9a-f]{12,}|(?:[0-9]+(?:[.:][0-9]+)*(?:ns|us|µs|ms|s|m|h)?)+`)
 
 // noFaults takes all away at once.
 const noFaults = "-faults"
@@ -136,8 +127,18 @@ const noFaults = "-faults"
 // others keep their numbers.
 const noFault = Fault(255)
 
+// Without is c with something taken away, in the words of PIKE_SEED and of Failure.Replay behind the seed.
+func (c Config) Without(words ...string) (less Config, err error) {
+	for _, word := range words {
+		if c, err = c.without(word); err != nil {
+			break
+		}
+	}
+	return c, err
+}
+
 // without is c with something taken away: "-drop" is a fault, "-faults" all of
-// them, "-rule:2" a rule, and "clients=3" sets a parameter.
+// them, "-crash#3" one strike, "crash#3" all others, "-rule:2" a rule, and "clients=3" sets a parameter.
 func (c Config) without(word string) (Config, error) {
 	if name, value, ok := strings.Cut(word, "="); ok {
 		n, err := strconv.Atoi(value)
@@ -153,8 +154,15 @@ func (c Config) without(word string) (Config, error) {
 		}
 		return c, fmt.Errorf("no parameter %q", name)
 	}
+	if strings.Contains(word, "#") {
+		return c.withoutStrikes(word)
+	}
 	if word == noFaults {
+		c = c.changed()
 		c.Faults = None()
+		for f := range c.spare.off {
+			c.spare.off[f] = 1
+		}
 		return c, nil
 	}
 	name := strings.TrimPrefix(word, "-")
@@ -171,7 +179,8 @@ func (c Config) without(word string) (Config, error) {
 	if !ok {
 		return c, fmt.Errorf("no fault %q", name)
 	}
-	c.Faults[f] = 0
+	c = c.changed()
+	c.Faults[f], c.spare.off[f] = 0, 1
 	return c, nil
 }
 
@@ -204,10 +213,18 @@ func fail(t T, f *Failure, run func(w *World) error) {
 	cfg, end := f.Config, new(tail)
 	cfg.Trace = end
 	text := fmt.Sprintf("sim: seed %d fails: %v\n", f.Seed, f.Err)
-	if _, err := attempt(f.Seed, cfg, run); err == nil {
+	w, err := attempt(f.Seed, cfg, run)
+	switch {
+	case err == nil:
 		text += "and not when it is run again: something decides that is not the seed\n"
-	} else {
+	case w != nil && f.Hash != 0 && w.Hash() != f.Hash || !alike(err, f.Err, true):
+		text += fmt.Sprintf("and in another way when it is run again: something decides that is not the seed (%v)\n", err)
+		fallthrough
+	default:
 		text += "the trace ends with\n" + end.String()
+	}
+	if f.struck > f.left {
+		text += fmt.Sprintf("of %d strikes %d are left\n", f.struck, f.left)
 	}
 	replay := f.command(t.Name(), f.Replay())
 	if f.whole != nil {

@@ -230,6 +230,7 @@ func (s *stream) receive() {
 		p := h.w.lend(n)
 		in.read(p)
 		h.note(vReceived, s.id, &s.peer, int64(n), eOK)
+		h.decoded(false, s.conn.port, &s.peer, p)
 		if files == nil {
 			s.handler.Received(p, nil)
 		} else if !s.receiveFiles(p, files) {

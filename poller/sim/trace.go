@@ -67,6 +67,13 @@ const (
 	vHealOneWay
 	vResumed
 	vJobWaits
+	vPaused
+	vAct
+	vActEnds
+	vSlow
+	vNote
+	vViolation
+	vClock
 	vDetached
 	vAttached
 )
@@ -123,6 +130,13 @@ var tales = [...]string{
 	vHealOneWay: "gets through to %a again",
 	vResumed:    "goes on after a pause",
 	vJobWaits:   "lets job %n wait",
+	vPaused:     "is paused %a",
+	vAct:        "%a",
+	vActEnds:    "%a",
+	vSlow:       "%a",
+	vNote:       "%a",
+	vViolation:  "%a",
+	vClock:      "has a clock that is wrong %a",
 	vDetached:   "hands %a on",
 	vAttached:   "takes %a over",
 }
@@ -132,6 +146,8 @@ type trace struct {
 	hash    uint64
 	records uint64
 	out     io.Writer
+	diagram *diagram // drawn beside what is told; may be nil
+	nth     int      // of a fault that strikes by chance, which is told; 0: by a rule
 }
 
 // The hash is FNV-1a taken a word at a time. A shift brings the upper bits of a word
@@ -201,6 +217,7 @@ func (h *Host) record(v verb, id uint32, n int64, e errno) {
 type blow struct {
 	h    *Host
 	addr poller.Addr
+	nth  int
 }
 
 func (w *World) tellBlow(f Fault, span poller.Time) {
@@ -212,6 +229,7 @@ func (w *World) tellBlow(f Fault, span poller.Time) {
 	if b.addr != (poller.Addr{}) {
 		to.Path = b.addr.String() + " " + to.Path
 	}
+	t.nth = b.nth
 	t.tell(w.now, b.h.name, vFault, to, int64(f), eOK)
 	b.h = nil
 }
@@ -233,9 +251,19 @@ func (t *trace) tell(now poller.Time, host string, v verb, a *poller.Addr, n int
 	if e != eOK {
 		why = ": " + e.String()
 	}
+	if v == vFault && t.nth > 0 {
+		why, t.nth = fmt.Sprintf(" #%d", t.nth), 0
+	}
 	text := strings.NewReplacer("%f", Fault(n).String(), "%n", strconv.FormatInt(n, 10), "%a", addr).Replace(tales[v])
-	fmt.Fprintf(t.out, "%s %s: %s%s\n", clock(now), host, strings.TrimRight(text, " "), why)
+	text = strings.TrimRight(text, " ") + why
+	fmt.Fprintf(t.out, "%s %s: %s\n", clock(now), host, text)
+	if t.diagram != nil {
+		t.diagram.add(now, host, v, a, n, e != eOK, text)
+	}
 }
+
+// worldName is who the trace says does what no host does.
+const worldName = "world"
 
 // label is a name in the place of an address, and its hash.
 func label(name string) (*poller.Addr, int64) {

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -53,6 +52,16 @@ type Config struct {
 
 	// Trace is where to tell what happens, a line each.
 	Trace io.Writer
+
+	// Decode has the trace tell what bytes mean: what a program gives to a Send, and what it receives at once. The port is
+	// the one that was dialed, or that a datagram goes to. An empty text is not told.
+	Decode func(port uint16, p []byte) string
+
+	// ShrinkFor bounds the time that Explore and Failure.Shrink take to make a world smaller; 0 is 30 seconds.
+	ShrinkFor time.Duration
+
+	spare   *spare   // what is left out of the world
+	diagram *diagram // to draw, beside Trace
 }
 
 // A Param is a number of a test that may shrink from Value down to Min.
@@ -76,22 +85,29 @@ const (
 // A World is a number of hosts, the network between them, and the clock that
 // they all read. It belongs to one goroutine.
 type World struct {
-	seed  uint64
-	cfg   Config
-	now   poller.Time
-	limit poller.Time
-	steps uint64
-	dice  dice
-	queue queue
-	still int // events in queue that change nothing for anybody; see atRest
-	trace trace
-	rates Faults
-	rules []rule
-	ruled [NumFaults][]*rule
-	by    *rule // that has made the current fault strike
-	blow  blow
-	hits  Hits
-	err   error // why the world has ended
+	seed       uint64
+	cfg        Config
+	now        poller.Time
+	limit      poller.Time
+	steps      uint64
+	dice       dice
+	queue      queue
+	still      int // events in queue that change nothing for anybody; see atRest
+	trace      trace
+	rates      Faults
+	rules      []rule
+	ruled      [NumFaults][]*rule
+	by         *rule // that has made the current fault strike
+	blow       blow
+	hits       Hits
+	foes       []*foe
+	actDice    rand.PCG    // for what it draws
+	actSpan    poller.Time // how long the act lasts that begins now
+	calm       bool        // by Calm
+	invariants []invariant
+	sometimes  map[string]bool
+	nth        [NumFaults]int // strikes of each by chance, with those that are left out
+	err        error          // why the world has ended
 
 	machines []*machine
 	hosts    []*Host
@@ -103,12 +119,14 @@ type World struct {
 	spare    [][]byte // buffers of streams, by no one used
 	packets  []*datagram
 
-	running int   // programs that Run waits for
-	chosen  *Host // whose turn it is, when a coroutine found out
-	rooted  bool  // the root is under way
-	awaits  bool  // in Run, for programs to return
+	running int    // programs that Run waits for
+	exit    string // where a program has ended its goroutine
+	chosen  *Host  // whose turn it is, when a coroutine found out
+	rooted  bool   // the root is under way
+	awaits  bool   // in Run, for programs to return
 	rand    *rand.Rand
-	inbox   inbox // what may come from other goroutines
+	rands   map[string]*rand.Rand // of RandOf
+	inbox   inbox                 // what may come from other goroutines
 	jobs    jobs
 
 	contexts []*watchedContext
@@ -130,9 +148,12 @@ type inbox struct {
 // New makes a world in which everything that is left open is decided by seed.
 func New(seed uint64, cfg Config) *World {
 	cfg.setDefaults()
-	w := &World{seed: seed, cfg: cfg, limit: poller.Time(cfg.Limit), rates: cfg.Faults}
+	w := &World{seed: seed, cfg: cfg, limit: poller.Time(cfg.Limit), rates: cfg.masked(cfg.Faults)}
 	w.dice.seed(seed)
 	w.trace.hash, w.trace.out = fnvOffset, cfg.Trace
+	if d := cfg.diagram; d != nil {
+		d.w, w.trace.diagram = w, d
+	}
 	w.byAddr = map[netip.Addr]*machine{}
 	w.byName = map[string]*Host{}
 	w.names = map[string][]netip.Addr{}
@@ -217,6 +238,9 @@ func (w *World) Lookup(name string) *Host { return w.byName[folded(name)] }
 func (w *World) process(m *machine, name string) *Host {
 	h := &Host{w: w, m: m, name: name, id: uint16(len(w.hosts)), timer: poller.Never}
 	h.chief = h
+	if m.off {
+		h.gone = ErrKilled
+	}
 	w.hosts = append(w.hosts, h)
 	m.hosts = append(m.hosts, h)
 	return h
@@ -292,7 +316,7 @@ func (w *World) Errorf(format string, args ...any) {
 		return
 	}
 	// The packages that want this method begin and end their texts with a newline.
-	w.fail(errors.New(strings.TrimSpace(fmt.Sprintf(format, args...))))
+	w.fail(&said{strings.TrimSpace(fmt.Sprintf(format, args...)), format})
 }
 
 // Err is why the world has ended, nil as long as it is sound.
@@ -301,6 +325,7 @@ func (w *World) Err() error { return w.err }
 func (w *World) fail(err error) {
 	if w.err == nil && err != nil {
 		w.err = err
+		w.tellFailure(err)
 	}
 }
 
