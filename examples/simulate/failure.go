@@ -53,7 +53,10 @@ func (o *options) command(replay string) string {
 	if len(without) > 0 {
 		text += " -without " + strings.Join(without, ",")
 	}
-	for _, word := range append(o.strikes, strikes...) {
+	if len(strikes) == 0 {
+		strikes = o.strikes
+	}
+	for _, word := range strikes {
 		text += " -strikes " + word
 	}
 	if o.plant != "" {

@@ -66,7 +66,8 @@ func TestTraceTellsTheEndOfACut(t *testing.T) {
 		"CutFor, then CutOneWay": {nil, func(w *sim.World, a, b *sim.Host) {
 			w.At(time.Second, func() { w.CutFor(a, b, 2*time.Second) })
 			w.At(2*time.Second, func() { w.CutOneWay(a, b) })
-		}, []string{"1000.000ms a: is cut off from b", "2000.000ms a: sends to b in vain", "3000.000ms b: gets through to a again"}, "reaches"},
+		}, []string{"1000.000ms a: is cut off from b", "2000.000ms a: sends to b in vain",
+			"3000.000ms b: gets through to a again"}, "reaches"},
 		"CutFor, then CutOneWay back": {nil, func(w *sim.World, a, b *sim.Host) {
 			w.At(time.Second, func() { w.CutFor(a, b, 2*time.Second) })
 			w.At(2*time.Second, func() { w.CutOneWay(b, a) })

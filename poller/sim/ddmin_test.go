@@ -74,7 +74,9 @@ func TestShrinkByStrike(t *testing.T) {
 	cfg.Trace = &story
 	again := new(fakeT)
 	again.catch(func() { sim.Test(again, cfg, twoLost) })
-	if n := strings.Count(story.String(), ": ! "); n != 4 || strings.Count(story.String(), ": ! drop ") != 4 || !strings.Contains(again.failure, "lost both") {
+	n, drops := strings.Count(story.String(), ": ! "), strings.Count(story.String(), ": ! drop ")
+	if n != 4 || drops != 4 || !strings.Contains(again.failure, "lost both") ||
+		!strings.Contains(again.failure, "PIKE_SEED='"+replay+"' ") {
 		t.Errorf("replayed by %q, %d faults strike: %s", replay, n, again.failure)
 	}
 	for number := range strings.SplitSeq(rangesOf(replay), ",") {

@@ -231,7 +231,8 @@ func (d *diagram) drawSVG(out io.Writer) error {
 	width, height := svgLeft+len(d.lanes)*svgLane+svgAside, svgHead+(len(rows)+2)*svgRow
 	x := func(name string) int { return svgLeft + slices.Index(d.lanes, name)*svgLane + svgLane/2 }
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" font-family="monospace" font-size="11">`+"\n", width, height)
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" `, width, height)
+	b.WriteString(`font-family="monospace" font-size="11">` + "\n")
 	fmt.Fprintf(&b, `<rect width="100%%" height="100%%" fill="white"/>`+"\n")
 	for _, name := range d.lanes {
 		fmt.Fprintf(&b, `<text x="%d" y="20" text-anchor="middle" font-weight="bold">%s</text>`+"\n", x(name), html.EscapeString(name))

@@ -92,7 +92,8 @@ func TestDiagramAsSVG(t *testing.T) {
 			t.Fatalf("it is no XML: %v\n%s", err, text)
 		}
 	}
-	for _, want := range []string{"<svg ", "b&lt;1&gt;", "sends 1 &amp; waits", "20 bytes in 2 messages", "is cut off from a", "reaches a again", "it has come to an end"} {
+	for _, want := range []string{"<svg ", "b&lt;1&gt;", "sends 1 &amp; waits", "20 bytes in 2 messages",
+		"is cut off from a", "reaches a again", "it has come to an end"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("nothing says %q in\n%s", want, text)
 		}
@@ -112,8 +113,8 @@ func TestDiagramOfALongRun(t *testing.T) {
 		return w.Run()
 	})
 	lines := strings.Split(text, "\n")
-	if len(lines) > 700 || !strings.Contains(text, " at 0.\n") || !strings.Contains(text, " at 4999.\n") || strings.Contains(text, " at 2000.\n") ||
-		!strings.Contains(text, "rows are left out") {
+	if len(lines) > 700 || !strings.Contains(text, " at 0.\n") || !strings.Contains(text, " at 4999.\n") ||
+		strings.Contains(text, " at 2000.\n") || !strings.Contains(text, "rows are left out") {
 		t.Errorf("%d lines:\n%s", len(lines), strings.Join(lines[:70], "\n"))
 	}
 }

@@ -37,7 +37,8 @@
 // be deterministic takes the time from its loop and random numbers from World.Rand. It
 // takes nothing from the order of a map, from a second goroutine, or from a context that
 // ends by real time. Explore runs some worlds twice and compares [World.Hash], to
-// see whether the code is deterministic.
+// see whether the code is deterministic. [Twice] does that for a world that Test or Once runs. Host.SetClock
+// has the clock of a machine go wrong.
 //
 // A host whose program runs a group of loops (loop.NewGroup, with the host as the Poller) has a thread for each
 // loop but the first. Each is a poller and a coroutine of its own. Threads share the addresses, the descriptors, the
@@ -51,8 +52,17 @@
 // [Faults] gives each [Fault] a probability; [None], [Light] and [Heavy] are such
 // tables. A [Rule] makes one strike where the test says: the third connection
 // after a KiB, a partition at ten seconds. [World.Hits] counts what has struck.
-// World.Cut, Heal and CutFor part hosts. Host.Crash and Kill end them. Host.Signal
-// sends signals. A test calls all of these best from [World.At].
+// World.Cut, Heal and CutFor part hosts. Host.Crash and Kill end them, Host.Pause stops them for a while, and
+// Host.Signal sends signals. A test calls all of these best from [World.At].
+//
+// An [Act] is done again and again: a partition, a crash, a slow link. World.Nemesis begins some, of which the
+// package has ready-made ones such as [Halves] and [Crashes]. World.SetFaults changes the faults of a world that runs,
+// and World.Calm ends all that goes wrong, so that a test can ask whether everybody gets done after that.
+//
+// # What must hold
+//
+// World.Always has a check called whenever code has run, and ends the world where it fails. World.Sometimes
+// says that a world got where a test wants to look, and Explore fails if none did. World.Errorf fails at once.
 //
 // Memory that an upcall was given is overwritten when the upcall returns. Buffers that
 // were given to a Send must not change before Sent. A program that breaks one of these
@@ -67,6 +77,13 @@
 // PIKE_SEED replays:
 //
 //	12.004ms srv: accepted 10.0.0.2:40001
+//
+// The name of a file that ends in .svg or .txt makes that a sequence diagram. Host.Notef adds to the story what a
+// program means, and Config.Decode what its messages mean.
+//
+// Each time that a fault strikes by chance has a number, and so has each time that an act is done: "! drop
+// 10.0.0.1:7000 #17" in the trace is drop#17. What Explore prints leaves out those that the failure does not need.
+// PIKE_SEED='14 -crash#3' leaves out the third crash of seed 14, and '14 drop#2,5' all drops but two.
 //
 // # What is modelled
 //

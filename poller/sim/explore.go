@@ -129,6 +129,9 @@ type Failure struct {
 
 func failureOf(seed uint64, cfg Config, w *World, err error) *Failure {
 	f := &Failure{Seed: seed, Config: cfg, Err: err}
+	if cfg.spare != nil {
+		f.less = cfg.spare.words
+	}
 	if w != nil {
 		f.Hash = w.Hash()
 	}

@@ -146,7 +146,8 @@ func (h *Host) Sockets() (n int) {
 // machine's addresses, for World.Go or to be polled.
 func (h *Host) Process(name string) *Host { return h.w.process(h.m, name) }
 
-// Now reads the clock of the machine, which is that of the world until SetClock says otherwise. Code takes no time by itself, but a program that
+// Now reads the clock of the machine, which is that of the world until SetClock says
+// otherwise. Code takes no time by itself, but a program that
 // reads the clock again and again until it changes will see it change.
 func (h *Host) Now() poller.Time {
 	if h.reads++; h.reads > readsFree {
@@ -281,7 +282,7 @@ func (h *Host) due(k kind, arg int64) bool {
 	case evBegin:
 		return h.begin(arg)
 	case evTurn:
-		return h.waiting && arg == h.turns && !h.stops(h.w.now)
+		return h.waiting && arg == h.turns && (h.gone != nil || !h.stops(h.w.now))
 	}
 	if poller.Time(arg) == h.timer {
 		h.timer = poller.Never

@@ -47,7 +47,8 @@ func TestClockOfAHost(t *testing.T) {
 		if err := w.Run(); err != nil {
 			t.Fatal(err)
 		}
-		if at < c.want-time.Microsecond || at > c.want+time.Microsecond || now < 100*time.Second || now > 100*time.Second+2*time.Microsecond {
+		const us = time.Microsecond
+		if at < c.want-us || at > c.want+us || now < 100*time.Second || now > 100*time.Second+2*us {
 			t.Errorf("%+v: it expires at %v, after %v by its clock", c, at, now)
 		}
 	}

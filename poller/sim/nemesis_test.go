@@ -239,7 +239,8 @@ func TestTraceTellsEveryEnd(t *testing.T) {
 		if len(cut) > 0 {
 			t.Errorf("seed %d: the trace does not tell the end of %v", seed, cut)
 		}
-		for _, want := range []string{"world: ! halves#1 for ", "world: halves#1 ends", "is slowed down by", "is no longer slowed down", "is paused", "goes on after a pause"} {
+		for _, want := range []string{"world: ! halves#1 for ", "world: halves#1 ends", "is slowed down by",
+			"is no longer slowed down", "is paused", "goes on after a pause"} {
 			if !strings.Contains(text.String(), want) {
 				t.Errorf("seed %d: the trace does not say %q", seed, want)
 			}

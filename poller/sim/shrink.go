@@ -131,10 +131,14 @@ const noFault = Fault(255)
 func (c Config) Without(words ...string) (less Config, err error) {
 	for _, word := range words {
 		if c, err = c.without(word); err != nil {
-			break
+			return c, err
 		}
 	}
-	return c, err
+	if len(words) > 0 {
+		c = c.changed()
+		c.spare.words = append(slices.Clone(c.spare.words), words...)
+	}
+	return c, nil
 }
 
 // without is c with something taken away: "-drop" is a fault, "-faults" all of

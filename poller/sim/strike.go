@@ -15,6 +15,7 @@ type strike struct {
 
 // spare says what is left out of a world, and has it remember what is not.
 type spare struct {
+	words []string           // what Without was asked for
 	off   Faults             // not 0: the fault does not strike by chance, also not by World.SetFaults
 	sets  map[string]numbers // by the names of faults and acts
 	log   *[]strike          // where to write what strikes; may be nil
