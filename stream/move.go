@@ -24,16 +24,17 @@ import (
 // until it has gone; what they hand over meanwhile waits for the new one. Functions of Loop.Post do not go along.
 //
 // fn, which may be nil, is called once: with nil on the new loop, before any other callback there. If the
-// connection cannot go it is called with why on the loop where the connection is, which is the old one, and where it
-// goes on as if nothing had been: a layer that is not ready or files that are being passed are syscall.EBUSY,
-// a loop that was closed is net.ErrClosed, one that shuts down loop.ErrShutdown, and what the system has no room for
-// is its error. If the connection closes first fn is called with net.ErrClosed, before OnClose. A loop that is not running has the connection when
-// it runs, or is closed.
+// connection cannot go it is called with why on the old loop, where the connection goes on as if nothing had
+// been: a layer that is not ready, or files that are being passed, are syscall.EBUSY, a loop that was closed is
+// net.ErrClosed, one that shuts down loop.ErrShutdown, and what the system has no room for is its error. If the
+// connection closes first fn is called with net.ErrClosed, before OnClose. A loop that is not running has the
+// connection when it runs, or is closed.
 //
-// MoveTo itself returns what can be told at once, and fn is not called then. That is net.ErrClosed and loop.ErrShutdown as above;
-// syscall.EBUSY too; syscall.ENOTCONN before a dialed connection is made; syscall.EALREADY if it is on its way; os.ErrInvalid if lp
-// is nil or the connection is joined (end the Join first); errors.ErrUnsupported if a layer cannot move (see poller.Mover),
-// and for pipes. On Windows a connection stays with the loop that accepted or dialed it: fn is told errors.ErrUnsupported.
+// MoveTo itself returns what can be told at once, and fn is not called then. That is net.ErrClosed,
+// loop.ErrShutdown and syscall.EBUSY as above; syscall.ENOTCONN before a dialed connection is made;
+// syscall.EALREADY if it is on its way; os.ErrInvalid if lp is nil or the connection is joined; and
+// errors.ErrUnsupported if a layer cannot move (see poller.Mover), and for pipes. On Windows a connection stays
+// with the loop that has accepted or dialed it: fn is told errors.ErrUnsupported.
 //
 // A listener counts the connection (Options.MaxConns, Metrics) until it has ended, wherever it is.
 // [SetLoopLimit] of the new loop is looked at from the next Write on.

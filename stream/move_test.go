@@ -111,7 +111,9 @@ func TestMoveTo(t *testing.T) {
 
 // What is queued goes along, with the functions of its writes, files and the end behind them.
 func TestMoveToWithOutput(t *testing.T) {
-	f, size := patternFile(t, 3<<20)
+	var written pattern
+	size := 3 << 20
+	f := fileOf(t, &written, size)
 	onTwo(t, func(r *two) {
 		a, b := r.pair()
 		r.no(a.PauseRead())
@@ -146,21 +148,6 @@ func TestMoveToWithOutput(t *testing.T) {
 		}
 		r.equal("bytes queued in the end", stream.Queued(r.lp)+stream.Queued(r.q.lp), 0)
 	})
-}
-
-// patternFile is a file with the beginning of a pattern.
-func patternFile(t *testing.T, size int) (f *os.File, n int) {
-	t.Helper()
-	f, err := os.CreateTemp(t.TempDir(), "pattern")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
-	var p pattern
-	if _, err := f.Write(p.next(size)); err != nil {
-		t.Fatal(err)
-	}
-	return f, size
 }
 
 // What was read and is not used yet goes along, and so does the end behind it.
