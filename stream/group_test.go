@@ -320,7 +320,7 @@ func TestGroupListenerPause(t *testing.T) {
 					timer.After(lp, time.Millisecond, func() { turns <- struct{}{} })
 				})
 				for range groupLoops {
-					<-turns
+					within(t, turns)
 				}
 			}
 			if m := r.ln.Metrics(); m.Accepted != 0 {
@@ -330,7 +330,7 @@ func TestGroupListenerPause(t *testing.T) {
 				t.Fatal(err)
 			}
 			for range conns {
-				<-answered
+				within(t, answered)
 			}
 		})
 	}
@@ -347,7 +347,7 @@ func TestGroupListenerClose(t *testing.T) {
 			if err := r.ln.Close(); err != nil {
 				t.Fatal(err)
 			}
-			<-closed
+			within(t, closed)
 			for what, err := range map[string]error{"Close": r.ln.Close(), "Pause": r.ln.Pause(), "Resume": r.ln.Resume()} {
 				if !errors.Is(err, net.ErrClosed) {
 					t.Errorf("%s after Close: %v", what, err)
