@@ -18,8 +18,8 @@ import (
 	"example.com/pike/examples/internal/program"
 )
 
-// A load is clients of a server: some connect for each request, and some stay as long as they may. Each of them sends a request only
-// where it has the answer to the one before, as clients of HTTP/1.1 do that send no pipelines.
+// A load is clients of a server: some connect for each request, and some stay as long as they may. Each of them
+// sends a request only where it has the answer to the one before, as clients of HTTP/1.1 do that send no pipelines.
 type load struct {
 	t    *testing.T
 	addr string

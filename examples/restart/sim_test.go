@@ -18,8 +18,8 @@ import (
 
 const idleInWorld = 10 * time.Second
 
-// ending is a world of a server that is replaced at some time, and of clients that ask again and again until they are told that an
-// answer is the last. No request is without its answer, and nobody sees a reset.
+// ending is a world of a server that is replaced at some time, and of clients that ask again and again until they
+// are told that an answer is the last. No request is without its answer, and nobody sees a reset.
 func ending(w *sim.World) error {
 	rng := w.Rand()
 	w.Go(w.Host("srv"), func(h *sim.Host) error {
@@ -117,8 +117,8 @@ func (v *visitor) read(c *tcp.Conn, p []byte) {
 	}
 }
 
-// leaving is a world of clients whose request meets the end of an idle connection. It may have no answer, but nobody sees a
-// reset, so that every client knows that it may ask again.
+// leaving is a world of clients whose request meets the end of an idle connection. It may have no answer, but
+// nobody sees a reset, so that every client knows that it may ask again.
 func leaving(w *sim.World) error {
 	rng := w.Rand()
 	w.Daemon(w.Host("srv"), func(h *sim.Host) error {
