@@ -6,6 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -155,4 +158,21 @@ func TestInSimulatedWorlds(t *testing.T) {
 			sim.Explore(t, worlds, sim.Config{Faults: sim.None(), Params: params}, world)
 		})
 	}
+}
+
+// answer reads an answer: which process has made it, and whether it is the last of its connection.
+func answer(r *bufio.Reader) (pid string, last bool, err error) {
+	a, err := http.ReadResponse(r, nil)
+	if err != nil {
+		return "", false, err
+	}
+	body, err := io.ReadAll(a.Body)
+	if err != nil {
+		return "", false, err
+	}
+	pid, ok := strings.CutPrefix(strings.TrimSpace(string(body)), "pid ")
+	if a.StatusCode != http.StatusOK || !ok {
+		return "", false, fmt.Errorf("the answer is %s, %q", a.Status, body)
+	}
+	return pid, a.Close, nil
 }
