@@ -61,10 +61,13 @@ var layers = []layer{
 	{"tcp", []string{"internal/netop", "loop", "poller", "stream"}},
 	{"unix", []string{"internal/netop", "loop", "poller", "stream"}},
 	{"pipe", []string{"internal/netop", "loop", "poller", "stream", xsys + "/..."}},
+	{"handover", []string{"loop", "pipe", "stream", xsys + "/..."}},
 	{"udp", []string{"internal/netop", "loop", "poller"}},
 	{"timer", []string{"internal/netop", "loop", "poller"}},
 	{"signal", []string{"internal/netop", "loop", "poller"}},
-	{"examples", []string{"poller/...", "loop/...", "stream/...", "tcp", "unix", "pipe", "udp", "timer", "signal", zap + "/..."}},
+	{"examples", []string{
+		"poller/...", "loop/...", "stream/...", "tcp", "unix", "pipe", "handover", "udp", "timer", "signal", zap + "/...",
+	}},
 	{"conformance", nil},
 	{"docs", nil},
 }

@@ -26,18 +26,19 @@
 //
 // [Take] takes what systemd gives to a unit that has a socket unit: descriptors from 3 on, with LISTEN_FDS,
 // LISTEN_PID and LISTEN_FDNAMES in the environment (sd_listen_fds(3)). [Start] gives a child the same. It cannot
-// know the number of a child that is not there yet, as LISTEN_PID must be, and says its own number instead, in PIKE_HANDOVER. So
-// sockets are taken by the process they were meant for and by none of its children, and the next process has to use this package.
+// know the number of a child that is not there yet, as LISTEN_PID must be, and says its own number instead, in
+// PIKE_HANDOVER. So sockets are taken by the process they were meant for and by none of its children, and the next
+// process has to use this package.
 //
 // # What is lost, and what is not
 //
-// Both processes have one socket, and it has one backlog. A connection that waits there when the old process stops to
-// accept waits for the new one. So nobody is refused at any time, as long as the old process stops only after the new one has
-// said that it is ready; Start holds to that order.
+// Both processes have one socket, and it has one backlog. A connection that waits there when the old process stops
+// to accept waits for the new one. So nobody is refused at any time, as long as the old process stops only after
+// the new one has said that it is ready; Start holds to that order.
 //
-// Connections that the old process has accepted stay with it. It finishes them, by Loop.Shutdown, and says at the end of an answer that the
-// connection ends with it, where its protocol has a word for that (Connection: close). A connection
-// that is closed without such a word is closed at the risk of a request that is on its way.
+// Connections that the old process has accepted stay with it. It finishes them, by Loop.Shutdown, and says at the
+// end of an answer that the connection ends with it, where its protocol has a word for that (Connection: close). A
+// connection that is closed without such a word is closed at the risk of a request that is on its way.
 //
 // # Telling that it is ready
 //
@@ -86,9 +87,9 @@ type Given struct {
 	told  bool
 }
 
-// Take takes what this process was given, and removes the variables that say so from the environment, so that its children do not
-// take it for theirs. It is once for a process: the second Take finds nothing. Call it before anything that starts a
-// child, because until then the descriptors are inherited.
+// Take takes what this process was given, and removes the variables that say so from the environment, so that its
+// children do not take it for theirs. It is once for a process: the second Take finds nothing. Call it before
+// anything that starts a child, because until then the descriptors are inherited.
 //
 // A process that was given nothing has a Given without files, and no error. Errors are os.ErrInvalid for variables
 // that make no sense, and an os.SyscallError for a descriptor that is not open.
@@ -154,12 +155,13 @@ func parseHandedOver(text string, ppid int) (ready int, ours bool, err error) {
 func malformed(name, value string) error { return fmt.Errorf("%s=%q: %w", name, value, os.ErrInvalid) }
 
 // Files are the sockets that no Listener has taken, in the order in which they came. Their names are those of
-// FileDescriptorName in the unit, or of Options.Listeners; a socket without a name has an empty one. They stay the Given's: what package net makes of
-// a file (net.FilePacketConn, say, for udp.AdoptConn) has a descriptor of its own.
+// FileDescriptorName in the unit, or of Options.Listeners; a socket without a name has an empty one. They stay the
+// Given's: what package net makes of a file (net.FilePacketConn, say, for udp.AdoptConn) has a descriptor of its
+// own.
 func (g *Given) Files() []*os.File { return append([]*os.File(nil), g.files...) }
 
-// Listener puts the first socket of that name on a loop, by stream.AdoptListener, with the options that are given there.
-// An empty name is the first socket there is. It belongs to the loop's goroutine.
+// Listener puts the first socket of that name on a loop, by stream.AdoptListener, with the options that are given
+// there. An empty name is the first socket there is. It belongs to the loop's goroutine.
 //
 // Errors are os.ErrNotExist where there is none, which is when to open one, and those of net.FileListener and
 // stream.AdoptListener. After these the socket is as it was.
@@ -184,8 +186,9 @@ func (g *Given) Listener(lp *loop.Loop, name string, o *stream.Options) (*stream
 	return nil, fmt.Errorf("handover: no socket %q was given: %w", name, os.ErrNotExist)
 }
 
-// Ready says that this process does its work from now on: to the process that has started it, which then stops, or else to
-// systemd. Handlers of signals should be in place by then, because that process may pass signals on. The second Ready does nothing.
+// Ready says that this process does its work from now on: to the process that has started it, which then stops, or
+// else to systemd. Handlers of signals should be in place by then, because that process may pass signals on. The
+// second Ready does nothing.
 //
 // What this Given still has, which nobody listens to, is closed. An error says that nobody was told: the process
 // that has started this one has died, or those of Notify.

@@ -18,7 +18,8 @@ func descriptors(t *testing.T) int {
 	return len(files)
 }
 
-// However a start ends, it leaves no descriptor. What waits for a child that is let go of closes its own a little later.
+// However a start ends, it leaves no descriptor. What waits for a child that is let go of closes its own a little
+// later.
 func TestNoDescriptorIsLeft(t *testing.T) {
 	r := newRig(t)
 	attempt := func() {

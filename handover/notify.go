@@ -26,8 +26,8 @@ const notifyMost = 5 * time.Second
 // Where NOTIFY_SOCKET is not set nobody is to be told, and Notify does nothing. It may be called on any
 // goroutine. It waits for room in systemd's socket, as sd_notify does, but no more than five seconds.
 //
-// Errors are os.ErrInvalid for a state that is no assignment or more than one line, errors.ErrUnsupported for a socket that
-// is neither a path nor an abstract name (which @ begins), and those of the system.
+// Errors are os.ErrInvalid for a state that is no assignment or more than one line, errors.ErrUnsupported for a
+// socket that is neither a path nor an abstract name (which @ begins), and those of the system.
 func Notify(state ...string) error {
 	for _, s := range state {
 		if i := strings.IndexByte(s, '='); i <= 0 || strings.ContainsAny(s, "\n\x00") {
@@ -61,6 +61,6 @@ func send(path, text string) error {
 	return err
 }
 
-// NotifyReloading tells systemd that a reload or a restart begins, which ends with READY=1: RELOADING=1, and the time as
-// Type=notify-reload needs it.
+// NotifyReloading tells systemd that a reload or a restart begins, which ends with READY=1: RELOADING=1, and the
+// time as Type=notify-reload needs it.
 func NotifyReloading() error { return Notify(reloading()...) }

@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// reloading has the time of CLOCK_MONOTONIC, which Go's time does not tell, so that systemd knows whether a READY=1 is of
-// before.
+// reloading has the time of CLOCK_MONOTONIC, which Go's time does not tell, so that systemd knows whether a READY=1
+// is of before.
 func reloading() []string {
 	var t unix.Timespec
 	unix.ClockGettime(unix.CLOCK_MONOTONIC, &t) // it fails for a clock that there is not

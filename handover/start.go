@@ -49,14 +49,14 @@ var errNotReady = errors.New("it ended without a word that it is ready")
 // Given.Ready that it is ready, and with the reason if it has not. Only then should this process stop to accept:
 // call Loop.Shutdown in done.
 //
-// A process that is not ready within its time is killed, and the reason is os.ErrDeadlineExceeded. One that has ended has an
-// *exec.ExitError, and one that Cancel has ended net.ErrClosed. In all these cases this process is as it was, and
-// goes on.
+// A process that is not ready within its time is killed, and the reason is os.ErrDeadlineExceeded. One that has
+// ended has an *exec.ExitError, and one that Cancel has ended net.ErrClosed. In all these cases this process is as
+// it was, and goes on.
 //
-// cmd is filled in: with the sockets as its first ExtraFiles, and with its environment. Of Stdin, Stdout and Stderr each that is
-// nil becomes ours, because the next process lives longer than we do. WATCHDOG_PID is left out, so that the
-// next process is the one that has to tell systemd's watchdog. A Path that is os.Args[0] is the new version
-// after an update; that of os.Executable is the old one where a symbolic link was changed.
+// cmd is filled in: with the sockets as its first ExtraFiles, and with its environment. Of Stdin, Stdout and Stderr
+// each that is nil becomes ours, because the next process lives longer than we do. WATCHDOG_PID is left out, so
+// that the next process is the one that has to tell systemd's watchdog. A Path that is os.Args[0] is the new
+// version after an update; that of os.Executable is the old one where a symbolic link was changed.
 //
 // Until done is called the process keeps the loop running, and a Shutdown waits for it; a program that is to
 // end calls Cancel before. Once it is ready it is let go of, and is nobody's child when we have ended.
@@ -158,8 +158,8 @@ func isName(s string) bool {
 // Pid is the number of the process.
 func (n *Next) Pid() int { return n.p.Pid() }
 
-// Signal sends the process a signal: SIGHUP say, which came to us although we were replaced. When the process has ended it is
-// os.ErrProcessDone, and no other process that has got its number is hit.
+// Signal sends the process a signal: SIGHUP say, which came to us although we were replaced. When the process has
+// ended it is os.ErrProcessDone, and no other process that has got its number is hit.
 func (n *Next) Signal(sig os.Signal) error { return n.p.Signal(sig) }
 
 // Cancel ends a process that is not ready; done is called when it has ended. When done was called it does nothing.

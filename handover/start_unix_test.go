@@ -75,10 +75,14 @@ func TestStartFails(t *testing.T) {
 			var exit *exec.ExitError
 			return errors.As(err, &exit) && exit.ExitCode() == 3
 		}, "without a word that it is ready: exit status 3"},
-		"it ends":              {"end", forEver, func(error) bool { return true }, "without a word that it is ready"},
-		"it closes its pipe":   {"deaf", forEver, func(error) bool { return true }, "without a word that it is ready: signal: killed"},
-		"it says nothing":      {"silent", 10 * time.Millisecond, func(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }, "not ready after 10ms"},
-		"it says another word": {"babble", forEver, func(err error) bool { return errors.Is(err, os.ErrInvalid) }, `it said "READY=0\n"`},
+		"it ends":            {"end", forEver, func(error) bool { return true }, "without a word that it is ready"},
+		"it closes its pipe": {"deaf", forEver, func(error) bool { return true }, "without a word that it is ready: signal: killed"},
+		"it says nothing": {"silent", 10 * time.Millisecond, func(err error) bool {
+			return errors.Is(err, os.ErrDeadlineExceeded)
+		}, "not ready after 10ms"},
+		"it says another word": {"babble", forEver, func(err error) bool {
+			return errors.Is(err, os.ErrInvalid)
+		}, `it said "READY=0\n"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
@@ -149,6 +153,7 @@ func TestStartErrors(t *testing.T) {
 	r := newRig(t)
 	done := func(*handover.Next, error) { t.Error("done was called") }
 	one := map[string]*stream.Listener{"one": r.lns["one"]}
+	colon := map[string]*stream.Listener{"a:b": r.lns["one"]}
 	closed := r.lns["two"]
 	r.no(closed.Close())
 	for name, c := range map[string]struct {
@@ -160,7 +165,7 @@ func TestStartErrors(t *testing.T) {
 		"no command":       {nil, handover.Options{}, done, os.ErrInvalid},
 		"no function":      {command("end"), handover.Options{}, nil, os.ErrInvalid},
 		"a negative time":  {command("end"), handover.Options{Within: -1}, done, os.ErrInvalid},
-		"a name with :":    {command("end"), handover.Options{Listeners: map[string]*stream.Listener{"a:b": r.lns["one"]}}, done, os.ErrInvalid},
+		"a name with :":    {command("end"), handover.Options{Listeners: colon}, done, os.ErrInvalid},
 		"no listener":      {command("end"), handover.Options{Listeners: map[string]*stream.Listener{"a": nil}}, done, os.ErrInvalid},
 		"a closed one":     {command("end"), handover.Options{Listeners: map[string]*stream.Listener{"a": closed}}, done, net.ErrClosed},
 		"no such program":  {exec.Command("/no/such/program"), handover.Options{Listeners: one}, done, os.ErrNotExist},
@@ -180,8 +185,8 @@ func TestStartErrors(t *testing.T) {
 	}
 }
 
-// A process takes by systemd's convention what is its own, and its children take nothing. A shell knows its number before
-// it becomes the process, as systemd does.
+// A process takes by systemd's convention what is its own, and its children take nothing. A shell knows its number
+// before it becomes the process, as systemd does.
 func TestTake(t *testing.T) {
 	sh, err := exec.LookPath("sh")
 	if err != nil {

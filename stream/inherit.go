@@ -9,13 +9,13 @@ import (
 )
 
 // File is a duplicate of the listener, for another process to inherit: by exec.Cmd.ExtraFiles, say. It is the
-// caller's, to close. Both are one socket, with one backlog: who accepts gets a connection, and the socket listens until the last
-// of them is closed. The listener goes on as before. What it closes with is its own part, and so a unix-domain path is
-// removed all the same, unless unix.ListenConfig.KeepFile says that it stays.
+// caller's, to close. Both are one socket, with one backlog: who accepts gets a connection, and the socket listens
+// until the last of them is closed. The listener goes on as before. What it closes with is its own part, and so a
+// unix-domain path is removed all the same, unless unix.ListenConfig.KeepFile says that it stays.
 //
-// O_NONBLOCK is a property of the socket that all share. Here it stays set, while the Fd method of the file
-// that *net.TCPListener gives clears it. Others may clear it all the same: accepting looks first whether a connection waits, from here on, at a
-// system call more for each.
+// O_NONBLOCK is a property of the socket that all share. Here it stays set, while the Fd method of the file that
+// *net.TCPListener gives clears it. Others may clear it all the same: accepting looks first whether a connection
+// waits, from here on, at a system call more for each.
 //
 // Errors are *net.OpError: net.ErrClosed after Close, and errors.ErrUnsupported where a listener has no
 // descriptor that another process could accept on: in the simulator, and on Windows, where a socket stays

@@ -1,5 +1,5 @@
-// Restart is an HTTP/1.1 server that is replaced by a new version of itself without a lost connection. Its answers name the process
-// that has made them.
+// Restart is an HTTP/1.1 server that is replaced by a new version of itself without a lost connection. Its answers
+// name the process that has made them.
 //
 //	go build -o restart ./examples/restart
 //	./restart -listen 127.0.0.1:8080
@@ -7,12 +7,13 @@
 //	curl http://127.0.0.1:8080/?wait=5s    # the answer takes five seconds
 //	kill -HUP 4711                         # after a new version was put in the place of the file
 //
-// At SIGHUP it starts the file anew and gives it the listener. When the new process has said that it is ready, this one stops to
-// accept, and ends when the last of its connections has. A new process that ends, or does not say in time that it
-// is ready, changes nothing.
+// At SIGHUP it starts the file anew and gives it the listener. When the new process has said that it is ready, this
+// one stops to accept, and ends when the last of its connections has. A new process that ends, or does not say in
+// time that it is ready, changes nothing.
 //
-// Every connection is told that it ends: the answer to its next request says Connection: close. One that asks for nothing ends after -idle, as
-// it does without a restart. So no request is sent on a connection that a restart has closed.
+// Every connection is told that it ends: the answer to its next request says Connection: close. One that asks for
+// nothing ends after -idle, as it does without a restart. So no request is sent on a connection that a restart has
+// closed.
 //
 // It takes the listener of a systemd socket unit too, and tells systemd what it does.
 package main

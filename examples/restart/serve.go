@@ -113,9 +113,9 @@ func (cl *client) expired() {
 	cl.c.ResumeRead() // which is net.ErrClosed after a last answer
 }
 
-// part ends an idle connection. A request that is on its way will have no answer, whatever we do. But its client shall
-// see the end of the connection, which says that the request may be sent again (RFC 9112, 9.3.1), and
-// no reset. So we end our side, and close when the client has ended its own.
+// part ends an idle connection. A request that is on its way will have no answer, whatever we do. But its client
+// shall see the end of the connection, which says that the request may be sent again (RFC 9112, 9.3.1), and no
+// reset. So we end our side, and close when the client has ended its own.
 func (cl *client) part() {
 	cl.c.CloseWrite()
 	cl.c.OnRead = stream.Discard
@@ -123,9 +123,9 @@ func (cl *client) part() {
 	cl.c.SetReadDeadline(farewell)
 }
 
-// answer answers q. While this process ends the answer is the last of its connection, and says so. The client has sent no request
-// behind q then, unless it sends several at once: those that are here are answered first, and of the others the client knows by
-// this word that they are not (RFC 9112, 9.6).
+// answer answers q. While this process ends the answer is the last of its connection, and says so. The client has
+// sent no request behind q then, unless it sends several at once: those that are here are answered first, and of
+// the others the client knows by this word that they are not (RFC 9112, 9.6).
 func (cl *client) answer(q *http.Request, more bool) {
 	keep := !q.Close && (more || !cl.s.lp.ShuttingDown())
 	body := fmt.Sprintf("pid %d\n", os.Getpid())

@@ -6,6 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -18,8 +21,8 @@ import (
 
 const idleInWorld = 10 * time.Second
 
-// ending is a world of a server that is replaced at some time, and of clients that ask again and again until they are told that an
-// answer is the last. No request is without its answer, and nobody sees a reset.
+// ending is a world of a server that is replaced at some time, and of clients that ask again and again until they
+// are told that an answer is the last. No request is without its answer, and nobody sees a reset.
 func ending(w *sim.World) error {
 	rng := w.Rand()
 	w.Go(w.Host("srv"), func(h *sim.Host) error {
@@ -117,8 +120,8 @@ func (v *visitor) read(c *tcp.Conn, p []byte) {
 	}
 }
 
-// leaving is a world of clients whose request meets the end of an idle connection. It may have no answer, but nobody sees a
-// reset, so that every client knows that it may ask again.
+// leaving is a world of clients whose request meets the end of an idle connection. It may have no answer, but
+// nobody sees a reset, so that every client knows that it may ask again.
 func leaving(w *sim.World) error {
 	rng := w.Rand()
 	w.Daemon(w.Host("srv"), func(h *sim.Host) error {
@@ -155,4 +158,21 @@ func TestInSimulatedWorlds(t *testing.T) {
 			sim.Explore(t, worlds, sim.Config{Faults: sim.None(), Params: params}, world)
 		})
 	}
+}
+
+// answer reads an answer: which process has made it, and whether it is the last of its connection.
+func answer(r *bufio.Reader) (pid string, last bool, err error) {
+	a, err := http.ReadResponse(r, nil)
+	if err != nil {
+		return "", false, err
+	}
+	body, err := io.ReadAll(a.Body)
+	if err != nil {
+		return "", false, err
+	}
+	pid, ok := strings.CutPrefix(strings.TrimSpace(string(body)), "pid ")
+	if a.StatusCode != http.StatusOK || !ok {
+		return "", false, fmt.Errorf("the answer is %s, %q", a.Status, body)
+	}
+	return pid, a.Close, nil
 }

@@ -3,8 +3,8 @@
 //
 //	registration, err := opentelemetry.Register(otel.Meter("server"), "main", lp)
 //
-// A collection reads the Metrics of the loop once, and so all that it tells is of one moment. The loop may be running or
-// stuck: the collection waits for neither.
+// A collection reads the Metrics of the loop once, and so all that it tells is of one moment. The loop may be
+// running or stuck: the collection waits for neither.
 //
 // # Instruments
 //
@@ -22,9 +22,10 @@
 //	pike.stream.queued, .unread     bytes that wait for the system, and for an OnRead
 //	pike.packets.io, .messages, .queued, .unread             the same of datagrams
 //
-// OpenTelemetry has no asynchronous histogram, and the loop does not stop for one that is synchronous. So a histogram comes as counters:
-// pike.loop.lag.bucket has, for each attribute le, how many were no longer than that many seconds, and pike.loop.lag.sum
-// the sum of all. These are the series that Prometheus makes of a histogram, and its histogram_quantile takes them:
+// OpenTelemetry has no asynchronous histogram, and the loop does not stop for one that is synchronous. So a
+// histogram comes as counters: pike.loop.lag.bucket has, for each attribute le, how many were no longer than that
+// many seconds, and pike.loop.lag.sum the sum of all. These are the series that Prometheus makes of a histogram,
+// and its histogram_quantile takes them:
 //
 //	histogram_quantile(0.99, sum by (le) (rate(pike_loop_lag_bucket_total[5m])))
 package opentelemetry
@@ -45,7 +46,8 @@ import (
 type Source interface{ Metrics() loop.Metrics }
 
 // Register makes the instruments of a loop with m, and has them observed at each collection until Unregister of
-// what it returns. Several loops have names of their own and may be registered with one Meter. A nil m or of is os.ErrInvalid; other errors are m's.
+// what it returns. Several loops have names of their own and may be registered with one Meter. A nil m or of is
+// os.ErrInvalid; other errors are m's.
 func Register(m metric.Meter, name string, of Source) (metric.Registration, error) {
 	if m == nil || of == nil {
 		return nil, os.ErrInvalid
@@ -53,7 +55,8 @@ func Register(m metric.Meter, name string, of Source) (metric.Registration, erro
 	b := &builder{meter: m, loop: attribute.String("pike.loop", name)}
 	b.turns()
 	b.histogram("pike.loop.lag", "{callback}", "How late timers and posts run", func(m *loop.Metrics) *loop.Histogram { return &m.Lag })
-	b.histogram("pike.loop.work", "{turn}", "How long turns take, with MeasureIdle", func(m *loop.Metrics) *loop.Histogram { return &m.Work })
+	b.histogram("pike.loop.work", "{turn}", "How long turns take, with MeasureIdle",
+		func(m *loop.Metrics) *loop.Histogram { return &m.Work })
 	b.conns()
 	b.traffic("pike.stream", func(m *loop.Metrics) *loop.Traffic { return &m.Stream })
 	b.traffic("pike.packets", func(m *loop.Metrics) *loop.Traffic { return &m.Packets })
@@ -89,7 +92,9 @@ func number(of func(m *loop.Metrics) int64) []value[int64] { return []value[int6
 func state(name string) attribute.KeyValue { return attribute.String("state", name) }
 
 // add has values observed as what an instrument of it is told.
-func add[N int64 | float64, I metric.Observable](b *builder, i I, err error, tell func(metric.Observer, I, N, metric.ObserveOption), values []value[N]) {
+func add[N int64 | float64, I metric.Observable](
+	b *builder, i I, err error, tell func(metric.Observer, I, N, metric.ObserveOption), values []value[N],
+) {
 	if err != nil {
 		b.errs = append(b.errs, err)
 		return

@@ -1,14 +1,13 @@
+//go:build unix
+
 package main
 
 import (
 	"bufio"
 	"errors"
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
-	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -18,8 +17,8 @@ import (
 	"example.com/pike/examples/internal/program"
 )
 
-// A load is clients of a server: some connect for each request, and some stay as long as they may. Each of them sends a request only
-// where it has the answer to the one before, as clients of HTTP/1.1 do that send no pipelines.
+// A load is clients of a server: some connect for each request, and some stay as long as they may. Each of them
+// sends a request only where it has the answer to the one before, as clients of HTTP/1.1 do that send no pipelines.
 type load struct {
 	t    *testing.T
 	addr string
@@ -164,20 +163,4 @@ func ask(c net.Conn, r *bufio.Reader, closes bool) (pid string, last bool, err e
 		return "", false, err
 	}
 	return answer(r)
-}
-
-func answer(r *bufio.Reader) (pid string, last bool, err error) {
-	a, err := http.ReadResponse(r, nil)
-	if err != nil {
-		return "", false, err
-	}
-	body, err := io.ReadAll(a.Body)
-	if err != nil {
-		return "", false, err
-	}
-	pid, ok := strings.CutPrefix(strings.TrimSpace(string(body)), "pid ")
-	if a.StatusCode != http.StatusOK || !ok {
-		return "", false, fmt.Errorf("the answer is %s, %q", a.Status, body)
-	}
-	return pid, a.Close, nil
 }
