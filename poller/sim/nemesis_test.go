@@ -340,10 +340,11 @@ func TestRandOf(t *testing.T) {
 			w.RandOf("other").Uint64()
 			w.Rand().Uint64()
 		}
-		if w.RandOf(name) != w.RandOf(name) {
+		r := w.RandOf(name)
+		if r != w.RandOf(name) {
 			t.Error("it is another generator each time")
 		}
-		return w.RandOf(name).Uint64()
+		return r.Uint64()
 	}
 	if draw(1, "a", 0) != draw(1, "a", 5) {
 		t.Error("it moves with what others draw")
