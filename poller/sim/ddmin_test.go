@@ -94,6 +94,9 @@ func rangesOf(replay string) string {
 
 // TestShrinkActs leaves out the acts that a failure does not need, and no fault is left that strikes.
 func TestShrinkActs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it runs some thousand worlds")
+	}
 	t.Setenv(sim.EnvSeeds, "")
 	t.Setenv(sim.EnvSeed, "")
 	run := func(w *sim.World) error {

@@ -11,6 +11,7 @@ import (
 	"example.com/pike/loop"
 	"example.com/pike/poller/sim"
 	"example.com/pike/tcp"
+	"example.com/pike/timer"
 )
 
 // shoutServer is a server as it would be written for the real network, on the
@@ -129,4 +130,32 @@ func ExampleSearch() {
 	}
 	// Output:
 	// 200 worlds; failure: <nil>
+}
+
+// A partition comes and goes by the seed, and what must hold is looked at whenever code has run.
+func ExampleWorld_Nemesis() {
+	w := sim.New(1, sim.Config{})
+	ticks, cuts := 0, 0
+	for _, name := range []string{"a", "b", "c"} {
+		w.Daemon(w.Host(name), func(h *sim.Host) error {
+			return loop.RunOn(h, func(lp *loop.Loop) error {
+				_, err := timer.Every(lp, time.Second, func() { ticks++ })
+				return err
+			})
+		})
+	}
+	w.Nemesis(sim.Halves(), sim.Act{
+		Name: "count", Every: 10 * time.Second, For: time.Second,
+		Do: func(hosts []*sim.Host) (undo func()) { cuts++; return nil },
+	})
+	w.Always("no more than three ticks a second", func() error {
+		if most := 3 * int(time.Duration(w.Now())/time.Second); ticks > most {
+			return fmt.Errorf("%d ticks at %v", ticks, time.Duration(w.Now()))
+		}
+		return nil
+	})
+	w.At(time.Minute, w.Calm) // from here on all is well
+	w.Go(w.Host("watch"), func(h *sim.Host) error { return h.Poll(h.Now().Add(90500 * time.Millisecond)) })
+	fmt.Println(w.Run(), ticks, cuts > 3)
+	// Output: <nil> 270 true
 }

@@ -102,7 +102,7 @@ func TestActsThatPart(t *testing.T) {
 			t.Errorf("%s is called %s", name, c.act.Name)
 		}
 		seen := map[string]bool{}
-		for seed := range uint64(20) {
+		for seed := range uint64(10) {
 			_, err := sim.Once(seed, sim.Config{}, func(w *sim.World) error {
 				m := newMesh(w, 5, 0)
 				var undo func()
@@ -164,7 +164,7 @@ func TestQuietEnd(t *testing.T) {
 	t.Setenv(sim.EnvSeeds, "")
 	n := 40
 	if testing.Short() {
-		n = 10
+		n = 5
 	}
 	sim.Explore(t, n, sim.Config{Faults: sim.Heavy()}, func(w *sim.World) error {
 		m := newMesh(w, 5, time.Second)
@@ -196,7 +196,11 @@ func TestQuietEnd(t *testing.T) {
 // TestTraceTellsEveryEnd follows the cuts of a trace with all acts in it: what was cut is told to be healed.
 func TestTraceTellsEveryEnd(t *testing.T) {
 	line := regexp.MustCompile(`^\S+ (\S+): (is cut off from|sends to|reaches|gets through to) (\S+)`)
-	for seed := range uint64(10) {
+	seeds := uint64(10)
+	if testing.Short() {
+		seeds = 3
+	}
+	for seed := range seeds {
 		var text strings.Builder
 		_, err := sim.Once(seed, sim.Config{Trace: &text, Faults: sim.Faults{sim.Partition: 3000}}, func(w *sim.World) error {
 			m := newMesh(w, 5, time.Second)
@@ -340,10 +344,11 @@ func TestRandOf(t *testing.T) {
 			w.RandOf("other").Uint64()
 			w.Rand().Uint64()
 		}
-		if w.RandOf(name) != w.RandOf(name) {
+		r := w.RandOf(name)
+		if r != w.RandOf(name) {
 			t.Error("it is another generator each time")
 		}
-		return w.RandOf(name).Uint64()
+		return r.Uint64()
 	}
 	if draw(1, "a", 0) != draw(1, "a", 5) {
 		t.Error("it moves with what others draw")

@@ -4,7 +4,11 @@ package sim
 
 import "os"
 
-// unsent is a signal that nobody can send, because the system has none that pauses.
-type unsent struct{ os.Signal }
+// An unsent is a signal that nobody can send, because the system has none that pauses.
+type unsent struct{ name string }
 
-var stopSignal, continueSignal os.Signal = &unsent{}, &unsent{}
+func (s *unsent) String() string { return s.name }
+
+func (*unsent) Signal() {}
+
+var stopSignal, continueSignal os.Signal = &unsent{"stop"}, &unsent{"continue"}

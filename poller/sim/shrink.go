@@ -17,7 +17,8 @@ const triesMost = 400
 
 // Shrink looks for a smaller world that fails in the same way: without some of the faults
 // and rules, with smaller Params, and then with as few as it can of the times that faults strike and acts are done. The
-// seed stays. It takes Config.ShrinkFor at most, and the time of one world more. Two failures are the same if their
+// seed stays. It runs worlds over all cores, as Search does.
+// It takes Config.ShrinkFor at most, and the time of one world more. Two failures are the same if their
 // errors are (errors.Is), or if their texts are, apart from numbers. Quoted text counts, unless nothing
 // at all could be taken away so. Two calls of World.Errorf with different formats are different failures, and so
 // are panics at different places, and deadlocks and limits in which Run waits for others.
