@@ -74,6 +74,9 @@ func (f *farm) serve(h *sim.Host, i int) error {
 	if f.keep[i], err = lp.NewAsync(func() {}); err != nil {
 		return err
 	}
+	if err := stream.SetLoopLimit(lp, &stream.QueueLimit{Bytes: 16 << 10, Policy: stream.PauseReads}); err != nil {
+		return err
+	}
 	if _, err = timer.Every(lp, 20*time.Millisecond, func() { f.poke(i) }); err != nil {
 		return err
 	}

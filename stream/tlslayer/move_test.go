@@ -60,6 +60,10 @@ func TestMoveTo(t *testing.T) {
 					moves.Add(1)
 				}
 			}
+			c.MoveTo(lp, func(c *tcp.Conn, err error) {
+				told(c, err)
+				c.WriteString("m") // the client sends nothing before it has that
+			})
 			n := 0
 			c.OnRead = func(c *tcp.Conn, p []byte) {
 				c.Write(p)
@@ -73,6 +77,9 @@ func TestMoveTo(t *testing.T) {
 		no(t, nc.SetDeadline(time.Now().Add(patience)))
 		r := mrand.New(mrand.NewPCG(1, uint64(v)))
 		sent := random(r, 600_000)
+		if _, err := io.ReadFull(nc, make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
 		go func() {
 			for p := sent; len(p) > 0; {
 				n := min(len(p), 1+r.IntN(20_000))
