@@ -212,11 +212,11 @@ func TestGroupSignals(t *testing.T) {
 				}, syscall.SIGHUP, syscall.SIGTERM)
 				no(t, err)
 			}
-			_, err := signal.Notify(lp, func(os.Signal) { each++ }, syscall.SIGUSR1) // which each loop asks for
+			_, err := signal.Notify(lp, func(os.Signal) { each++ }, syscall.SIGQUIT) // which each loop asks for
 			return err
 		})
 	})
-	for i, s := range []os.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGTERM} {
+	for i, s := range []os.Signal{syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGTERM} {
 		w.At(time.Duration(i+1)*time.Second, func() { h.Signal(s) })
 	}
 	no(t, w.Run())

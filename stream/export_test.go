@@ -71,13 +71,3 @@ func InputOf(c *Conn) *Input {
 	}
 	return i
 }
-
-// Hand gives loop i a connection that has left the poller which accepted it, as loop 0 does.
-func (gl *GroupListener) Hand(i int, s poller.Stream) bool {
-	gl.whole.enter(0)
-	if !gl.shares[i].hand(s) {
-		gl.whole.leave(false)
-		return false
-	}
-	return true
-}

@@ -373,6 +373,7 @@ func TestGroupListenerMisuse(t *testing.T) {
 	defer g.Close()
 	before := g.Metrics().Handles
 	broken := errors.New("broken")
+	control := func(string, string, syscall.RawConn) error { return broken }
 	for name, c := range map[string]struct {
 		addr string
 		o    tcp.Options
@@ -383,8 +384,8 @@ func TestGroupListenerMisuse(t *testing.T) {
 		"Spread":       {loopback, tcp.Options{Spread: tcp.SpreadEvenly + 1}, os.ErrInvalid},
 		"MaxConns":     {loopback, tcp.Options{MaxConns: -1}, os.ErrInvalid},
 		"Watermarks":   {loopback, tcp.Options{Watermarks: &stream.Watermarks{High: -1}}, os.ErrInvalid},
-		"Control":      {loopback, tcp.Options{Control: func(string, string, syscall.RawConn) error { return broken }}, broken},
-		"Control, too": {loopback, tcp.Options{Spread: tcp.SpreadEvenly, Control: func(string, string, syscall.RawConn) error { return broken }}, broken},
+		"Control":      {loopback, tcp.Options{Control: control}, broken},
+		"Control, too": {loopback, tcp.Options{Spread: tcp.SpreadEvenly, Control: control}, broken},
 	} {
 		var op *net.OpError
 		_, err := tcp.ListenGroup(g, c.addr, &c.o)
