@@ -17,6 +17,7 @@ const (
 	module = "example.com/pike"
 	xsys   = "golang.org/x/sys"
 	zap    = "go.uber.org/zap"
+	gobwas = "github.com/gobwas/ws"
 	ants   = "github.com/panjf2000/ants/v2"
 )
 
@@ -64,7 +65,9 @@ var layers = []layer{
 	{"udp", []string{"internal/netop", "loop", "poller"}},
 	{"timer", []string{"internal/netop", "loop", "poller"}},
 	{"signal", []string{"internal/netop", "loop", "poller"}},
-	{"examples", []string{"poller/...", "loop/...", "stream/...", "tcp", "unix", "pipe", "udp", "timer", "signal", zap + "/..."}},
+	{"examples", []string{
+		"poller/...", "loop/...", "stream/...", "tcp", "unix", "pipe", "udp", "timer", "signal", zap + "/...", gobwas + "/...",
+	}},
 	{"conformance", nil},
 	{"docs", nil},
 }

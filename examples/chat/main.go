@@ -20,6 +20,7 @@ import (
 
 type options struct {
 	listen     string
+	web        string
 	connect    string
 	name       string
 	transcript string
@@ -52,6 +53,7 @@ func parse(args []string) (options, error) {
 	var o options
 	f := flag.NewFlagSet("chat", flag.ContinueOnError)
 	f.StringVar(&o.listen, "listen", "127.0.0.1:7000", "serve on `ADDR`")
+	f.StringVar(&o.web, "web", webDefault, "serve a page for browsers on `ADDR`; empty is none")
 	f.StringVar(&o.connect, "connect", "", "join the server at `ADDR` instead of serving")
 	f.StringVar(&o.name, "name", "", "with -connect: the `NAME` to take")
 	f.StringVar(&o.transcript, "transcript", "", "append every message, private ones too, to `FILE`")

@@ -58,6 +58,13 @@ func serve(o options, stdout, stderr io.Writer) (err error) {
 		return err
 	}
 	fmt.Fprintf(stdout, "listening on %v\njoin with: %s\n", srv.Addr(), invitation(srv.Addr()))
+	if o.web != "" {
+		web, err := srv.ListenWeb(o.web, server.WebOptions{Fallback: o.web == webDefault})
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(stdout, "or in a browser: %v\n", web)
+	}
 	if err := lp.Run(); err != nil {
 		return err
 	}
@@ -66,6 +73,9 @@ func serve(o options, stdout, stderr io.Writer) (err error) {
 	}
 	return pool.Close()
 }
+
+// webDefault is where the page is, if that is free.
+const webDefault = "127.0.0.1:7080"
 
 // grace is how long clients have to take their last lines, and the disk the transcript.
 const grace = 10 * time.Second

@@ -18,12 +18,15 @@ func (s *Server) Shutdown() {
 	}
 	s.closing = true
 	s.ln.Close()
+	if s.web != nil {
+		s.web.close()
+	}
 	s.log.Info("shutting down", "clients", len(s.names))
 	for _, r := range s.used {
 		for len(r.members) > 0 {
 			c := r.members[0]
 			s.leave(c, "shutdown")
-			s.see(c, "* the server is shutting down")
+			s.see(c, "* the server is shutting down", byShutdown)
 		}
 	}
 	s.last.Start(courtesy, patience)
@@ -45,6 +48,9 @@ func (s *Server) hurry() {
 	}
 	for len(s.leaving) > 0 {
 		s.cut(s.leaving[0])
+	}
+	if s.web != nil {
+		s.web.cut()
 	}
 }
 
