@@ -141,10 +141,12 @@ func closing(payload []byte) (answer []byte, err error) {
 		return nil, shortClose
 	}
 	status, reason := ws.ParseCloseFrameData(payload)
-	if err := ws.CheckCloseFrameData(status, reason); err == ws.ErrProtocolInvalidUTF8 {
+	err = ws.CheckCloseFrameData(status, reason)
+	switch registered := status >= 1012 && status <= 1014; { // after the RFC, in the registry of its section 11.7
+	case err == ws.ErrProtocolInvalidUTF8 || registered && !utf8.ValidString(reason):
 		return nil, notUTF8
-	} else if err != nil {
-		return nil, &refusal{ws.StatusProtocolError, err.Error()}
+	case status >= 5000, err != nil && !registered: // 4999 is the last (RFC 6455, 7.4.2)
+		return nil, &refusal{ws.StatusProtocolError, "that status means nothing"}
 	}
 	return payload[:2], nil // the status alone: the reason is nothing that it should hear again
 }

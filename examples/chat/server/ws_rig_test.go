@@ -3,6 +3,7 @@ package server
 import (
 	"bufio"
 	"bytes"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -24,6 +25,7 @@ type surfer struct {
 	conn   *tcp.Conn
 	raw    []byte // not taken apart yet
 	frames []ws.Frame
+	pings  int
 	ws     bool
 	eof    bool
 	gone   bool
@@ -79,7 +81,11 @@ func (b *surfer) parse() {
 		if f.Header.Masked || f.Header.Rsv != 0 {
 			b.h.t.Fatalf("the server sends %+v", f.Header)
 		}
-		b.frames = append(b.frames, f)
+		if f.Header.OpCode == ws.OpPing {
+			b.pings++
+		} else {
+			b.frames = append(b.frames, f)
+		}
 		b.raw = b.raw[len(b.raw)-src.Len():]
 	}
 }
@@ -106,7 +112,7 @@ func (b *surfer) response() *http.Response {
 		if b.gone && len(b.raw) == 0 {
 			b.h.t.Fatalf("the connection is gone: %v", b.err)
 		}
-		buf := bufio.NewReader(bytes.NewReader(b.raw))
+		buf := bufio.NewReaderSize(bytes.NewReader(b.raw), len(b.raw)+16)
 		var err error
 		if r, err = http.ReadResponse(buf, &http.Request{Method: "GET"}); err != nil {
 			return false
@@ -119,7 +125,7 @@ func (b *surfer) response() *http.Response {
 			return false
 		}
 		body := make([]byte, n)
-		buf.Read(body)
+		io.ReadFull(buf, body)
 		r.Body = bodyOf(body)
 		rest, _ := buf.Peek(buf.Buffered())
 		b.raw = bytes.Clone(rest)
@@ -161,7 +167,9 @@ func masked(f ws.Frame) []byte {
 }
 
 // frame is one with a payload of its own.
-func frameOf(opcode ws.OpCode, fin bool, payload string) ws.Frame { return ws.NewFrame(opcode, fin, []byte(payload)) }
+func frameOf(opcode ws.OpCode, fin bool, payload string) ws.Frame {
+	return ws.NewFrame(opcode, fin, []byte(payload))
+}
 
 func (b *surfer) send(lines ...string) {
 	for _, l := range lines {
@@ -232,4 +240,3 @@ func (b *surfer) closes(status ws.StatusCode) {
 	}
 	b.h.until("the end of the stream", func() bool { return b.eof || b.gone })
 }
-
