@@ -51,15 +51,18 @@ func (s *Server) away(c *client, name string) {
 	}
 }
 
-// sayIn has c speak in one of its rooms.
+// sayIn has c speak in one of its rooms, from now on.
 func (s *Server) sayIn(c *client, arg string) {
 	name, text := word(arg)
 	r := c.in(name)
 	switch {
-	case !validRoom(name) || text == "":
+	case !validRoom(name):
 		c.tellf("! it is /in #ROOM TEXT")
 	case r == nil:
 		c.tellf("! you are not in %s", name)
+	case text == "":
+		c.room = r
+		c.tellf("* you speak in %s", r.name)
 	default:
 		if clean, ok := c.clean(text); ok {
 			c.room = r

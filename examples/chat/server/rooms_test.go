@@ -54,13 +54,17 @@ func TestRoomsMost(t *testing.T) {
 		a.expect(fmt.Sprintf("* guest-1 joined #r%d", i))
 	}
 	for _, l := range []string{
-		"/also #one-more", "/also #r3", "/also", "/also go", "/also # x", "/in", "/in #r1", "/in #x y", "/in lobby x", "/in #r1 \x1b\x07",
+		"/also #one-more", "/also #r3", "/also", "/also go", "/also # x", "/in", "/in #x y", "/in lobby x", "/in #r1 \x1b\x07",
 		"/part", "/part x", "/part #x", "/who #nobody", "/who x", "/who #", "/who \x1b",
 	} {
 		a.send(l)
 		a.next("! ")
 		a.sync()
 	}
+	a.send("/in #r1", "/who")
+	a.expect("* you speak in #r1", "* in #r1: guest-1")
+	a.send("/in #r14") // the last of them again
+	a.next("* you speak in #r14")
 	a.send("/join #r1")
 	a.expect("! you are in #r1 already")
 	a.send("/join #other") // instead of where it speaks

@@ -73,11 +73,11 @@ func (b *surfer) received(p []byte) {
 // parse takes frames apart that are whole.
 func (b *surfer) parse() {
 	for {
-		src := bytes.NewReader(b.raw)
-		f, err := ws.ReadFrame(src)
-		if err != nil {
+		f, rest, ok := nextFrame(b.raw)
+		if !ok {
 			return
 		}
+		b.raw = rest
 		if f.Header.Masked || f.Header.Rsv != 0 {
 			b.h.t.Fatalf("the server sends %+v", f.Header)
 		}
@@ -86,8 +86,19 @@ func (b *surfer) parse() {
 		} else {
 			b.frames = append(b.frames, f)
 		}
-		b.raw = b.raw[len(b.raw)-src.Len():]
 	}
+}
+
+// nextFrame takes a frame off what was received, if it is whole.
+func nextFrame(p []byte) (f ws.Frame, rest []byte, ok bool) {
+	src := bytes.NewReader(p)
+	h, err := ws.ReadHeader(src)
+	if err != nil || h.Length > int64(src.Len()) {
+		return f, p, false
+	}
+	begin := len(p) - src.Len()
+	end := begin + int(h.Length)
+	return ws.Frame{Header: h, Payload: p[begin:end:end]}, p[end:], true
 }
 
 // upgradeOf is a request for a WebSocket; fields that are given take the place of the usual ones, or leave them out.

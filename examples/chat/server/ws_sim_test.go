@@ -48,12 +48,11 @@ func (k *talker) unpack(c *tcp.Conn, p []byte) (text string) {
 		k.upgraded, k.raw = true, k.raw[i+len(headEnd):]
 	}
 	for {
-		src := bytes.NewReader(k.raw)
-		f, err := ws.ReadFrame(src)
-		if err != nil {
+		f, rest, ok := nextFrame(k.raw)
+		if !ok {
 			return text
 		}
-		k.raw = k.raw[len(k.raw)-src.Len():]
+		k.raw = rest
 		switch f.Header.OpCode {
 		case ws.OpText:
 			text += k.stamped(string(f.Payload)) + "\n"

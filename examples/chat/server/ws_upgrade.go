@@ -46,9 +46,9 @@ func upgradable(r *http.Request) int {
 		return http.StatusMethodNotAllowed
 	case !r.ProtoAtLeast(1, 1) || !hasToken(h["Connection"], "upgrade") || !hasToken(h["Upgrade"], "websocket"):
 		return http.StatusUpgradeRequired
-	case h.Get("Sec-WebSocket-Version") != "13" || len(h["Sec-WebSocket-Version"]) > 1:
+	case h.Get("Sec-WebSocket-Version") != "13" || len(h.Values("Sec-WebSocket-Version")) > 1:
 		return http.StatusUpgradeRequired
-	case err != nil || len(key) != 16 || len(h["Sec-WebSocket-Key"]) > 1:
+	case err != nil || len(key) != 16 || len(h.Values("Sec-WebSocket-Key")) > 1:
 		return http.StatusBadRequest
 	}
 	return http.StatusSwitchingProtocols

@@ -98,6 +98,7 @@ function send(line) {
 
 const forms = [
   [/^\[(#[\w-]+)\] ([\w-]+): (.*)$/s, (id, room, from, text) => said(talkOf(room), id, from, text)],
+  [/^\[(#[\w-]+)\] \* ([\w-]+) (.*)$/s, (id, room, from, text) => said(talkOf(room), id, from, text, true)],
   [/^\[([\w-]+) -> ([\w-]+)\] (.*)$/s, (id, from, to, text) => said(talkOf("@" + (from === me ? to : from)), id, from, text)],
   [/^\* welcome, ([\w-]+);/, (id, name) => entered(name)],
   [/^\* ([\w-]+) joined (#[\w-]+)$/, (id, name, room) => joined(name, talkOf(room), room)],
@@ -105,6 +106,7 @@ const forms = [
   [/^\* ([\w-]+) is now ([\w-]+)$/, (id, old, name) => renamed(old, name)],
   [/^\* in (#[\w-]+): (.*)$/, (id, room, names) => listed(room, names)],
   [/^\* you left (#[\w-]+), /, (id, room) => close(fold(room))],
+  [/^\* you speak in #[\w-]+$/, () => {}], // it is what /me here is sent with
   [/^! ([\w-]+) is taken$/, (id, name) => taken(name)],
   [/^! nobody here is called ([\w-]+)$/, (id, name) => refused(talkOf("@" + name), `nobody here is called ${name}`)],
   [/^! you are not in (#[\w-]+)$/, (id, room) => refused(talkOf(room), `you are not in ${room}`)],
@@ -208,12 +210,12 @@ function listed(room, names) {
 }
 
 // said is a message of somebody, or our own that has arrived.
-function said(t, id, from, text) {
+function said(t, id, from, text, doing = false) {
   if (t.replay) t.replay.all++;
   if (id && id <= t.last) return; // we have it since before the connection broke
   t.last = Math.max(t.last, id);
   const own = fold(from) === fold(me);
-  const sent = t.lines.filter((l) => l.pending && fold(l.from) === fold(from));
+  const sent = doing ? [] : t.lines.filter((l) => l.pending && fold(l.from) === fold(from));
   const line = sent.find((l) => l.text === text) || (own && !t.replay ? sent[0] : undefined); // the server may clean a text
   if (line) {
     Object.assign(line, { id, from, text, pending: false, sent: null });
@@ -226,7 +228,7 @@ function said(t, id, from, text) {
     r.whole = r.all > 1; // before it there is something that we know
     add(t, r.divider);
   }
-  add(t, { kind: "said", id, from, text, own });
+  add(t, { kind: "said", id, from, text, own, doing });
   if (!own && !(r && !r.again)) mark(t);
 }
 
@@ -298,6 +300,11 @@ function obey(name, arg) {
     case "/nick": return rename(arg);
     case "/quit": left = true; return send("/quit");
     case "/who": talkOf(active).listing = true; return send(arg || !talkOf(active).room ? `/who ${arg}` : `/who ${active}`);
+    case "/me": {
+      const t = talkOf(active);
+      if (!t.room) break; // it is said in rooms
+      return send("/in " + t.title) && send("/me " + arg);
+    }
     case "/msg": {
       const [, to, text] = /^([\w-]+)\s+(.*)$/s.exec(arg) || [];
       if (!to) break;
@@ -372,7 +379,7 @@ function draw(t, line) {
     const time = make("time", "", clock.format(line.at));
     time.dateTime = line.at.toISOString();
     e.append(time, make("span", "from", line.from), make("span", "text", line.text));
-    for (const flag of ["own", "pending", "failed"]) e.classList.toggle(flag, !!line[flag]);
+    for (const flag of ["own", "pending", "failed", "doing"]) e.classList.toggle(flag, !!line[flag]);
     if (line.failed) {
       const again = make("button", "", "Not confirmed. Send again");
       again.type = "button";
