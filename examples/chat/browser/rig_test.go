@@ -181,6 +181,22 @@ func (p *page) clicks(selector string) {
 	p.run(chromedp.Click(chromedp.CSS(selector)))
 }
 
+// press presses a key.
+func (p *page) press(key string, with chromedp.Modifier) {
+	p.t.Helper()
+	p.run(chromedp.KeyEvent(key, chromedp.KeyModifiers(with)))
+}
+
+// background is the colour behind the page.
+func (p *page) background() string {
+	p.t.Helper()
+	colour, err := chromedp.Run(p.ctx, chromedp.Evaluate[string]("getComputedStyle(document.body).backgroundColor"))
+	if err != nil {
+		p.fails(err.Error())
+	}
+	return colour
+}
+
 // until waits until an expression of JavaScript is true.
 func (p *page) until(expression string) {
 	p.t.Helper()

@@ -40,7 +40,7 @@ function talkOf(title) {
   const key = fold(title);
   let t = talks.get(key);
   if (!t) {
-    t = { key, title, room: title[0] === "#", people: new Map(), lines: [], unread: 0, last: 0, joined: false, replay: null, listing: false };
+    t = { key, title, room: title[0] === "#", people: new Map(), lines: [], unread: 0, last: 0, known: false, joined: false, replay: null, listing: false };
     talks.set(key, t);
   }
   return t;
@@ -165,7 +165,7 @@ function joined(name, t, title) {
   }
   t.joined = true;
   t.people.clear();
-  t.replay = { again: t.last > 0, all: 0, divider: null, whole: false };
+  t.replay = { again: t.known, all: 0, divider: null, whole: false };
   send("/who " + title); // its answer is the end of what the room remembers
   keepRooms();
   showSide();
@@ -236,6 +236,7 @@ function said(t, id, from, text, doing = false) {
 function replayed(t) {
   const r = t.replay;
   t.replay = null;
+  t.known = true; // what comes when it is joined again was missed
   if (r.divider && !r.whole && r.all >= historyMost) {
     r.divider.text += "; the server does not remember what was before";
     redraw(t, r.divider);
