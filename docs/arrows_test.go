@@ -18,6 +18,7 @@ const (
 	xsys   = "golang.org/x/sys"
 	zap    = "go.uber.org/zap"
 	ants   = "github.com/panjf2000/ants/v2"
+	xterm  = "golang.org/x/term"
 )
 
 // A layer is a folder with everything below it, and what its packages may import besides the standard library and
@@ -64,7 +65,12 @@ var layers = []layer{
 	{"udp", []string{"internal/netop", "loop", "poller"}},
 	{"timer", []string{"internal/netop", "loop", "poller"}},
 	{"signal", []string{"internal/netop", "loop", "poller"}},
-	{"examples", []string{"poller/...", "loop/...", "stream/...", "tcp", "unix", "pipe", "udp", "timer", "signal", zap + "/..."}},
+	{"examples", []string{
+		"poller/...", "loop/...", "stream/...", "tcp", "unix", "pipe", "udp", "timer", "signal", zap + "/...",
+	}},
+	{"examples/chat/client", []string{
+		"examples/chat/line", "examples/chat/server", "loop", "poller", "signal", "stream/...", "tcp", "unix", xterm, xsys + "/...",
+	}},
 	{"conformance", nil},
 	{"docs", nil},
 }

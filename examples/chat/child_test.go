@@ -105,7 +105,7 @@ func startServer(t testing.TB, args ...string) *child {
 // listens waits until a server does.
 func (c *child) listens() {
 	c.t.Helper()
-	c.printed("join with: nc ")
+	c.printed("join with: ")
 	first, _, _ := strings.Cut(c.stdout.String(), "\n")
 	addr, ok := strings.CutPrefix(first, "listening on ")
 	if !ok {

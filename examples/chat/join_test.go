@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"example.com/pike/examples/chat/client"
 )
 
 // TestJoin is a terminal with its input from a pipe, which ends before the server has answered.
@@ -75,7 +77,7 @@ func TestJoinMuch(t *testing.T) {
 	if n != size+1 || err != nil { // the end of the line is added
 		t.Errorf("%d bytes, %v", n, err)
 	}
-	io.WriteString(conn, "all\x1b[2J read\n"+strings.Repeat("x", serverLines+1)+"\nbye\nrest")
+	io.WriteString(conn, "all\x1b[2J read\n"+strings.Repeat("x", client.LineMost+1)+"\nbye\nrest")
 	conn.Close()
 	a.ends(0)
 	if got, want := a.stdout.String(), "all[2J read\n! the server sent a line that is too long\nbye\n"; got != want {

@@ -36,16 +36,21 @@ func (s *Server) slow(conn *tcp.Conn) {
 	}
 }
 
-// drop is leave for a reason that whoever runs the server should know.
+// drop is what the server does to a client.
 func (s *Server) drop(c *client, reason string) {
 	s.log.Info("dropped", "name", c.name, "addr", c.conn.RemoteAddr(),
 		"reason", reason, "unread", c.conn.Buffered())
-	s.leave(c, reason)
+	s.remove(c)
 }
 
-// leave takes a client away from the others, and its name from it.
+// leave is what a client does by itself, or its connection.
 func (s *Server) leave(c *client, reason string) {
-	s.log.Debug("left", "name", c.name, "reason", reason)
+	s.log.Info("left", "name", c.name, "reason", reason)
+	s.remove(c)
+}
+
+// remove takes a client away from the others, and its name from it.
+func (s *Server) remove(c *client) {
 	c.left = true
 	c.time.Stop()
 	delete(s.names, fold(c.name))

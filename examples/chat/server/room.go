@@ -75,10 +75,13 @@ func (s *Server) announce(r *room, format string, args ...any) {
 	s.broadcast(r, fmt.Appendf(nil, format, args...), nil)
 }
 
-// say is a message of c to the others.
-func (s *Server) say(c *client, text []byte) {
+// say is a message of c to the others, and do is one that /me makes. No name is *.
+func (s *Server) say(c *client, text []byte) { s.speak(c, "[%s] %s: %s\n", text) }
+func (s *Server) do(c *client, text []byte)  { s.speak(c, "[%s] * %s %s\n", text) }
+
+func (s *Server) speak(c *client, format string, text []byte) {
 	r := c.room
-	message := fmt.Appendf(nil, "[%s] %s: %s\n", r.name, c.name, text)
+	message := fmt.Appendf(nil, format, r.name, c.name, text)
 	if len(r.history) == historyMost {
 		r.history = slices.Delete(r.history, 0, 1)
 	}

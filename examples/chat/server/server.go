@@ -12,16 +12,18 @@
 // line that begins with / is a command. Any other line goes to the others in the client's room. Blank lines go nowhere.
 //
 //	/nick NAME       take a name: 1 to 20 letters of ASCII, digits, - and _; guest-N is the server's to give
-//	/join #ROOM      go to another room, whose name after the # is made like those of clients
+//	/join #ROOM      go to another room, whose name after the # is made like those of clients; the # may be left out
 //	/who             who is in the room
-//	/rooms           which rooms there are, and how many are in each
+//	/rooms           which rooms there are, and how many are in each; /list is the same
 //	/msg NAME TEXT   a message that only NAME gets, in whatever room
-//	/help            these commands
+//	/me TEXT         a message that says what NAME does
+//	/help [COMMAND]  these commands, or one of them
 //	/quit            end; so does the end of the stream, after everything before it was answered
 //
 // A line of the server is one of these:
 //
 //	[#room] NAME: TEXT      a message in the room, to everyone there but NAME
+//	[#room] * NAME TEXT     what NAME does, likewise
 //	[NAME -> OTHER] TEXT    a private message, to both
 //	* NAME joined #room     to everyone in the room, NAME included
 //	* NAME left #room       to those who stay, for whatever reason NAME left
@@ -51,10 +53,12 @@ import (
 	"time"
 
 	"example.com/pike/loop"
+	"example.com/pike/poller"
 	"example.com/pike/stream"
 	"example.com/pike/stream/frame"
 	"example.com/pike/tcp"
 	"example.com/pike/timer"
+	"example.com/pike/unix"
 )
 
 // Options are what a Server is made with. The zero value is all defaults.
@@ -71,6 +75,9 @@ type Options struct {
 	// negative is no limit.
 	Rate float64
 
+	// Layer, if set, is what connections over TCP go through, TLS say.
+	Layer poller.Layer
+
 	// Transcript, if set, is written every message, by jobs of loop.Work: off
 	// the loop, one at a time and in order.
 	Transcript io.Writer
@@ -85,12 +92,13 @@ const (
 
 // Limits that have no option.
 const (
-	allMost     = 256 << 20        // bytes that all clients together may leave unread; then those with most are dropped
-	lineMost    = 4096             // bytes of a line that a client sends
-	unreadMost  = 1 << 20          // bytes that a client may leave unread
-	takeTime    = time.Minute      // for a client to take something of what is queued for it
-	leaveTime   = 30 * time.Second // for a client to take what it is still sent, and to close
-	leavingMost = 1024             // connections that may be leaving; of more, the one that began first is cut off
+	allMost      = 256 << 20        // bytes that all clients together may leave unread; then those with most are dropped
+	lineMost     = 4096             // bytes of a line that a client sends
+	unreadMost   = 1 << 20          // bytes that a client may leave unread
+	takeTime     = time.Minute      // for a client to take something of what is queued for it
+	leaveTime    = 30 * time.Second // for a client to take what it is still sent, and to close
+	layeringMost = 1024             // connections that may be in the handshake of a Layer
+	leavingMost  = 1024             // connections that may be leaving; of more, the one that began first is cut off
 )
 
 // A Server is a chat server. Its methods belong to the loop's goroutine.
@@ -102,6 +110,8 @@ type Server struct {
 	lp     *loop.Loop
 	log    *slog.Logger
 	ln     *tcp.Listener
+	more   []*stream.Listener // Listen's is not one of them
+	opts   stream.Options     // of listeners
 	max    int
 	idle   time.Duration
 	guests uint64             // so far
@@ -139,13 +149,16 @@ func Listen(lp *loop.Loop, addr string, o Options) (*Server, error) {
 		o.Rate = DefaultRate
 	}
 	s := &Server{lp: lp, log: lp.Logger(), max: o.Max, most: leavingMost, idle: o.Idle}
-	ln, err := tcp.Listen(lp, addr, &tcp.Options{
+	s.opts = stream.Options{
 		MaxConns:     o.Max + 2*leavingMost, // those who are told that the server is full, or leave, have room for that
 		AcceptRate:   max(o.Rate, 0),
 		Watermarks:   &stream.Watermarks{High: unreadMost + 1, OnHigh: s.slow},
 		WriteTimeout: takeTime,
 		DrainTimeout: leaveTime,
-	})
+	}
+	secured := s.opts
+	secured.Layer, secured.MaxLayering = o.Layer, layeringMost
+	ln, err := tcp.Listen(lp, addr, &secured)
 	if err != nil {
 		return nil, err
 	}
@@ -163,6 +176,18 @@ func Listen(lp *loop.Loop, addr string, o Options) (*Server, error) {
 	ln.OnAccept = s.accept
 	ln.OnClose = s.Shutdown // which Loop.Shutdown begins with
 	return s, nil
+}
+
+// ListenUnix serves at a path as well. Who may connect there is a matter of the file's permissions, and of those of its
+// folder; nothing is encrypted.
+func (s *Server) ListenUnix(path string) error {
+	ln, err := unix.Listen(s.lp, path, &s.opts)
+	if err != nil {
+		return err
+	}
+	ln.OnAccept = s.accept
+	s.more = append(s.more, ln)
+	return nil
 }
 
 // Addr is the address listened on.
@@ -195,7 +220,7 @@ func (s *Server) accept(conn *tcp.Conn) {
 	c.name = fmt.Sprint(guestPrefix, s.guests)
 	s.names[fold(c.name)] = c
 	c.wait(s.idle)
-	s.log.Debug("connected", "name", c.name, "addr", conn.RemoteAddr())
+	s.log.Info("joined", "name", c.name, "addr", conn.RemoteAddr(), "clients", len(s.names))
 	c.tellf("* welcome, %s; /help lists the commands", c.name)
 	s.join(c, s.lobby)
 }

@@ -18,11 +18,14 @@ func (s *Server) Shutdown() {
 	}
 	s.closing = true
 	s.ln.Close()
+	for _, ln := range s.more {
+		ln.Close()
+	}
 	s.log.Info("shutting down", "clients", len(s.names))
 	for _, r := range s.used {
 		for len(r.members) > 0 {
 			c := r.members[0]
-			s.leave(c, "shutdown")
+			s.remove(c)
 			s.see(c, "* the server is shutting down")
 		}
 	}
