@@ -68,6 +68,7 @@ var layers = []layer{
 	{"examples", []string{
 		"poller/...", "loop/...", "stream/...", "tcp", "unix", "pipe", "udp", "timer", "signal", zap + "/...",
 	}},
+	{"examples/internal/pty", []string{xsys + "/..."}},
 	{"examples/chat/client", []string{
 		"examples/chat/line", "examples/chat/server", "loop", "poller", "signal", "stream/...", "tcp", "unix", xterm, xsys + "/...",
 	}},

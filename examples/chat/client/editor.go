@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/term"
 
@@ -19,7 +20,16 @@ type editor struct {
 	look   look
 	give   func() // undoes what was changed of the terminal
 	once   sync.Once
-	closed bool // for the loop
+	closed atomic.Bool
+}
+
+// Write is for the term.Terminal alone. Its ReadLine, which nothing ends, must not echo on a terminal that was given
+// back.
+func (e *editor) Write(p []byte) (int, error) {
+	if e.closed.Load() {
+		return len(p), nil
+	}
+	return e.out.Write(p)
 }
 
 // openEditor takes the terminal over, or is nil where there is none for a person: then bytes go in and out as they are.
@@ -38,7 +48,7 @@ func openEditor(c *client) (*editor, error) {
 	e.term = term.NewTerminal(struct {
 		io.Reader
 		io.Writer
-	}{in, out}, c.view.prompt())
+	}{in, e}, c.view.prompt())
 	e.term.AutoCompleteCallback = e.complete
 	e.resize()
 	e.term.SetBracketedPasteMode(true)
@@ -73,7 +83,7 @@ func takeTerminal(in, out *os.File) (give func(), err error) {
 
 // resize takes the size of the window, where it has one.
 func (e *editor) resize() {
-	if width, height, err := term.GetSize(int(e.out.Fd())); err == nil && width > 0 && !e.closed {
+	if width, height, err := term.GetSize(int(e.out.Fd())); err == nil && width > 0 && !e.closed.Load() {
 		e.term.SetSize(width, height)
 	}
 }
@@ -93,7 +103,7 @@ func (e *editor) Read(p []byte) (int, error) {
 
 // show prints a line above the one that is typed, and puts another prompt before that.
 func (e *editor) show(text, prompt string) error {
-	if e.closed {
+	if e.closed.Load() {
 		_, err := io.WriteString(e.out, text+"\n")
 		return err
 	}
@@ -137,12 +147,12 @@ func (c *client) typed(text string) {
 	}
 }
 
-// close gives the terminal back, on a line of its own. It belongs to the loop.
+// close gives the terminal back, on a line of its own. Any goroutine may call it.
 func (e *editor) close() {
-	e.closed = true
 	e.once.Do(func() {
-		io.WriteString(e.out, "\r\n")
 		e.term.SetBracketedPasteMode(false)
+		e.closed.Store(true)
+		io.WriteString(e.out, "\r\n")
 		e.give()
 	})
 }
@@ -150,7 +160,7 @@ func (e *editor) close() {
 // rescue is deferred on the goroutine of read, so that a panic there is seen on a terminal that works.
 func (e *editor) rescue() {
 	if p := recover(); p != nil {
-		e.once.Do(e.give)
+		e.close()
 		panic(p)
 	}
 }
