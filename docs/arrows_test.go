@@ -66,11 +66,7 @@ var layers = []layer{
 	{"timer", []string{"internal/netop", "loop", "poller"}},
 	{"signal", []string{"internal/netop", "loop", "poller"}},
 	{"examples", []string{
-		"poller/...", "loop/...", "stream/...", "tcp", "unix", "pipe", "udp", "timer", "signal", zap + "/...",
-	}},
-	{"examples/internal/pty", []string{xsys + "/..."}},
-	{"examples/chat/client", []string{
-		"examples/chat/line", "examples/chat/server", "loop", "poller", "signal", "stream/...", "tcp", "unix", xterm, xsys + "/...",
+		"poller/...", "loop/...", "stream/...", "tcp", "unix", "pipe", "udp", "timer", "signal", zap + "/...", xterm, xsys + "/...",
 	}},
 	{"conformance", nil},
 	{"docs", nil},

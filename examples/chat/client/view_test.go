@@ -10,7 +10,8 @@ import (
 // seen is the view of ann, who has seen these lines.
 func seen(lines ...string) *view {
 	v := new(view)
-	for _, l := range append([]string{"* welcome, guest-1; /help lists the commands", "* guest-1 joined #lobby", "* guest-1 is now ann"}, lines...) {
+	before := []string{"* welcome, guest-1; /help lists the commands", "* guest-1 joined #lobby", "* guest-1 is now ann"}
+	for _, l := range append(before, lines...) {
 		v.note(l)
 	}
 	return v
@@ -25,10 +26,12 @@ func TestView(t *testing.T) {
 		"joined":      {nil, "ann", "#lobby ann> "},
 		"who":         {[]string{"* in #lobby: bob, ann, cid"}, "ann bob cid", "#lobby ann> "},
 		"a long list": {[]string{"* in #lobby: bob, ann", "* in #lobby: cid, dan"}, "ann bob cid dan", "#lobby ann> "},
-		"others":      {[]string{"* bob joined #lobby", "* bob is now rob", "* cid joined #lobby", "* rob left #lobby"}, "ann cid", "#lobby ann> "},
-		"elsewhere":   {[]string{"* bob joined #lobby", "* bob left #den", "* cid joined #den"}, "ann bob", "#lobby ann> "},
-		"another":     {[]string{"* bob joined #lobby", "* ann joined #den", "* ann is now eve"}, "eve", "#den eve> "},
-		"help":        {[]string{"* /who            who is in the room", "* goodbye", "*", "* in", "* rooms:"}, "ann", "#lobby ann> "},
+		"others": {
+			[]string{"* bob joined #lobby", "* bob is now rob", "* cid joined #lobby", "* rob left #lobby"}, "ann cid", "#lobby ann> ",
+		},
+		"elsewhere": {[]string{"* bob joined #lobby", "* bob left #den", "* cid joined #den"}, "ann bob", "#lobby ann> "},
+		"another":   {[]string{"* bob joined #lobby", "* ann joined #den", "* ann is now eve"}, "eve", "#den eve> "},
+		"help":      {[]string{"* /who            who is in the room", "* goodbye", "*", "* in", "* rooms:"}, "ann", "#lobby ann> "},
 	} {
 		v := seen(c.lines...)
 		if got := strings.Join(v.people, " "); got != c.people || v.prompt() != c.prompt {

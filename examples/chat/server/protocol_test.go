@@ -49,7 +49,9 @@ func FuzzClient(f *testing.F) {
 
 // TestProtocol holds that the expression above finds what must not be sent.
 func TestProtocol(t *testing.T) {
-	for _, l := range []string{"", "hello", "[#go] ann:", "[go] ann: x", "[#go] a b: x", "[#go] * a", "[#go] * a.b x", "*", "*x", "?", "[a ->b] c"} {
+	for _, l := range []string{
+		"", "hello", "[#go] ann:", "[go] ann: x", "[#go] a b: x", "[#go] * a", "[#go] * a.b x", "*", "*x", "?", "[a ->b] c",
+	} {
 		if protocol.MatchString(l) {
 			t.Errorf("%q passes", l)
 		}
