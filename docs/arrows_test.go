@@ -17,6 +17,7 @@ const (
 	module = "example.com/pike"
 	xsys   = "golang.org/x/sys"
 	zap    = "go.uber.org/zap"
+	gobwas = "github.com/gobwas/ws"
 	ants   = "github.com/panjf2000/ants/v2"
 	xterm  = "golang.org/x/term"
 )
@@ -67,6 +68,7 @@ var layers = []layer{
 	{"signal", []string{"internal/netop", "loop", "poller"}},
 	{"examples", []string{
 		"poller/...", "loop/...", "stream/...", "tcp", "unix", "pipe", "udp", "timer", "signal", zap + "/...", xterm, xsys + "/...",
+		gobwas + "/...",
 	}},
 	{"conformance", nil},
 	{"docs", nil},

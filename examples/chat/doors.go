@@ -16,12 +16,27 @@ type door struct {
 // doors are opened in this order, once the server is there.
 var doors = []door{
 	{"terminals", forTerminals},
-	{"unix", forPaths},
+	{"browsers", forBrowsers},
+	{"paths", forPaths},
 }
 
 // forTerminals is open already: it is what server.Listen listens on.
 func forTerminals(srv *server.Server, o *options) (string, error) {
 	return fmt.Sprintf("listening on %v\njoin with: %s", srv.Addr(), invitation(srv.Addr(), o)), nil
+}
+
+// webDefault is where the page is, if that is free.
+const webDefault = "127.0.0.1:7080"
+
+func forBrowsers(srv *server.Server, o *options) (string, error) {
+	if o.web == "" {
+		return "", nil
+	}
+	web, err := srv.ListenWeb(o.web, server.WebOptions{Fallback: o.web == webDefault, Layer: o.layer})
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprint("or in a browser: ", web), nil
 }
 
 func forPaths(srv *server.Server, o *options) (string, error) {

@@ -20,10 +20,9 @@ func TestJoin(t *testing.T) {
 	io.WriteString(a.stdin, "hello\r\n/who\n/join #den\n/who")
 	a.stdin.Close()
 	a.ends(0)
-	b.next("* guest-2 is now ann")
 	b.next("[#lobby] ann: hello")
 	b.next("* ann left #lobby")
-	want := "* guest-2 is now ann\n* in #lobby: bob, ann\n* ann joined #den\n* in #den: ann\n"
+	want := "* in #lobby: bob, ann\n* ann joined #den\n* in #den: ann\n"
 	if got := a.stdout.String(); !strings.HasSuffix(got, want) {
 		t.Errorf("printed %q, want it to end with %q", got, want)
 	}
@@ -32,8 +31,11 @@ func TestJoin(t *testing.T) {
 func TestJoinTalks(t *testing.T) {
 	s := startServer(t)
 	a, b := start(t, "-connect", s.addr, "-name", "ann"), start(t, "-connect", s.addr, "-name", "bob")
-	a.printed(" is now ann\n")
-	b.printed(" is now bob\n")
+	for c, name := range map[*child]string{a: "ann", b: "bob"} {
+		io.WriteString(c.stdin, "/who\n")
+		c.wait(&c.stdout, name)
+		c.wait(&c.stdout, "* in #lobby: ")
+	}
 	io.WriteString(a.stdin, "hello, bob\n")
 	b.printed("[#lobby] ann: hello, bob\n")
 	io.WriteString(b.stdin, "hello, ann\n")

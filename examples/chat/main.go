@@ -23,13 +23,16 @@ import (
 	"example.com/pike/examples/chat/client"
 	"example.com/pike/examples/chat/server"
 	"example.com/pike/examples/internal/secure"
+	"example.com/pike/poller"
 )
 
 type options struct {
 	listen     string
 	unix       string
 	secure     secure.Flags
-	pin        string // the fingerprint of a certificate made in memory
+	layer      poller.Layer // of TLS, or nil
+	pin        string       // the fingerprint of a certificate made in memory
+	web        string
 	connect    string
 	dial       secure.ClientFlags
 	name       string
@@ -75,6 +78,7 @@ func parse(args []string) (options, error) {
 	f := flag.NewFlagSet("chat", flag.ContinueOnError)
 	f.StringVar(&o.listen, "listen", "127.0.0.1:7000", "serve on `ADDR`")
 	f.StringVar(&o.unix, "unix", "", "serve at `PATH` as well, of a unix-domain socket, or @NAME on Linux")
+	f.StringVar(&o.web, "web", webDefault, "serve a page for browsers on `ADDR`, empty is none; another port is taken for the default if that is taken")
 	o.secure.Register(f)
 	f.StringVar(&o.connect, "connect", "", "join the server at `ADDR`, or at a path, instead of serving")
 	o.dial.Register(f)

@@ -48,8 +48,9 @@ func serve(o options, stdout, stderr io.Writer) (err error) {
 		return err
 	}
 	if cfg != nil {
-		so.Layer = tlslayer.Server(cfg, nil)
+		o.layer = tlslayer.Server(cfg, nil)
 	}
+	so.Layer = o.layer
 	if o.secure.Self {
 		o.pin = secure.Fingerprint(cfg.Certificates[0].Certificate[0])
 	}

@@ -38,7 +38,6 @@ func TestServe(t *testing.T) {
 	}
 	s := startServer(t, "-transcript", file)
 	a, b := named(t, s.addr, "ann"), named(t, s.addr, "bob")
-	a.next("* guest-2 is now bob")
 	want := "of old\n"
 	for i := range 500 {
 		a.send(fmt.Sprint("from ann ", i))

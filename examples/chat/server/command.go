@@ -17,7 +17,7 @@ func (s *Server) line(c *client, text string) {
 	case strings.TrimSpace(text) == "":
 	default:
 		if text, ok := c.clean(text); ok {
-			s.say(c, text)
+			s.say(c, c.room, text)
 		}
 	}
 }
@@ -48,12 +48,12 @@ func (s *Server) command(c *client, name, arg string) {
 	case "/join":
 		s.move(c, arg)
 	case "/who":
-		c.list("* in "+c.room.name+": ", len(c.room.members), func(i int) string { return c.room.members[i].name })
+		s.who(c, arg)
 	case "/me":
 		if arg == "" {
 			c.tellf("! it is /me TEXT")
 		} else if text, ok := c.clean(arg); ok {
-			s.do(c, text)
+			s.do(c, c.room, text)
 		}
 	case "/rooms", "/list":
 		c.list("* rooms: ", len(s.used), func(i int) string {
@@ -61,11 +61,17 @@ func (s *Server) command(c *client, name, arg string) {
 		})
 	case "/msg":
 		s.private(c, arg)
+	case "/also":
+		s.also(c, arg)
+	case "/part":
+		s.away(c, arg)
+	case "/in":
+		s.sayIn(c, arg)
 	case "/help":
 		c.help(arg)
 	case "/quit":
 		s.leave(c, "quit")
-		s.see(c, "* goodbye")
+		s.see(c, "* goodbye", byItself)
 	default:
 		c.tellf("! unknown command %s; /help lists the commands", quote(name))
 	}
@@ -73,12 +79,15 @@ func (s *Server) command(c *client, name, arg string) {
 
 const help = `* /nick NAME      take a name: 1 to 20 letters (a to z), digits, - and _
 * /join #ROOM     go to another room, named likewise
-* /who            who is in the room
+* /who            who is in the room; /who #ROOM for another
 * /rooms          which rooms there are
 * /list           the same as /rooms
 * /msg NAME TEXT  say something to NAME alone
 * /me TEXT        say what you do: /me waves
 * /help COMMAND   what one of these does
+* /also #ROOM     be in another room as well
+* /in #ROOM TEXT  say something in a room that you are in
+* /part #ROOM     leave a room, if you are in others
 * /quit           leave
 * anything else goes to everyone in the room`
 
@@ -119,24 +128,32 @@ func quote(word string) string {
 }
 
 func (s *Server) nick(c *client, name string) {
+	if wrong := s.mayBe(c, name); wrong != "" {
+		c.tellf("! %s", wrong)
+		return
+	}
+	old := c.name
+	delete(s.names, fold(old))
+	c.name = name
+	s.names[fold(name)] = c
+	s.log.Info("renamed", "old", old, "name", name)
+	s.renamed(c, old)
+}
+
+// mayBe is why c may not take a name, or nothing.
+func (s *Server) mayBe(c *client, name string) (wrong string) {
 	other := s.names[fold(name)]
 	switch {
 	case !validName(name):
-		c.tellf("! a name is 1 to %d letters (a to z), digits, - and _", nameMost)
+		return fmt.Sprintf("a name is 1 to %d letters (a to z), digits, - and _", nameMost)
 	case name == c.name:
-		c.tellf("! you are %s already", name)
+		return fmt.Sprintf("you are %s already", name)
 	case guest(name):
-		c.tellf("! only the server gives out guest names")
+		return "only the server gives out guest names"
 	case other != nil && other != c:
-		c.tellf("! %s is taken", name)
-	default:
-		old := c.name
-		delete(s.names, fold(old))
-		c.name = name
-		s.names[fold(name)] = c
-		s.log.Info("renamed", "old", old, "name", name)
-		s.announce(c.room, "* %s is now %s\n", old, name)
+		return fmt.Sprintf("%s is taken", name)
 	}
+	return ""
 }
 
 func (s *Server) move(c *client, name string) {
@@ -145,11 +162,11 @@ func (s *Server) move(c *client, name string) {
 	}
 	switch {
 	case !validRoom(name):
-		c.tellf("! a room is # and 1 to %d letters (a to z), digits, - and _", nameMost)
-	case fold(name) == fold(c.room.name):
-		c.tellf("! you are in %s already", c.room.name)
+		c.wrongRoom()
+	case c.in(name) != nil:
+		c.tellf("! you are in %s already", c.in(name).name)
 	default:
-		s.part(c)
+		s.part(c, c.room)
 		s.join(c, s.open(name))
 	}
 }
@@ -169,12 +186,12 @@ func (s *Server) private(c *client, arg string) {
 	if !ok {
 		return
 	}
-	message := fmt.Appendf(nil, "[%s -> %s] %s\n", c.name, to.name, clean)
-	s.record.add(message)
-	s.pace.spend(len(message), 2)
-	to.send(message)
+	m := s.message(fmt.Appendf(nil, "[%s -> %s] %s\n", c.name, to.name, clean))
+	s.record.add(m.text)
+	s.pace.spend(len(m.text), 2)
+	to.wire.message(m)
 	if to != c {
-		c.send(message)
+		c.wire.message(m)
 	}
 }
 

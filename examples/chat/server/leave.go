@@ -18,9 +18,17 @@ func (c *client) wait(d time.Duration) {
 
 // late is called when the time of c is over.
 func (c *client) late() {
+	if c.outside() {
+		c.s.enter(c, nil)
+		return
+	}
 	if !c.left {
+		if c.wire.ask() {
+			c.wait(answerTime)
+			return
+		}
 		c.s.drop(c, "idle")
-		c.s.see(c, fmt.Sprintf("! nothing came from you for %v: goodbye", c.s.idle))
+		c.s.see(c, fmt.Sprintf("! nothing came from you for %v: goodbye", c.wire.silence(c.s.idle)), byIdleness)
 		return
 	}
 	c.s.log.Debug("cut off while closing", "addr", c.conn.RemoteAddr())
@@ -45,7 +53,9 @@ func (s *Server) drop(c *client, reason string) {
 
 // leave is what a client does by itself, or its connection.
 func (s *Server) leave(c *client, reason string) {
-	s.log.Info("left", "name", c.name, "reason", reason)
+	if !c.outside() {
+		s.log.Info("left", "name", c.name, "reason", reason)
+	}
 	s.remove(c)
 }
 
@@ -54,7 +64,9 @@ func (s *Server) remove(c *client) {
 	c.left = true
 	c.time.Stop()
 	delete(s.names, fold(c.name))
-	s.part(c)
+	for len(c.rooms) > 0 {
+		s.part(c, c.rooms[0])
+	}
 	c.conn.OnRead = stream.Discard
 	if c.waits {
 		c.conn.ResumeRead() // or its end would not be seen
@@ -63,8 +75,9 @@ func (s *Server) remove(c *client) {
 
 // see sends a client its last line and then the end of the stream, and leaves it to the client to close: a server that
 // closes first may destroy what the client has not read yet (RFC 1122, 4.2.2.13).
-func (s *Server) see(c *client, text string) {
+func (s *Server) see(c *client, text string, by parting) {
 	c.tellf("%s", text)
+	c.wire.end(by)
 	c.conn.CloseWrite()
 	s.ending(c)
 }

@@ -21,12 +21,15 @@ func (s *Server) Shutdown() {
 	for _, ln := range s.more {
 		ln.Close()
 	}
+	if s.web != nil {
+		s.web.close()
+	}
 	s.log.Info("shutting down", "clients", len(s.names))
 	for _, r := range s.used {
 		for len(r.members) > 0 {
 			c := r.members[0]
 			s.remove(c)
-			s.see(c, "* the server is shutting down")
+			s.see(c, goodbye, byShutdown)
 		}
 	}
 	s.last.Start(courtesy, patience)
@@ -48,6 +51,9 @@ func (s *Server) hurry() {
 	}
 	for len(s.leaving) > 0 {
 		s.cut(s.leaving[0])
+	}
+	if s.web != nil {
+		s.web.cut()
 	}
 }
 
