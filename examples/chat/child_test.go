@@ -106,12 +106,11 @@ func startServer(t testing.TB, args ...string) *child {
 func (c *child) listens() {
 	c.t.Helper()
 	c.printed("join with: ")
-	first, _, _ := strings.Cut(c.stdout.String(), "\n")
-	addr, ok := strings.CutPrefix(first, "listening on ")
+	_, rest, ok := strings.Cut("\n"+c.stdout.String(), "\nlistening on ")
 	if !ok {
-		c.t.Fatalf("the first line is %q", first)
+		c.t.Fatalf("it does not say where it listens, but %q", rest)
 	}
-	c.addr = addr
+	c.addr, _, _ = strings.Cut(rest, "\n")
 }
 
 // printed waits for something on standard output, logged for something on standard error.

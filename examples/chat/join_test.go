@@ -31,15 +31,7 @@ func TestJoin(t *testing.T) {
 func TestJoinTalks(t *testing.T) {
 	s := startServer(t)
 	a, b := start(t, "-connect", s.addr, "-name", "ann"), start(t, "-connect", s.addr, "-name", "bob")
-	for c, name := range map[*child]string{a: "ann", b: "bob"} {
-		io.WriteString(c.stdin, "/who\n")
-		c.wait(&c.stdout, name)
-		c.wait(&c.stdout, "* in #lobby: ")
-	}
-	io.WriteString(a.stdin, "hello, bob\n")
-	b.printed("[#lobby] ann: hello, bob\n")
-	io.WriteString(b.stdin, "hello, ann\n")
-	a.printed("[#lobby] bob: hello, ann\n")
+	converse(t, a, b)
 	a.signal(os.Interrupt)
 	a.ends(0)
 	b.printed("* ann left #lobby\n")

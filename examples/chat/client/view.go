@@ -65,6 +65,8 @@ func (v *view) note(text string) notice {
 			v.people = slices.DeleteFunc(v.people, func(name string) bool { return name == words[1] })
 		}
 		return coming
+	case len(words) == 8 && words[1] == "you" && words[2] == "left":
+		v.room = words[7]
 	case len(words) == 5 && words[2] == "is" && words[3] == "now":
 		v.renamed(words[1], words[4])
 		return coming
