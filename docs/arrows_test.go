@@ -19,6 +19,7 @@ const (
 	zap    = "go.uber.org/zap"
 	gobwas = "github.com/gobwas/ws"
 	ants   = "github.com/panjf2000/ants/v2"
+	xterm  = "golang.org/x/term"
 )
 
 // A layer is a folder with everything below it, and what its packages may import besides the standard library and
@@ -66,7 +67,8 @@ var layers = []layer{
 	{"timer", []string{"internal/netop", "loop", "poller"}},
 	{"signal", []string{"internal/netop", "loop", "poller"}},
 	{"examples", []string{
-		"poller/...", "loop/...", "stream/...", "tcp", "unix", "pipe", "udp", "timer", "signal", zap + "/...", gobwas + "/...",
+		"poller/...", "loop/...", "stream/...", "tcp", "unix", "pipe", "udp", "timer", "signal", zap + "/...", xterm, xsys + "/...",
+		gobwas + "/...",
 	}},
 	{"conformance", nil},
 	{"docs", nil},

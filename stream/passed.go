@@ -223,24 +223,32 @@ func (u *upcalls) ReceivedFiles(p []byte, files []uintptr) {
 	}
 }
 
-// handOut gives files to fn, and closes those that it has not taken.
+// handOut gives files to fn, and closes those that it has not taken. If fn panics, what it has made of
+// them has nobody who goes on with it, as a connection whose OnAccept panics.
 func (c *Conn) handOut(fn func(*Conn, []*Passed), files []uintptr) {
 	passed := make([]*Passed, len(files))
 	for i, fd := range files {
 		passed[i] = &Passed{c: c, fd: fd}
 	}
+	returned := false
 	defer func() {
 		for _, f := range passed {
 			switch {
 			case f.c != nil:
 				c.keeper().DropFile(f.fd)
 				f.c = nil
-			case f.conn != nil:
+			case f.conn == nil:
+			case returned:
 				f.conn.goOn(stopByPassing)
+			default:
+				f.conn.Abort()
 			}
 		}
 	}()
-	c.during(func(c *Conn) { fn(c, passed) })
+	c.during(func(c *Conn) {
+		fn(c, passed)
+		returned = true
+	})
 }
 
 // ReceivedFiles is for a connection that was dialed.

@@ -124,7 +124,7 @@ func (c *Conn) Paused() bool {
 	if c.lp().Check("stream.Conn.Paused") != nil {
 		return false
 	}
-	return c.stopped()
+	return c.stops&(stopByUser|stopByQueue|stopByLoop) != 0
 }
 
 // SetReadLimit sets Options.ReadLimit for this connection: 0 is the default, and less is no bound. It

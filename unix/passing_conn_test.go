@@ -319,6 +319,40 @@ func TestPassWhatWasRead(t *testing.T) {
 	}
 }
 
+// TestPanicBehindPassedConn ends the connection that OnPassed has made before it panicked: nobody goes on with it.
+func TestPanicBehindPassedConn(t *testing.T) {
+	var reason error
+	paused, pausedByUser := true, false
+	p := newPair(t, nil, func(b *unix.Conn) {
+		unix.OnPassed(b, func(_ *unix.Conn, files []*unix.Passed) {
+			c, err := files[0].Conn()
+			if err != nil {
+				t.Fatal(err)
+			}
+			paused = c.Paused()
+			c.PauseRead()
+			pausedByUser = c.Paused()
+			c.OnClose = func(_ *unix.Conn, err error) { reason = err }
+			panic("in OnPassed")
+		})
+		b.OnRead = stream.Discard
+	})
+	q := newPairOn(p, func(c *unix.Conn) {
+		if err := unix.WriteConn(p.a, []byte("x"), c); err != nil {
+			t.Error(err)
+		}
+	})
+	gone := false
+	q.a.OnRead, q.a.OnClose = stream.Discard, func(*unix.Conn, error) { gone = true }
+	p.until("both ends are closed", func() bool { return gone && reason != nil })
+	if !errors.Is(reason, stream.ErrAborted) {
+		t.Errorf("OnClose(%v) of the connection that was passed, want ErrAborted", reason)
+	}
+	if paused || !pausedByUser {
+		t.Errorf("Paused is %v before PauseRead and %v after, in OnPassed", paused, pausedByUser)
+	}
+}
+
 // TestPrepend puts bytes before what is there, and refuses it where nothing can come any more.
 func TestPrepend(t *testing.T) {
 	var got string

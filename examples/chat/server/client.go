@@ -40,6 +40,9 @@ func (s *Server) received(conn *tcp.Conn, text []byte) {
 	c := conn.Context.(*client)
 	switch {
 	case c.lines.TooLong:
+		if c.outside() {
+			s.enter(c, nil)
+		}
 		c.tellf("! a line has at most %d bytes; that one was dropped", lineMost)
 	case s.pace.spent():
 		c.held = append([]byte{}, text...) // it is the loop's
@@ -55,6 +58,9 @@ func (s *Server) received(conn *tcp.Conn, text []byte) {
 
 // obey does what a line asks for.
 func (s *Server) obey(c *client, text []byte) {
+	if c.outside() && s.enter(c, text) {
+		return
+	}
 	if utf8.Valid(text) {
 		s.line(c, string(text))
 	} else {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"example.com/pike/examples/chat/line"
@@ -48,7 +49,13 @@ func (s *Server) command(c *client, name, arg string) {
 		s.move(c, arg)
 	case "/who":
 		s.who(c, arg)
-	case "/rooms":
+	case "/me":
+		if arg == "" {
+			c.tellf("! it is /me TEXT")
+		} else if text, ok := c.clean(arg); ok {
+			s.do(c, c.room, text)
+		}
+	case "/rooms", "/list":
 		c.list("* rooms: ", len(s.used), func(i int) string {
 			return fmt.Sprintf("%s (%d)", s.used[i].name, len(s.used[i].members))
 		})
@@ -61,7 +68,7 @@ func (s *Server) command(c *client, name, arg string) {
 	case "/in":
 		s.sayIn(c, arg)
 	case "/help":
-		c.tellf("%s", help)
+		c.help(arg)
 	case "/quit":
 		s.leave(c, "quit")
 		s.see(c, "* goodbye", byItself)
@@ -74,12 +81,41 @@ const help = `* /nick NAME      take a name: 1 to 20 letters (a to z), digits, -
 * /join #ROOM     go to another room, named likewise
 * /who            who is in the room; /who #ROOM for another
 * /rooms          which rooms there are
+* /list           the same as /rooms
 * /msg NAME TEXT  say something to NAME alone
+* /me TEXT        say what you do: /me waves
+* /help COMMAND   what one of these does
 * /also #ROOM     be in another room as well
 * /in #ROOM TEXT  say something in a room that you are in
 * /part #ROOM     leave a room, if you are in others
 * /quit           leave
 * anything else goes to everyone in the room`
+
+// help explains a command, with or without its slash, or all.
+func (c *client) help(command string) {
+	if command == "" {
+		c.tellf("%s", help)
+		return
+	}
+	command = "/" + strings.TrimPrefix(command, "/")
+	for l := range strings.Lines(help) {
+		if strings.HasPrefix(l, "* "+command+" ") {
+			c.tellf("%s", strings.TrimSuffix(l, "\n"))
+			return
+		}
+	}
+	c.tellf("! unknown command %s; /help lists the commands", quote(command))
+}
+
+// Commands are the names of all commands, with their slash.
+func Commands() (names []string) {
+	for l := range strings.Lines(help) {
+		if name, _ := word(strings.TrimPrefix(l, "* ")); strings.HasPrefix(name, "/") && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
 
 // quote is a word of the user's own, for an answer.
 func quote(word string) string {
@@ -100,6 +136,7 @@ func (s *Server) nick(c *client, name string) {
 	delete(s.names, fold(old))
 	c.name = name
 	s.names[fold(name)] = c
+	s.log.Info("renamed", "old", old, "name", name)
 	s.renamed(c, old)
 }
 
@@ -120,6 +157,9 @@ func (s *Server) mayBe(c *client, name string) (wrong string) {
 }
 
 func (s *Server) move(c *client, name string) {
+	if !strings.HasPrefix(name, "#") {
+		name = "#" + name // who types it knows that it is a room
+	}
 	switch {
 	case !validRoom(name):
 		c.wrongRoom()

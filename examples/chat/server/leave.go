@@ -18,6 +18,10 @@ func (c *client) wait(d time.Duration) {
 
 // late is called when the time of c is over.
 func (c *client) late() {
+	if c.outside() {
+		c.s.enter(c, nil)
+		return
+	}
 	if !c.left {
 		if c.wire.ask() {
 			c.wait(answerTime)
@@ -40,16 +44,23 @@ func (s *Server) slow(conn *tcp.Conn) {
 	}
 }
 
-// drop is leave for a reason that whoever runs the server should know.
+// drop is what the server does to a client.
 func (s *Server) drop(c *client, reason string) {
 	s.log.Info("dropped", "name", c.name, "addr", c.conn.RemoteAddr(),
 		"reason", reason, "unread", c.conn.Buffered())
-	s.leave(c, reason)
+	s.remove(c)
 }
 
-// leave takes a client away from the others, and its name from it.
+// leave is what a client does by itself, or its connection.
 func (s *Server) leave(c *client, reason string) {
-	s.log.Debug("left", "name", c.name, "reason", reason)
+	if !c.outside() {
+		s.log.Info("left", "name", c.name, "reason", reason)
+	}
+	s.remove(c)
+}
+
+// remove takes a client away from the others, and its name from it.
+func (s *Server) remove(c *client) {
 	c.left = true
 	c.time.Stop()
 	delete(s.names, fold(c.name))

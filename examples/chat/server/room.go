@@ -95,9 +95,12 @@ func (s *Server) announce(r *room, format string, args ...any) {
 	}
 }
 
-// say is a message of c to r.
-func (s *Server) say(c *client, r *room, text []byte) {
-	m := s.message(fmt.Appendf(nil, "[%s] %s: %s\n", r.name, c.name, text))
+// say is a message of c to r, and do is one that /me makes. No name is *.
+func (s *Server) say(c *client, r *room, text []byte) { s.speak(c, r, "[%s] %s: %s\n", text) }
+func (s *Server) do(c *client, r *room, text []byte)  { s.speak(c, r, "[%s] * %s %s\n", text) }
+
+func (s *Server) speak(c *client, r *room, format string, text []byte) {
+	m := s.message(fmt.Appendf(nil, format, r.name, c.name, text))
 	if len(r.history) == historyMost {
 		r.history = slices.Delete(r.history, 0, 1)
 	}

@@ -8,23 +8,25 @@
 // # The protocol
 //
 // Both sides send lines of UTF-8. A line of a client ends in \n or \r\n and has at most 4096 bytes before that. What
-// follows the last line end is no line, and is dropped when the client goes. A client begins as guest-N in #lobby. A
-// line that begins with / is a command. Any other line goes to the others in the client's room. Blank lines go nowhere.
+// follows the last line end is no line, and is dropped when the client goes. A client begins in #lobby, as guest-N,
+// or under the name of its first line if that is /nick NAME and comes within 200 ms. A line that begins with / is a command. Any other line goes to the others in the client's room. Blank lines go nowhere.
 //
 //	/nick NAME       take a name: 1 to 20 letters of ASCII, digits, - and _; guest-N is the server's to give
-//	/join #ROOM      go to another room, whose name after the # is made like those of clients
+//	/join #ROOM      go to another room, whose name after the # is made like those of clients; the # may be left out
 //	/who [#ROOM]     who is in the room, or in another
-//	/rooms           which rooms there are, and how many are in each
+//	/rooms           which rooms there are, and how many are in each; /list is the same
 //	/msg NAME TEXT   a message that only NAME gets, in whatever room
+//	/me TEXT         a message that says what NAME does
 //	/also #ROOM      be in another room as well, and speak there
 //	/in #ROOM TEXT   a message to a room that the client is in; it speaks there from now on
 //	/part #ROOM      leave a room; a client stays in one at least
-//	/help            these commands
+//	/help [COMMAND]  these commands, or one of them
 //	/quit            end; so does the end of the stream, after everything before it was answered
 //
 // A line of the server is one of these:
 //
 //	[#room] NAME: TEXT      a message in the room, to everyone there but NAME
+//	[#room] * NAME TEXT     what NAME does, likewise
 //	[NAME -> OTHER] TEXT    a private message, to both
 //	* NAME joined #room     to everyone in the room, NAME included
 //	* NAME left #room       to those who stay, for whatever reason NAME left
@@ -54,10 +56,12 @@ import (
 	"time"
 
 	"example.com/pike/loop"
+	"example.com/pike/poller"
 	"example.com/pike/stream"
 	"example.com/pike/stream/frame"
 	"example.com/pike/tcp"
 	"example.com/pike/timer"
+	"example.com/pike/unix"
 )
 
 // Options are what a Server is made with. The zero value is all defaults.
@@ -74,6 +78,9 @@ type Options struct {
 	// negative is no limit.
 	Rate float64
 
+	// Layer, if set, is what connections over TCP go through, TLS say.
+	Layer poller.Layer
+
 	// Transcript, if set, is written every message, by jobs of loop.Work: off
 	// the loop, one at a time and in order.
 	Transcript io.Writer
@@ -89,14 +96,20 @@ const (
 	DefaultRate = 1000
 )
 
+const (
+	lobbyName = "#lobby"
+	goodbye   = "* the server is shutting down"
+)
+
 // Limits that have no option.
 const (
-	allMost     = 256 << 20        // bytes that all clients together may leave unread; then those with most are dropped
-	lineMost    = 4096             // bytes of a line that a client sends
-	unreadMost  = 1 << 20          // bytes that a client may leave unread
-	takeTime    = time.Minute      // for a client to take something of what is queued for it
-	leaveTime   = 30 * time.Second // for a client to take what it is still sent, and to close
-	leavingMost = 1024             // connections that may be leaving; of more, the one that began first is cut off
+	allMost      = 256 << 20        // bytes that all clients together may leave unread; then those with most are dropped
+	lineMost     = 4096             // bytes of a line that a client sends
+	unreadMost   = 1 << 20          // bytes that a client may leave unread
+	takeTime     = time.Minute      // for a client to take something of what is queued for it
+	leaveTime    = 30 * time.Second // for a client to take what it is still sent, and to close
+	layeringMost = 1024             // connections that may be in the handshake of a Layer
+	leavingMost  = 1024             // connections that may be leaving; of more, the one that began first is cut off
 )
 
 // A Server is a chat server. Its methods belong to the loop's goroutine.
@@ -108,6 +121,8 @@ type Server struct {
 	lp     *loop.Loop
 	log    *slog.Logger
 	ln     *tcp.Listener
+	more   []*stream.Listener // Listen's is not one of them
+	opts   stream.Options     // of listeners
 	max    int
 	rate   float64
 	idle   time.Duration
@@ -152,13 +167,16 @@ func Listen(lp *loop.Loop, addr string, o Options) (*Server, error) {
 		o.Wall = time.Now
 	}
 	s := &Server{lp: lp, log: lp.Logger(), max: o.Max, rate: max(o.Rate, 0), most: leavingMost, idle: o.Idle, wall: o.Wall}
-	ln, err := tcp.Listen(lp, addr, &tcp.Options{
+	s.opts = stream.Options{
 		MaxConns:     o.Max + 2*leavingMost, // those who are told that the server is full, or leave, have room for that
 		AcceptRate:   s.rate,
 		Watermarks:   &stream.Watermarks{High: unreadMost + 1, OnHigh: s.slow},
 		WriteTimeout: takeTime,
 		DrainTimeout: leaveTime,
-	})
+	}
+	secured := s.opts
+	secured.Layer, secured.MaxLayering = o.Layer, layeringMost
+	ln, err := tcp.Listen(lp, addr, &secured)
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +186,7 @@ func Listen(lp *loop.Loop, addr string, o Options) (*Server, error) {
 	}
 	s.ln = ln
 	s.names, s.rooms = map[string]*client{}, map[string]*room{}
-	s.lobby = s.open("#lobby")
+	s.lobby = s.open(lobbyName)
 	s.pace.init(s)
 	s.record.init(lp, o.Transcript, s.recorded)
 	s.last, _ = timer.New(lp, s.hurry)
@@ -176,6 +194,18 @@ func Listen(lp *loop.Loop, addr string, o Options) (*Server, error) {
 	ln.OnAccept = s.accept
 	ln.OnClose = s.Shutdown // which Loop.Shutdown begins with
 	return s, nil
+}
+
+// ListenUnix serves at a path as well. Who may connect there is a matter of the file's permissions, and of those of its
+// folder; nothing is encrypted.
+func (s *Server) ListenUnix(path string) error {
+	ln, err := unix.Listen(s.lp, path, &s.opts)
+	if err != nil {
+		return err
+	}
+	ln.OnAccept = s.accept
+	s.more = append(s.more, ln)
+	return nil
 }
 
 // Addr is the address listened on.
@@ -192,9 +222,8 @@ func (s *Server) accept(conn *tcp.Conn) {
 	c.lines.Max = lineMost
 	c.wire = terminal{conn}
 	s.conns++
-	if s.admit(c, "", "#lobby") {
-		frame.Split(conn, c.lines.Split, c.lines.Most(), s.read)
-	}
+	frame.Split(conn, c.lines.Split, c.lines.Most(), s.read)
+	c.wait(nameTime)
 }
 
 // newClient is who is behind a connection.
@@ -224,7 +253,7 @@ func (s *Server) admit(c *client, name string, rooms ...string) bool {
 	}
 	s.names[fold(c.name)] = c
 	c.wait(c.wire.silence(s.idle))
-	s.log.Debug("connected", "name", c.name, "addr", c.conn.RemoteAddr())
+	s.log.Info("joined", "name", c.name, "addr", c.conn.RemoteAddr(), "clients", len(s.names))
 	c.tellf("* welcome, %s; /help lists the commands", c.name)
 	if name != "" && wanted != "" {
 		c.tellf("! %s", wanted)

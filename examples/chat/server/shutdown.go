@@ -18,6 +18,9 @@ func (s *Server) Shutdown() {
 	}
 	s.closing = true
 	s.ln.Close()
+	for _, ln := range s.more {
+		ln.Close()
+	}
 	if s.web != nil {
 		s.web.close()
 	}
@@ -25,8 +28,8 @@ func (s *Server) Shutdown() {
 	for _, r := range s.used {
 		for len(r.members) > 0 {
 			c := r.members[0]
-			s.leave(c, "shutdown")
-			s.see(c, "* the server is shutting down", byShutdown)
+			s.remove(c)
+			s.see(c, goodbye, byShutdown)
 		}
 	}
 	s.last.Start(courtesy, patience)
