@@ -41,6 +41,11 @@ func TestTwoPeopleAndATerminal(t *testing.T) {
 	bob.shows("tim", "<img src=x onerror=alert(1)> & <b>text</b>")
 	bob.until(`document.querySelectorAll("#log img, #log b").length === 0`)
 
+	bob.says("hi Ann, hi Tim: this is one server, for browsers and terminals")
+	tim.send("/me waves from a terminal")
+	ann.shows("tim", "waves from a terminal")
+	ann.shows("bob", "hi Ann, hi Tim: this is one server, for browsers and terminals")
+	ann.shot("lobby")
 	bob.says("/join #go")
 	bob.lists("rooms", "#lobby", "#go")
 	ann.says("are you still there?")
@@ -59,6 +64,8 @@ func TestTwoPeopleAndATerminal(t *testing.T) {
 	bob.until(`document.title === "pike chat"`)
 	ann.shot("talk")
 	ann.clicks("#rooms button")
+	ann.says("/me nods")
+	tim.next("[#lobby] * ann nods")
 	tim.send("/quit")
 	ann.lists("people", "ann (you)", "bob")
 }
@@ -160,6 +167,7 @@ func TestLiveView(t *testing.T) {
 	live.until(`document.getElementById("live-state").textContent === "1 person in the chat"`)
 	tim.send("hello")
 	live.until(`[...document.querySelectorAll(".loop polyline")].every((l) => (l.getAttribute("points") || "").split(" ").length >= 4)`)
-	live.until(`[...document.querySelectorAll(".loop b")].some((b) => b.textContent === "2")`) // connections: tim's, and its own
+	live.until(`[...document.querySelectorAll(".gauge")].some((g) => ` + // tim's, and its own
+		`g.firstChild.textContent === "Connections" && Number(g.querySelector("b").textContent) >= 2)`)
 	live.shot("live")
 }

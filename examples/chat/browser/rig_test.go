@@ -80,10 +80,9 @@ func (v *venue) terminal(name string) *terminal {
 		v.t.Fatal(err)
 	}
 	v.t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(5 * patience))
 	k := &terminal{v.t, conn, bufio.NewScanner(conn)}
 	k.send("/nick " + name)
-	k.next(" is now " + name)
+	k.next(name + " joined #lobby")
 	return k
 }
 
@@ -97,6 +96,7 @@ func (k *terminal) send(line string) {
 // next waits for a line that has a text in it.
 func (k *terminal) next(text string) {
 	k.t.Helper()
+	k.SetDeadline(time.Now().Add(patience))
 	for k.lines.Scan() {
 		if strings.Contains(k.lines.Text(), text) {
 			return

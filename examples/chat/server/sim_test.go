@@ -54,7 +54,8 @@ func simServer(w *sim.World, h *sim.Host, page io.Writer) error {
 	if err != nil {
 		return err
 	}
-	srv, err := Listen(lp, ":7000", Options{Transcript: page, Idle: time.Minute, Wall: func() time.Time { return time.Unix(0, int64(lp.Now())) }})
+	wall := func() time.Time { return time.Unix(0, int64(lp.Now())) }
+	srv, err := Listen(lp, ":7000", Options{Transcript: page, Idle: time.Minute, Wall: wall})
 	if err != nil {
 		return err
 	}
@@ -71,7 +72,8 @@ func simServer(w *sim.World, h *sim.Host, page io.Writer) error {
 	if err := lp.Run(); err != nil {
 		return err
 	}
-	if !ended || srv.conns != 0 || srv.Clients() != 0 || len(srv.names) != 0 || h.Sockets() != 0 || len(web.visits)+len(web.live.watchers) != 0 {
+	visits := len(web.visits) + len(web.live.watchers)
+	if !ended || srv.conns != 0 || srv.Clients() != 0 || len(srv.names) != 0 || h.Sockets() != 0 || visits != 0 {
 		return fmt.Errorf("ended %v: %d connections, %d clients, %d names, %d sockets",
 			ended, srv.conns, srv.Clients(), len(srv.names), h.Sockets())
 	}

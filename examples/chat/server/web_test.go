@@ -52,7 +52,8 @@ func TestPage(t *testing.T) {
 	b.answers(http.StatusOK)
 	b.conn.WriteString(strings.Replace(get("/"), "GET", "HEAD", 1))
 	h.until("a head", func() bool { return bytes.HasSuffix(b.raw, headEnd) })
-	if head := string(b.raw); !strings.HasPrefix(head, "HTTP/1.1 200 OK") || !strings.Contains(head, fmt.Sprint("Content-Length: ", len(files["/"].body))) {
+	size := fmt.Sprint("Content-Length: ", len(files["/"].body))
+	if head := string(b.raw); !strings.HasPrefix(head, "HTTP/1.1 200 OK") || !strings.Contains(head, size) {
 		t.Errorf("%q", head)
 	}
 	b.raw = nil
@@ -69,7 +70,9 @@ func TestPage(t *testing.T) {
 func safe(t *testing.T, r *http.Response) {
 	t.Helper()
 	policy := r.Header.Get("Content-Security-Policy")
-	for _, part := range []string{"default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'"} {
+	for _, part := range []string{
+		"default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'",
+	} {
 		if !strings.Contains(policy, part) {
 			t.Errorf("the policy is %q, without %q", policy, part)
 		}
