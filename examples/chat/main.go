@@ -78,7 +78,8 @@ func parse(args []string) (options, error) {
 	f := flag.NewFlagSet("chat", flag.ContinueOnError)
 	f.StringVar(&o.listen, "listen", "127.0.0.1:7000", "serve on `ADDR`")
 	f.StringVar(&o.unix, "unix", "", "serve at `PATH` as well, of a unix-domain socket, or @NAME on Linux")
-	f.StringVar(&o.web, "web", webDefault, "serve a page for browsers on `ADDR`, empty is none; another port is taken for the default if that is taken")
+	f.StringVar(&o.web, "web", webDefault,
+		"serve a page for browsers on `ADDR`, empty is none; for this one another port will do if it is taken")
 	o.secure.Register(f)
 	f.StringVar(&o.connect, "connect", "", "join the server at `ADDR`, or at a path, instead of serving")
 	o.dial.Register(f)

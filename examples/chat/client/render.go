@@ -99,7 +99,7 @@ func (c *client) present(text string) error {
 		case coming:
 			text = k.time(false) + k.paint(faint, text)
 		default:
-			text = margin + k.paint(faint, text)
+			text = margin + text
 		}
 	}
 	return c.edit.show(text, v.prompt())

@@ -116,8 +116,5 @@ func add(list []string, name string) []string {
 
 // prompt is what stands before the line that is typed.
 func (v *view) prompt() string {
-	if v.me == "" {
-		return "> "
-	}
-	return v.room + " " + v.me + "> "
+	return strings.TrimLeft(v.room+" "+v.me+"> ", " ")
 }

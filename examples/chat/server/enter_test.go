@@ -10,11 +10,13 @@ func TestNameFirst(t *testing.T) {
 	h := newHall(t, Options{})
 	b := h.named("bob")
 	for first, want := range map[string][]string{
-		"/nick ann":     {"* welcome, ann; /help lists the commands", "* ann joined #lobby"},
-		"/nick ann\r":   {"* welcome, ann; /help lists the commands", "* ann joined #lobby"},
-		"/nick  ann ":   {"* welcome, ann; /help lists the commands", "* ann joined #lobby"},
-		"/nick BOB":     {"* welcome, guest-N; /help lists the commands", "! BOB is taken", "* guest-N joined #lobby"},
-		"/nick guest-7": {"* welcome, guest-N; /help lists the commands", "! only the server gives out guest names", "* guest-N joined #lobby"},
+		"/nick ann":   {"* welcome, ann; /help lists the commands", "* ann joined #lobby"},
+		"/nick ann\r": {"* welcome, ann; /help lists the commands", "* ann joined #lobby"},
+		"/nick  ann ": {"* welcome, ann; /help lists the commands", "* ann joined #lobby"},
+		"/nick BOB":   {"* welcome, guest-N; /help lists the commands", "! BOB is taken", "* guest-N joined #lobby"},
+		"/nick guest-7": {
+			"* welcome, guest-N; /help lists the commands", "! only the server gives out guest names", "* guest-N joined #lobby",
+		},
 		"/nick": {
 			"* welcome, guest-N; /help lists the commands", "* guest-N joined #lobby",
 			"! a name is 1 to 20 letters (a to z), digits, - and _",

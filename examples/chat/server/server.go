@@ -9,7 +9,8 @@
 //
 // Both sides send lines of UTF-8. A line of a client ends in \n or \r\n and has at most 4096 bytes before that. What
 // follows the last line end is no line, and is dropped when the client goes. A client begins in #lobby, as guest-N,
-// or under the name of its first line if that is /nick NAME and comes within 200 ms. A line that begins with / is a command. Any other line goes to the others in the client's room. Blank lines go nowhere.
+// or under the name of its first line if that is /nick NAME and comes within 200 ms.
+// A line that begins with / is a command. Any other line goes to the others in the client's room. Blank lines go nowhere.
 //
 //	/nick NAME       take a name: 1 to 20 letters of ASCII, digits, - and _; guest-N is the server's to give
 //	/join #ROOM      go to another room, whose name after the # is made like those of clients; the # may be left out
