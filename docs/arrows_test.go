@@ -17,7 +17,9 @@ const (
 	module = "example.com/pike"
 	xsys   = "golang.org/x/sys"
 	zap    = "go.uber.org/zap"
+	gobwas = "github.com/gobwas/ws"
 	ants   = "github.com/panjf2000/ants/v2"
+	xterm  = "golang.org/x/term"
 )
 
 // A layer is a folder with everything below it, and what its packages may import besides the standard library and
@@ -67,6 +69,8 @@ var layers = []layer{
 	{"signal", []string{"internal/netop", "loop", "poller"}},
 	{"examples", []string{
 		"poller/...", "loop/...", "stream/...", "tcp", "unix", "pipe", "handover", "udp", "timer", "signal", zap + "/...",
+		"poller/...", "loop/...", "stream/...", "tcp", "unix", "pipe", "udp", "timer", "signal", zap + "/...", xterm, xsys + "/...",
+		gobwas + "/...",
 	}},
 	{"conformance", nil},
 	{"docs", nil},

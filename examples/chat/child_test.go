@@ -105,13 +105,12 @@ func startServer(t testing.TB, args ...string) *child {
 // listens waits until a server does.
 func (c *child) listens() {
 	c.t.Helper()
-	c.printed("join with: nc ")
-	first, _, _ := strings.Cut(c.stdout.String(), "\n")
-	addr, ok := strings.CutPrefix(first, "listening on ")
+	c.printed("join with: ")
+	_, rest, ok := strings.Cut("\n"+c.stdout.String(), "\nlistening on ")
 	if !ok {
-		c.t.Fatalf("the first line is %q", first)
+		c.t.Fatalf("it does not say where it listens, but %q", rest)
 	}
-	c.addr = addr
+	c.addr, _, _ = strings.Cut(rest, "\n")
 }
 
 // printed waits for something on standard output, logged for something on standard error.
@@ -194,7 +193,9 @@ func named(t testing.TB, addr, name string) *caller {
 	t.Helper()
 	c := call(t, addr)
 	c.send("/nick " + name)
-	for !strings.HasSuffix(c.next("* "), " is now "+name) {
+	for { // as a guest first if the machine is slow
+		if l := c.next("* "); l == "* "+name+" joined #lobby" || strings.HasSuffix(l, " is now "+name) {
+			return c
+		}
 	}
-	return c
 }

@@ -7,7 +7,8 @@ import (
 )
 
 func TestFlags(t *testing.T) {
-	for _, args := range []string{"-max 0", "-idle -1s", "-name x", "extra", "-nonsense", "-max x"} {
+	for _, args := range []string{"-max 0", "-idle -1s", "-name x", "extra", "-tls", "-tls-fingerprint x",
+		"-tls-cert x", "-tls-self -tls-cert x -tls-key y", "-connect x:1 -tls-self", "-nonsense", "-max x"} {
 		c := start(t, strings.Fields(args)...)
 		c.ends(2)
 		if c.stderr.String() == "" {

@@ -40,7 +40,7 @@ func waitForRoom(t *testing.T, addr string) {
 		io.WriteString(c, "/nick usher\n") // refused, it is reset or told why
 		for err := error(nil); err == nil; {
 			var l string
-			if l, err = c.lines.ReadString('\n'); strings.HasSuffix(l, " is now usher\n") {
+			if l, err = c.lines.ReadString('\n'); strings.HasSuffix(l, " is now usher\n") || l == "* usher joined #lobby\n" {
 				c.Close()
 				return
 			}

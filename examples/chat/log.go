@@ -60,5 +60,6 @@ func logger(to zapcore.WriteSyncer, quiet bool) *zap.Logger {
 	c := zap.NewDevelopmentEncoderConfig()
 	c.EncodeTime = zapcore.TimeEncoderOfLayout(time.DateTime)
 	c.ConsoleSeparator = " "
+	c.CallerKey = zapcore.OmitKey // it is for those who run the server
 	return zap.New(zapcore.NewCore(zapcore.NewConsoleEncoder(c), to, level))
 }

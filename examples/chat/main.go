@@ -2,6 +2,11 @@
 //
 //	go run ./examples/chat                                   # serve on 127.0.0.1:7000
 //	go run ./examples/chat -connect 127.0.0.1:7000 -name ann # join; nc 127.0.0.1 7000 does as well
+//	go run ./examples/chat -listen :7000 -tls-self           # serve TLS; it prints how to join
+//	go run ./examples/chat -unix /tmp/chat.sock              # serve at a path as well; -connect /tmp/chat.sock joins
+//
+// Where to look: serve.go runs the server, and doors.go opens its listeners; package server is the chat itself,
+// client the terminal, and line what both do to text. It prints a line for each who joins, leaves or is dropped.
 //
 // The comment of package server says what clients can say, and so does the answer to /help. On SIGINT or SIGTERM the
 // server tells everyone, sends what is queued and exits, within ten seconds. A second signal does not wait. On
@@ -15,12 +20,21 @@ import (
 	"os"
 	"time"
 
+	"example.com/pike/examples/chat/client"
 	"example.com/pike/examples/chat/server"
+	"example.com/pike/examples/internal/secure"
+	"example.com/pike/poller"
 )
 
 type options struct {
 	listen     string
+	unix       string
+	secure     secure.Flags
+	layer      poller.Layer // of TLS, or nil
+	pin        string       // the fingerprint of a certificate made in memory
+	web        string
 	connect    string
+	dial       secure.ClientFlags
 	name       string
 	transcript string
 	idle       time.Duration
@@ -37,7 +51,7 @@ func main() {
 	case err != nil:
 		os.Exit(2)
 	case o.connect != "":
-		err = join(o, os.Stdin, os.Stdout, os.Stderr)
+		err = join(o)
 	default:
 		err = serve(o, os.Stdout, os.Stderr)
 	}
@@ -47,12 +61,28 @@ func main() {
 	}
 }
 
+// join is the terminal.
+func join(o options) error {
+	cfg, err := o.dial.Config()
+	if err != nil {
+		return err
+	}
+	return client.Join(client.Options{
+		Addr: o.connect, Name: o.name, TLS: cfg, In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
+	})
+}
+
 // parse reads the command line. It has said itself what is wrong with it.
 func parse(args []string) (options, error) {
 	var o options
 	f := flag.NewFlagSet("chat", flag.ContinueOnError)
 	f.StringVar(&o.listen, "listen", "127.0.0.1:7000", "serve on `ADDR`")
-	f.StringVar(&o.connect, "connect", "", "join the server at `ADDR` instead of serving")
+	f.StringVar(&o.unix, "unix", "", "serve at `PATH` as well, of a unix-domain socket, or @NAME on Linux")
+	f.StringVar(&o.web, "web", webDefault,
+		"serve a page for browsers on `ADDR`, empty is none; for this one another port will do if it is taken")
+	o.secure.Register(f)
+	f.StringVar(&o.connect, "connect", "", "join the server at `ADDR`, or at a path, instead of serving")
+	o.dial.Register(f)
 	f.StringVar(&o.name, "name", "", "with -connect: the `NAME` to take")
 	f.StringVar(&o.transcript, "transcript", "", "append every message, private ones too, to `FILE`")
 	f.DurationVar(&o.idle, "idle", server.DefaultIdle, "drop a client that sends no line for so long; 0 is never")
@@ -74,6 +104,14 @@ func parse(args []string) (options, error) {
 		wrong = "-idle is not negative"
 	case o.name != "" && o.connect == "":
 		wrong = "-name goes with -connect"
+	case o.dial.On() && o.connect == "":
+		wrong = "-tls and -tls-fingerprint go with -connect"
+	case o.secure.On() && o.connect != "":
+		wrong = "-tls-self, -tls-cert and -tls-key are of the server: with -connect it is -tls or -tls-fingerprint"
+	default:
+		if err := o.secure.Check(); err != nil {
+			wrong = err.Error()
+		}
 	}
 	if wrong != "" {
 		fmt.Fprintln(f.Output(), "chat:", wrong)

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
 	"os"
 	ossignal "os/signal"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -15,10 +15,12 @@ import (
 
 	"example.com/pike/examples/chat/server"
 	"example.com/pike/examples/internal/quit"
+	"example.com/pike/examples/internal/secure"
 	"example.com/pike/loop"
 	"example.com/pike/loop/workers"
 	"example.com/pike/loop/zaplog"
 	"example.com/pike/signal"
+	"example.com/pike/stream/tlslayer"
 )
 
 // serve runs the server until a signal ends it.
@@ -41,7 +43,19 @@ func serve(o options, stdout, stderr io.Writer) (err error) {
 		defer f.Close()
 		so.Transcript = f
 	}
-	pool, err := workers.New(workers.Options{Size: 1})
+	cfg, err := o.secure.Config(stdout)
+	if err != nil {
+		return err
+	}
+	if cfg != nil {
+		o.layer = tlslayer.Server(cfg, nil)
+	}
+	so.Layer = o.layer
+	if o.secure.Self {
+		o.pin = secure.Fingerprint(cfg.Certificates[0].Certificate[0])
+	}
+	// One for the transcript, whose disk may be slow, and one for each core that handshakes may have.
+	pool, err := workers.New(workers.Options{Size: 1 + runtime.GOMAXPROCS(0)})
 	if err != nil {
 		return err
 	}
@@ -57,7 +71,15 @@ func serve(o options, stdout, stderr io.Writer) (err error) {
 	if err := errors.Join(shutdownOnSignal(lp, log), quit.Explain(lp, stderr)); err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "listening on %v\njoin with: %s\n", srv.Addr(), invitation(srv.Addr()))
+	for _, d := range doors {
+		said, err := d.open(srv, &o)
+		if err != nil {
+			return fmt.Errorf("the door for %s: %w", d.name, err)
+		}
+		if said != "" {
+			fmt.Fprintln(stdout, said)
+		}
+	}
 	if err := lp.Run(); err != nil {
 		return err
 	}
@@ -86,13 +108,4 @@ func shutdownOnSignal(lp *loop.Loop, log *zap.Logger) error {
 		}
 	}, os.Interrupt, syscall.SIGTERM)
 	return err
-}
-
-// invitation is a command that joins a server on addr from its own machine.
-func invitation(addr netip.AddrPort) string {
-	ip := addr.Addr().String()
-	if addr.Addr().IsUnspecified() {
-		ip = "localhost"
-	}
-	return fmt.Sprintf("nc %s %d", ip, addr.Port())
 }

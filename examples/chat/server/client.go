@@ -13,8 +13,10 @@ import (
 type client struct {
 	s     *Server
 	conn  *tcp.Conn
+	wire  wire
 	name  string
-	room  *room
+	room  *room   // where it speaks
+	rooms []*room // all that it is in, room included
 	lines line.Splitter
 	turn  int          // lines obeyed since it last waited
 	waits bool         // for another turn; until then nothing is read
@@ -24,7 +26,7 @@ type client struct {
 }
 
 // send queues a line that ends in \n.
-func (c *client) send(text []byte) { c.conn.Write(text) }
+func (c *client) send(text []byte) { c.wire.line(text) }
 
 // tellf answers c.
 func (c *client) tellf(format string, args ...any) {
@@ -38,6 +40,9 @@ func (s *Server) received(conn *tcp.Conn, text []byte) {
 	c := conn.Context.(*client)
 	switch {
 	case c.lines.TooLong:
+		if c.outside() {
+			s.enter(c, nil)
+		}
 		c.tellf("! a line has at most %d bytes; that one was dropped", lineMost)
 	case s.pace.spent():
 		c.held = append([]byte{}, text...) // it is the loop's
@@ -53,12 +58,15 @@ func (s *Server) received(conn *tcp.Conn, text []byte) {
 
 // obey does what a line asks for.
 func (s *Server) obey(c *client, text []byte) {
+	if c.outside() && s.enter(c, text) {
+		return
+	}
 	if utf8.Valid(text) {
 		s.line(c, string(text))
 	} else {
 		c.tellf("! that line is not valid UTF-8, and was dropped")
 	}
 	if !c.left {
-		c.wait(s.idle)
+		c.wait(c.wire.silence(s.idle))
 	}
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -22,6 +23,10 @@ func TestCommands(t *testing.T) {
 	a.send("/msg ann myself")
 	a.expect("[ann -> ann] myself")
 	c.sync() // it got none of these
+	a.send("/list", "/help join", "/help /me", "/me waves \x1b[1m")
+	a.expect("* rooms: #lobby (2), #go (1)", "* /join #ROOM     go to another room, named likewise",
+		"* /me TEXT        say what you do: /me waves")
+	c.expect("[#lobby] * ann waves [1m")
 	a.send("/help")
 	for l := range strings.Lines(help) {
 		a.expect(strings.TrimSuffix(l, "\n"))
@@ -34,7 +39,7 @@ func TestCommands(t *testing.T) {
 	h.until("the end of cid", func() bool { return h.srv.conns == 2 })
 	b.send("/nick cid")
 	b.expect("* bob is now cid")
-	b.send("/join #LOBBY")
+	b.send("/join LOBBY")
 	b.expect("* cid joined #lobby")
 	a.expect("* cid joined #lobby")
 	a.send("/rooms")
@@ -71,8 +76,9 @@ var badInput = []string{
 	"/nick", "/nick ", "/nick a b", "/nick aaaaaaaaaaaaaaaaaaaaa", "/nick é", "/nick a.b", "/nick #a", "/nick a\x1bb",
 	"/nick a\u200bb", "/nick guest-7", "/nick GUEST-1", "/nick guest-0", "/nick guest-99999999", "/nick bob", "/nick BOB",
 	"/nick ann", "/nick a\rb", "/nick a\x00", "/nick *", "/nick !",
-	"/join", "/join #", "/join go", "/join ##", "/join #a b", "/join #" + strings.Repeat("r", 21), "/join #é", "/join #lobby",
-	"/join #Lobby", "/join #a\x1b", "/join # ",
+	"/join", "/join #", "/join a.b", "/join lobby", "/join ##", "/join #a b", "/join #" + strings.Repeat("r", 21), "/join #é",
+	"/join #lobby", "/join #Lobby", "/join #a\x1b", "/join # ",
+	"/me", "/me ", "/me \x1b\x07", "/help nonsense", "/help \x1b[2J",
 	"/msg", "/msg bob", "/msg bob  ", "/msg nobody hi", "/msg \x1b[2J hi", "/msg bob \x1b\x07",
 	"\xff", "caf\xe9", "\xed\xa0\x80", "\xc0\xaf", "a\xf8b", "/nick \xff", "\x1b", "\x00\x00", "\u202e\u200b",
 	strings.Repeat("x", 4097), strings.Repeat("é", 2049), "/msg bob " + strings.Repeat("x", 4096), strings.Repeat("y", 100_000),
@@ -93,4 +99,32 @@ func TestBadInput(t *testing.T) {
 		}
 	}
 	b.sync() // nothing of it reached another
+}
+
+// Each command that is completed is one that the server knows, and is explained alone.
+func TestCommandNames(t *testing.T) {
+	h := newHall(t, Options{})
+	a := h.named("ann")
+	names := Commands()
+	for _, want := range []string{"/nick", "/join", "/who", "/rooms", "/list", "/msg", "/me", "/help", "/quit"} {
+		if !slices.Contains(names, want) {
+			t.Errorf("%s is not in %q", want, names)
+		}
+	}
+	for _, name := range names {
+		a.send("/help " + name)
+		if l := a.next(""); !strings.HasPrefix(l, "* "+name+" ") {
+			t.Errorf("/help %s is %q", name, l)
+		}
+		if a.send(name + "x"); !strings.HasPrefix(a.next(""), "! unknown command ") {
+			t.Errorf("%sx is a command", name)
+		}
+		if a.send(name); strings.HasPrefix(a.next(""), "! unknown command ") {
+			t.Errorf("%s is none", name)
+		}
+		if name != "/quit" {
+			a.send(name + "-is-done")
+			a.next("! unknown command " + name + "-is-done")
+		}
+	}
 }

@@ -18,9 +18,17 @@ func (c *client) wait(d time.Duration) {
 
 // late is called when the time of c is over.
 func (c *client) late() {
+	if c.outside() {
+		c.s.enter(c, nil)
+		return
+	}
 	if !c.left {
+		if c.wire.ask() {
+			c.wait(answerTime)
+			return
+		}
 		c.s.drop(c, "idle")
-		c.s.see(c, fmt.Sprintf("! nothing came from you for %v: goodbye", c.s.idle))
+		c.s.see(c, fmt.Sprintf("! nothing came from you for %v: goodbye", c.wire.silence(c.s.idle)), byIdleness)
 		return
 	}
 	c.s.log.Debug("cut off while closing", "addr", c.conn.RemoteAddr())
@@ -36,20 +44,29 @@ func (s *Server) slow(conn *tcp.Conn) {
 	}
 }
 
-// drop is leave for a reason that whoever runs the server should know.
+// drop is what the server does to a client.
 func (s *Server) drop(c *client, reason string) {
 	s.log.Info("dropped", "name", c.name, "addr", c.conn.RemoteAddr(),
 		"reason", reason, "unread", c.conn.Buffered())
-	s.leave(c, reason)
+	s.remove(c)
 }
 
-// leave takes a client away from the others, and its name from it.
+// leave is what a client does by itself, or its connection.
 func (s *Server) leave(c *client, reason string) {
-	s.log.Debug("left", "name", c.name, "reason", reason)
+	if !c.outside() {
+		s.log.Info("left", "name", c.name, "reason", reason)
+	}
+	s.remove(c)
+}
+
+// remove takes a client away from the others, and its name from it.
+func (s *Server) remove(c *client) {
 	c.left = true
 	c.time.Stop()
 	delete(s.names, fold(c.name))
-	s.part(c)
+	for len(c.rooms) > 0 {
+		s.part(c, c.rooms[0])
+	}
 	c.conn.OnRead = stream.Discard
 	if c.waits {
 		c.conn.ResumeRead() // or its end would not be seen
@@ -58,8 +75,9 @@ func (s *Server) leave(c *client, reason string) {
 
 // see sends a client its last line and then the end of the stream, and leaves it to the client to close: a server that
 // closes first may destroy what the client has not read yet (RFC 1122, 4.2.2.13).
-func (s *Server) see(c *client, text string) {
+func (s *Server) see(c *client, text string, by parting) {
 	c.tellf("%s", text)
+	c.wire.end(by)
 	c.conn.CloseWrite()
 	s.ending(c)
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // protocol is every line that the server may send.
-var protocol = regexp.MustCompile(`^(\[#[\w-]{1,20}\] [\w-]{1,20}: .+|\[[\w-]{1,20} -> [\w-]{1,20}\] .+|[*!] .+)$`)
+var protocol = regexp.MustCompile(`^(\[#[\w-]{1,20}\] ([\w-]{1,20}:|\* [\w-]{1,20}) .+|\[[\w-]{1,20} -> [\w-]{1,20}\] .+|[*!] .+)$`)
 
 // FuzzClient sends a server anything, in pieces whose lengths are the second argument. Whatever it is, the sender and
 // another client get lines of the protocol, and the other is served as before.
@@ -49,7 +49,9 @@ func FuzzClient(f *testing.F) {
 
 // TestProtocol holds that the expression above finds what must not be sent.
 func TestProtocol(t *testing.T) {
-	for _, l := range []string{"", "hello", "[#go] ann:", "[go] ann: x", "[#go] a b: x", "*", "*x", "?", "[a ->b] c"} {
+	for _, l := range []string{
+		"", "hello", "[#go] ann:", "[go] ann: x", "[#go] a b: x", "[#go] * a", "[#go] * a.b x", "*", "*x", "?", "[a ->b] c",
+	} {
 		if protocol.MatchString(l) {
 			t.Errorf("%q passes", l)
 		}

@@ -147,6 +147,7 @@ type peer struct {
 func (h *hall) dial() *peer {
 	h.t.Helper()
 	p := h.connect(nil)
+	p.send("") // so that it need not wait for its name
 	p.name = strings.TrimSuffix(strings.TrimPrefix(p.next("* welcome, "), "* welcome, "), "; /help lists the commands")
 	p.expect("* " + p.name + " joined #lobby")
 	return p

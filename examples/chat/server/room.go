@@ -14,7 +14,19 @@ const (
 type room struct {
 	name    string // with its #
 	members []*client
-	history [][]byte
+	history []message
+}
+
+// A message is what somebody has said.
+type message struct {
+	id   int64 // of no other; the time in milliseconds of Unix, or shortly after it
+	text []byte
+}
+
+// message makes one.
+func (s *Server) message(text []byte) message {
+	s.stamp = max(s.stamp+1, s.wall().UnixMilli())
+	return message{s.stamp, text}
 }
 
 // open returns the room of that name, which may be new.
@@ -32,23 +44,27 @@ func (s *Server) open(name string) *room {
 	return r
 }
 
-// join puts c, which is in no room, into r.
+// join puts c, which is not in r, into it.
 func (s *Server) join(c *client, r *room) {
 	c.room = r
+	c.rooms = append(c.rooms, r)
 	r.members = append(r.members, c)
 	s.announce(r, "* %s joined %s\n", c.name, r.name)
-	for _, text := range r.history {
-		s.pace.spend(len(text), 1)
-		c.send(text)
+	for _, m := range r.history {
+		s.pace.spend(len(m.text), 1)
+		c.wire.message(m)
 	}
 }
 
-// part takes c out of its room and tells those who stay.
-func (s *Server) part(c *client) {
-	r := c.room
+// part takes c out of r and tells those who stay.
+func (s *Server) part(c *client, r *room) {
 	i := slices.Index(r.members, c)
 	r.members = slices.Delete(r.members, i, i+1)
-	c.room = nil
+	i = slices.Index(c.rooms, r)
+	c.rooms = slices.Delete(c.rooms, i, i+1)
+	if c.room == r {
+		c.room = nil
+	}
 	if s.closing {
 		return // everyone leaves
 	}
@@ -72,26 +88,28 @@ func (s *Server) vacate(r *room) {
 
 // announce tells everyone in r.
 func (s *Server) announce(r *room, format string, args ...any) {
-	s.broadcast(r, fmt.Appendf(nil, format, args...), nil)
+	text := fmt.Appendf(nil, format, args...)
+	s.pace.spend(len(text), len(r.members))
+	for _, c := range r.members {
+		c.send(text)
+	}
 }
 
-// say is a message of c to the others.
-func (s *Server) say(c *client, text []byte) {
-	r := c.room
-	message := fmt.Appendf(nil, "[%s] %s: %s\n", r.name, c.name, text)
+// say is a message of c to r, and do is one that /me makes. No name is *.
+func (s *Server) say(c *client, r *room, text []byte) { s.speak(c, r, "[%s] %s: %s\n", text) }
+func (s *Server) do(c *client, r *room, text []byte)  { s.speak(c, r, "[%s] * %s %s\n", text) }
+
+func (s *Server) speak(c *client, r *room, format string, text []byte) {
+	m := s.message(fmt.Appendf(nil, format, r.name, c.name, text))
 	if len(r.history) == historyMost {
 		r.history = slices.Delete(r.history, 0, 1)
 	}
-	r.history = append(r.history, message)
-	s.record.add(message)
-	s.broadcast(r, message, c)
-}
-
-func (s *Server) broadcast(r *room, text []byte, except *client) {
-	s.pace.spend(len(text), len(r.members))
-	for _, c := range r.members {
-		if c != except {
-			c.send(text)
+	r.history = append(r.history, m)
+	s.record.add(m.text)
+	s.pace.spend(len(m.text), len(r.members))
+	for _, to := range r.members {
+		if to != c || c.wire.echoes() {
+			to.wire.message(m)
 		}
 	}
 }

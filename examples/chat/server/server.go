@@ -8,20 +8,26 @@
 // # The protocol
 //
 // Both sides send lines of UTF-8. A line of a client ends in \n or \r\n and has at most 4096 bytes before that. What
-// follows the last line end is no line, and is dropped when the client goes. A client begins as guest-N in #lobby. A
-// line that begins with / is a command. Any other line goes to the others in the client's room. Blank lines go nowhere.
+// follows the last line end is no line, and is dropped when the client goes. A client begins in #lobby, as guest-N,
+// or under the name of its first line if that is /nick NAME and comes within 200 ms.
+// A line that begins with / is a command. Any other line goes to the others in the client's room. Blank lines go nowhere.
 //
 //	/nick NAME       take a name: 1 to 20 letters of ASCII, digits, - and _; guest-N is the server's to give
-//	/join #ROOM      go to another room, whose name after the # is made like those of clients
-//	/who             who is in the room
-//	/rooms           which rooms there are, and how many are in each
+//	/join #ROOM      go to another room, whose name after the # is made like those of clients; the # may be left out
+//	/who [#ROOM]     who is in the room, or in another
+//	/rooms           which rooms there are, and how many are in each; /list is the same
 //	/msg NAME TEXT   a message that only NAME gets, in whatever room
-//	/help            these commands
+//	/me TEXT         a message that says what NAME does
+//	/also #ROOM      be in another room as well, and speak there
+//	/in #ROOM TEXT   a message to a room that the client is in; it speaks there from now on
+//	/part #ROOM      leave a room; a client stays in one at least
+//	/help [COMMAND]  these commands, or one of them
 //	/quit            end; so does the end of the stream, after everything before it was answered
 //
 // A line of the server is one of these:
 //
 //	[#room] NAME: TEXT      a message in the room, to everyone there but NAME
+//	[#room] * NAME TEXT     what NAME does, likewise
 //	[NAME -> OTHER] TEXT    a private message, to both
 //	* NAME joined #room     to everyone in the room, NAME included
 //	* NAME left #room       to those who stay, for whatever reason NAME left
@@ -51,10 +57,12 @@ import (
 	"time"
 
 	"example.com/pike/loop"
+	"example.com/pike/poller"
 	"example.com/pike/stream"
 	"example.com/pike/stream/frame"
 	"example.com/pike/tcp"
 	"example.com/pike/timer"
+	"example.com/pike/unix"
 )
 
 // Options are what a Server is made with. The zero value is all defaults.
@@ -71,9 +79,15 @@ type Options struct {
 	// negative is no limit.
 	Rate float64
 
+	// Layer, if set, is what connections over TCP go through, TLS say.
+	Layer poller.Layer
+
 	// Transcript, if set, is written every message, by jobs of loop.Work: off
 	// the loop, one at a time and in order.
 	Transcript io.Writer
+
+	// Wall tells the time of day, for those who show when something was said; nil is time.Now.
+	Wall func() time.Time
 }
 
 // The defaults of Options.
@@ -83,14 +97,20 @@ const (
 	DefaultRate = 1000
 )
 
+const (
+	lobbyName = "#lobby"
+	goodbye   = "* the server is shutting down"
+)
+
 // Limits that have no option.
 const (
-	allMost     = 256 << 20        // bytes that all clients together may leave unread; then those with most are dropped
-	lineMost    = 4096             // bytes of a line that a client sends
-	unreadMost  = 1 << 20          // bytes that a client may leave unread
-	takeTime    = time.Minute      // for a client to take something of what is queued for it
-	leaveTime   = 30 * time.Second // for a client to take what it is still sent, and to close
-	leavingMost = 1024             // connections that may be leaving; of more, the one that began first is cut off
+	allMost      = 256 << 20        // bytes that all clients together may leave unread; then those with most are dropped
+	lineMost     = 4096             // bytes of a line that a client sends
+	unreadMost   = 1 << 20          // bytes that a client may leave unread
+	takeTime     = time.Minute      // for a client to take something of what is queued for it
+	leaveTime    = 30 * time.Second // for a client to take what it is still sent, and to close
+	layeringMost = 1024             // connections that may be in the handshake of a Layer
+	leavingMost  = 1024             // connections that may be leaving; of more, the one that began first is cut off
 )
 
 // A Server is a chat server. Its methods belong to the loop's goroutine.
@@ -102,8 +122,14 @@ type Server struct {
 	lp     *loop.Loop
 	log    *slog.Logger
 	ln     *tcp.Listener
+	more   []*stream.Listener // Listen's is not one of them
+	opts   stream.Options     // of listeners
 	max    int
+	rate   float64
 	idle   time.Duration
+	web    *Web // nil without
+	wall   func() time.Time
+	stamp  int64              // of the last message
 	guests uint64             // so far
 	names  map[string]*client // by fold
 	rooms  map[string]*room   // by fold
@@ -138,14 +164,20 @@ func Listen(lp *loop.Loop, addr string, o Options) (*Server, error) {
 	if o.Rate == 0 {
 		o.Rate = DefaultRate
 	}
-	s := &Server{lp: lp, log: lp.Logger(), max: o.Max, most: leavingMost, idle: o.Idle}
-	ln, err := tcp.Listen(lp, addr, &tcp.Options{
+	if o.Wall == nil {
+		o.Wall = time.Now
+	}
+	s := &Server{lp: lp, log: lp.Logger(), max: o.Max, rate: max(o.Rate, 0), most: leavingMost, idle: o.Idle, wall: o.Wall}
+	s.opts = stream.Options{
 		MaxConns:     o.Max + 2*leavingMost, // those who are told that the server is full, or leave, have room for that
-		AcceptRate:   max(o.Rate, 0),
+		AcceptRate:   s.rate,
 		Watermarks:   &stream.Watermarks{High: unreadMost + 1, OnHigh: s.slow},
 		WriteTimeout: takeTime,
 		DrainTimeout: leaveTime,
-	})
+	}
+	secured := s.opts
+	secured.Layer, secured.MaxLayering = o.Layer, layeringMost
+	ln, err := tcp.Listen(lp, addr, &secured)
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +187,7 @@ func Listen(lp *loop.Loop, addr string, o Options) (*Server, error) {
 	}
 	s.ln = ln
 	s.names, s.rooms = map[string]*client{}, map[string]*room{}
-	s.lobby = s.open("#lobby")
+	s.lobby = s.open(lobbyName)
 	s.pace.init(s)
 	s.record.init(lp, o.Transcript, s.recorded)
 	s.last, _ = timer.New(lp, s.hurry)
@@ -163,6 +195,18 @@ func Listen(lp *loop.Loop, addr string, o Options) (*Server, error) {
 	ln.OnAccept = s.accept
 	ln.OnClose = s.Shutdown // which Loop.Shutdown begins with
 	return s, nil
+}
+
+// ListenUnix serves at a path as well. Who may connect there is a matter of the file's permissions, and of those of its
+// folder; nothing is encrypted.
+func (s *Server) ListenUnix(path string) error {
+	ln, err := unix.Listen(s.lp, path, &s.opts)
+	if err != nil {
+		return err
+	}
+	ln.OnAccept = s.accept
+	s.more = append(s.more, ln)
+	return nil
 }
 
 // Addr is the address listened on.
@@ -175,27 +219,50 @@ func (s *Server) Clients() int { return len(s.names) }
 func (s *Server) Unwritten() int { return s.record.unwritten() }
 
 func (s *Server) accept(conn *tcp.Conn) {
-	c := &client{s: s, conn: conn}
+	c := s.newClient(conn)
 	c.lines.Max = lineMost
+	c.wire = terminal{conn}
+	s.conns++
+	frame.Split(conn, c.lines.Split, c.lines.Most(), s.read)
+	c.wait(nameTime)
+}
+
+// newClient is who is behind a connection.
+func (s *Server) newClient(conn *tcp.Conn) *client {
+	c := &client{s: s, conn: conn}
 	c.time, _ = timer.New(s.lp, c.late)
 	conn.Context, conn.OnRead, conn.OnEOF, conn.OnClose = c, stream.Discard, s.eof, s.gone
-	s.conns++
+	return c
+}
+
+// admit lets a client in under a name, if it may have that, and into rooms. It is false if there are too many already.
+func (s *Server) admit(c *client, name string, rooms ...string) bool {
 	if len(s.names) >= s.max {
 		if !s.full {
-			s.log.Warn("full: clients are refused", "max", s.max, "addr", conn.RemoteAddr())
+			s.log.Warn("full: clients are refused", "max", s.max, "addr", c.conn.RemoteAddr())
 		}
 		s.full = true
 		c.left = true
-		s.see(c, fmt.Sprintf("! the server is full: it has %d clients", s.max))
-		return
+		s.see(c, fmt.Sprintf("! the server is full: it has %d clients", s.max), byFullness)
+		return false
 	}
 	s.full = false
-	frame.Split(conn, c.lines.Split, c.lines.Most(), s.read)
-	s.guests++
-	c.name = fmt.Sprint(guestPrefix, s.guests)
+	wanted := s.mayBe(c, name)
+	if c.name = name; name == "" || wanted != "" {
+		s.guests++
+		c.name = fmt.Sprint(guestPrefix, s.guests)
+	}
 	s.names[fold(c.name)] = c
-	c.wait(s.idle)
-	s.log.Debug("connected", "name", c.name, "addr", conn.RemoteAddr())
+	c.wait(c.wire.silence(s.idle))
+	s.log.Info("joined", "name", c.name, "addr", c.conn.RemoteAddr(), "clients", len(s.names))
 	c.tellf("* welcome, %s; /help lists the commands", c.name)
-	s.join(c, s.lobby)
+	if name != "" && wanted != "" {
+		c.tellf("! %s", wanted)
+	}
+	for _, r := range rooms {
+		if c.in(r) == nil {
+			s.join(c, s.open(r))
+		}
+	}
+	return true
 }

@@ -18,12 +18,18 @@ func (s *Server) Shutdown() {
 	}
 	s.closing = true
 	s.ln.Close()
+	for _, ln := range s.more {
+		ln.Close()
+	}
+	if s.web != nil {
+		s.web.close()
+	}
 	s.log.Info("shutting down", "clients", len(s.names))
 	for _, r := range s.used {
 		for len(r.members) > 0 {
 			c := r.members[0]
-			s.leave(c, "shutdown")
-			s.see(c, "* the server is shutting down")
+			s.remove(c)
+			s.see(c, goodbye, byShutdown)
 		}
 	}
 	s.last.Start(courtesy, patience)
@@ -45,6 +51,9 @@ func (s *Server) hurry() {
 	}
 	for len(s.leaving) > 0 {
 		s.cut(s.leaving[0])
+	}
+	if s.web != nil {
+		s.web.cut()
 	}
 }
 

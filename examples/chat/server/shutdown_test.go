@@ -12,8 +12,6 @@ import (
 	"example.com/pike/tcp"
 )
 
-const goodbye = "* the server is shutting down"
-
 // end runs the loop to its end.
 func (h *hall) end() {
 	h.t.Helper()
@@ -94,6 +92,7 @@ func TestShutdownOfMute(t *testing.T) {
 func (h *hall) clog(a, b *peer) {
 	h.t.Helper()
 	slow := h.connect(&tcp.Options{ReadBuffer: 4096})
+	slow.send("")
 	slow.next("* guest-3 joined #lobby")
 	slow.conn.PauseRead()
 	c := h.srv.lobby.members[len(h.srv.lobby.members)-1]

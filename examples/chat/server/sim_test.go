@@ -16,7 +16,8 @@ import (
 	"example.com/pike/timer"
 )
 
-// TestSimulated runs the server in worlds that go wrong in every way, with clients that talk, wander and break off.
+// TestSimulated runs the server in worlds that go wrong in every way, with clients that talk, wander and break off: every
+// second is a browser.
 // Whatever happens to their connections, nobody gets a line that is not of the protocol, invented, twice or out of its
 // sender's order; and in the end everything is closed and in the transcript.
 func TestSimulated(t *testing.T) {
@@ -29,8 +30,10 @@ func simulate(w *sim.World) error {
 	w.Go(w.Host("srv"), func(h *sim.Host) error { return simServer(w, h, &page) })
 	host := w.Host("cli")
 	var all []*talker
+	ids := map[int64]string{}
+	w.Go(host.Process("viewer"), new(viewer).run)
 	for i := range w.Param("clients") {
-		k := &talker{name: fmt.Sprint("client-", i)}
+		k := &talker{name: fmt.Sprint("client-", i), web: i%2 == 1, ids: ids}
 		all = append(all, k)
 		w.Go(host.Process(k.name), k.run)
 	}
@@ -51,7 +54,12 @@ func simServer(w *sim.World, h *sim.Host, page io.Writer) error {
 	if err != nil {
 		return err
 	}
-	srv, err := Listen(lp, ":7000", Options{Transcript: page, Idle: time.Minute})
+	wall := func() time.Time { return time.Unix(0, int64(lp.Now())) }
+	srv, err := Listen(lp, ":7000", Options{Transcript: page, Idle: time.Minute, Wall: wall})
+	if err != nil {
+		return err
+	}
+	web, err := srv.ListenWeb(":7080", WebOptions{})
 	if err != nil {
 		return err
 	}
@@ -64,7 +72,8 @@ func simServer(w *sim.World, h *sim.Host, page io.Writer) error {
 	if err := lp.Run(); err != nil {
 		return err
 	}
-	if !ended || srv.conns != 0 || srv.Clients() != 0 || len(srv.names) != 0 || h.Sockets() != 0 {
+	visits := len(web.visits) + len(web.live.watchers)
+	if !ended || srv.conns != 0 || srv.Clients() != 0 || len(srv.names) != 0 || h.Sockets() != 0 || visits != 0 {
 		return fmt.Errorf("ended %v: %d connections, %d clients, %d names, %d sockets",
 			ended, srv.conns, srv.Clients(), len(srv.names), h.Sockets())
 	}
@@ -82,6 +91,12 @@ type talker struct {
 	begun string
 	sent  int
 	times int // that it has connected
+
+	web      bool // it is a browser
+	upgraded bool
+	raw      []byte           // not taken apart yet
+	ids      map[int64]string // of messages that browsers have seen
+	err      error
 }
 
 func (k *talker) run(h *sim.Host) error {
@@ -99,20 +114,29 @@ func (k *talker) run(h *sim.Host) error {
 
 // connect tries until it is connected, or the server must be gone.
 func (k *talker) connect() {
-	k.begun = ""
+	k.begun, k.raw, k.upgraded = "", nil, false
+	addr := "10.0.0.1:7000"
+	if k.web {
+		addr = "10.0.0.1:7080"
+	}
 	again := func() {
 		if k.times++; k.times < 20 {
 			timer.After(k.lp, 3*time.Second, k.connect)
 		}
 	}
-	_, err := tcp.Dial(k.lp, "10.0.0.1:7000", &tcp.Options{Timeout: 20 * time.Second}, func(c *tcp.Conn, err error) {
+	_, err := tcp.Dial(k.lp, addr, &tcp.Options{Timeout: 20 * time.Second}, func(c *tcp.Conn, err error) {
 		if err != nil {
 			again()
 			return
 		}
 		c.OnRead = k.read
 		c.OnClose = func(*tcp.Conn, error) { again() }
-		c.WriteString("/nick " + k.name + "\n/bogus\n\xff\n/who\n")
+		if k.web {
+			c.WriteString(upgradeOf("/ws?name="+k.name, "Host: 10.0.0.1:7080"))
+			k.lines(c, "/bogus\n/also #den\n/who\n")
+		} else {
+			k.lines(c, "/nick "+k.name+"\n/bogus\n\xff\n/who\n")
+		}
 		k.say(c)
 	})
 	if err != nil {
@@ -127,17 +151,17 @@ func (k *talker) say(c *tcp.Conn) {
 	}
 	for range lines {
 		k.sent++
-		fmt.Fprintf(c, "%s says %d\n", k.name, k.sent)
+		k.lines(c, fmt.Sprintf("%s says %d\n", k.name, k.sent))
 	}
 	switch k.sent % 4 {
 	case 0:
-		c.WriteString("/join #den\n")
+		k.lines(c, "/join #den\n/in #den\n/part #den\n")
 	case 1:
-		c.WriteString("/join #lobby\n/msg client-0 psst\nnot the end of a li")
+		k.lines(c, "/join #lobby\n/msg client-0 psst\nnot the end of a li")
 		c.Abort()
 		return
 	case 2:
-		c.WriteString("/quit\n")
+		k.lines(c, "/quit\n")
 		return
 	}
 	if k.sent < 150 {
@@ -149,8 +173,12 @@ func (k *talker) say(c *tcp.Conn) {
 	}
 }
 
-func (k *talker) read(_ *tcp.Conn, p []byte) {
-	lines := strings.SplitAfter(k.begun+string(p), "\n")
+func (k *talker) read(c *tcp.Conn, p []byte) {
+	text := string(p)
+	if k.web {
+		text = k.unpack(c, p)
+	}
+	lines := strings.SplitAfter(k.begun+text, "\n")
 	last := len(lines) - 1
 	k.begun = lines[last]
 	k.got = append(k.got, lines[:last]...)
@@ -158,6 +186,9 @@ func (k *talker) read(_ *tcp.Conn, p []byte) {
 
 // check looks at what k got, connection by connection.
 func (k *talker) check(written []string) error {
+	if k.err != nil {
+		return k.err
+	}
 	last, invalid := map[string]int{}, 0
 	for _, l := range k.got {
 		if !protocol.MatchString(strings.TrimSuffix(l, "\n")) {

@@ -15,8 +15,8 @@ func TestSlowReader(t *testing.T) {
 	a, b := all[0], all[1]
 	slow := h.connect(&tcp.Options{ReadBuffer: 4096})
 	slow.send("/nick slow")
-	b.next("* guest-3 is now slow")
-	a.next("* guest-3 is now slow")
+	b.next("* slow joined #lobby")
+	a.next("* slow joined #lobby")
 	slow.conn.PauseRead()
 	text := strings.Repeat("x", 4000)
 	sent := 0
@@ -47,7 +47,7 @@ func TestTakesNothing(t *testing.T) {
 	a := h.named("ann")
 	mute := h.connect(&tcp.Options{ReadBuffer: 4096})
 	mute.send("/nick mute")
-	a.next("* guest-2 is now mute")
+	a.next("* mute joined #lobby")
 	mute.conn.PauseRead()
 	var conn *tcp.Conn
 	for _, c := range h.srv.lobby.members {
