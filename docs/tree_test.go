@@ -119,7 +119,7 @@ func loadTree(t *testing.T) *tree {
 	t.Helper()
 	root := moduleRoot(t)
 	listed := gitFiles(root)
-	texts := map[string]string{}
+	texts, others := map[string]string{}, []string{}
 	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -139,7 +139,11 @@ func loadTree(t *testing.T) *tree {
 			return nil
 		}
 		data, err := os.ReadFile(name)
-		if err == nil && !bytes.ContainsRune(data, 0) { // a file with a NUL is no text
+		switch {
+		case err != nil:
+		case bytes.ContainsRune(data, 0): // a picture, say
+			others = append(others, rel)
+		default:
 			texts[rel] = string(data)
 		}
 		return err
@@ -148,6 +152,9 @@ func loadTree(t *testing.T) *tree {
 		t.Fatal(err)
 	}
 	tr := newTree(texts)
+	for _, name := range others {
+		tr.has[name] = true
+	}
 	tr.root = root
 	return tr
 }
