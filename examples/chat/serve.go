@@ -59,7 +59,7 @@ func serve(o options, stdout, stderr io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	lp, err := loop.New(loop.Options{Executor: pool, Logger: zaplog.Logger(log)})
+	lp, err := loop.New(loop.Options{Executor: pool, Logger: zaplog.Logger(log), Slow: time.Second})
 	if err != nil {
 		return err
 	}

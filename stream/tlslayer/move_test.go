@@ -45,8 +45,7 @@ func TestMoveTo(t *testing.T) {
 		unsupported := false
 		s := serve(t, serverOptions(server, o), func(c *tcp.Conn) {
 			loops := []*loop.Loop{lp, c.Loop()}
-			var told func(c *tcp.Conn, err error)
-			told = func(c *tcp.Conn, err error) {
+			told := func(c *tcp.Conn, err error) {
 				switch {
 				case errors.Is(err, errors.ErrUnsupported):
 					unsupported = true
