@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -42,10 +43,13 @@ func (s *session) read(_ *tcp.Conn, p []byte) {
 func (s *session) hears(line string) {
 	ok := false
 	switch {
-	case s.guest == "":
+	case s.guest == "" && line != "* the server is shutting down":
 		guest, welcome := cutBoth(line, "* welcome, ", "; /help lists the commands")
 		s.guest = guest
-		ok = welcome && strings.HasPrefix(guest, "guest-") && s.answeredBy(aWelcome, "")
+		ok = welcome && (guest == s.name || strings.HasPrefix(guest, "guest-")) && s.answeredBy(aWelcome, "")
+		if ok && guest == s.name { // its /nick came in time, so that nobody is told of a guest
+			s.answers = slices.DeleteFunc(s.answers, func(a answer) bool { return a.kind == aNamed })
+		}
 	case strings.HasPrefix(line, "[#"):
 		ok = s.hearsRoom(line[1:])
 	case strings.HasPrefix(line, "["):

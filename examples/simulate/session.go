@@ -34,7 +34,7 @@ type session struct {
 	endedAt  poller.Time
 	heading  string // the room it is in when everything sent is obeyed
 
-	guest string
+	guest string // the name that it was welcomed by, which may be its own
 	begun []byte // of a line
 	stay  *stay  // where it is, as the server has said
 	stays []*stay
