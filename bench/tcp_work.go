@@ -104,7 +104,7 @@ func tcpLoops() []Workload {
 	metrics := append([]Metric{tcpEchoMetrics[0], {Name: "uneven", Unit: "%"}}, tcpEchoMetrics[1:]...)
 	return []Workload{{
 		Name:    "tcp-loops",
-		About:   "TCP echo of 64 B, 1,000 connections on one loop and on two (SO_REUSEPORT); uneven is a loop's distance from its share",
+		About:   "TCP echo of 64 B, 1,000 connections on one loop and on two; uneven is a loop's distance from its share",
 		Metrics: metrics,
 		Goals:   []Goal{{Metric: "CPU", Peer: "one-loop", Limit: 1.1}, {Metric: "uneven", Limit: 20}},
 		Peers:   []Peer{peer("one-loop", 1), peer(subject, 2)},

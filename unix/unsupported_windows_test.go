@@ -24,6 +24,13 @@ func TestUnsupported(t *testing.T) {
 	}
 	_, err = unix.Listen(lp, "socket", nil)
 	is(err)
+	g, err := loop.NewGroup(loop.GroupOptions{Loops: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	_, err = unix.ListenGroup(g, "socket", nil)
+	is(err)
 	told := false
 	_, err = unix.Dial(lp, "socket", nil, func(_ *unix.Conn, err error) { told = true; is(err) })
 	if err != nil {

@@ -1,6 +1,6 @@
 // Echo answers every byte it gets with the same byte, over TCP, UDP and unix-domain
 // sockets. It is the server that benchmarks load. On SIGQUIT each of its loops says
-// what it is doing.
+// what it is doing. With -loops several loops share the connections evenly.
 //
 //	go run ./examples/echo -listen 127.0.0.1:7007 -udp 127.0.0.1:7007
 //	go run ./examples/echo -listen 127.0.0.1:7007 -loops 2
@@ -10,7 +10,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -41,97 +40,57 @@ func run(o options, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	servers := make([]*server, o.loops)
-	stop := func() {
-		for _, s := range servers {
-			s.lp.Stop()
-		}
+	if o.loops != 1 {
+		return runGroup(&o, layer, out)
 	}
-	for i := range servers {
-		lp, err := loop.New(loop.Options{Logger: slog.Default()})
-		if err != nil {
-			return err
-		}
-		defer lp.Close()
-		if err := quit.Explain(lp, os.Stderr); err != nil {
-			return err
-		}
-		servers[i] = newServer(lp, layer, o.frame)
+	lp, err := loop.New(loop.Options{Logger: slog.Default()})
+	if err != nil {
+		return err
+	}
+	defer lp.Close()
+	if err := quit.Explain(lp, os.Stderr); err != nil {
+		return err
 	}
 	// This comes first, so that a signal ends the program as soon as it has said that it listens.
-	first := servers[0]
-	if _, err := signal.Notify(first.lp, func(os.Signal) { stop() }, os.Interrupt, syscall.SIGTERM); err != nil {
+	if _, err := signal.Notify(lp, func(os.Signal) { lp.Stop() }, os.Interrupt, syscall.SIGTERM); err != nil {
 		return err
 	}
-	for _, s := range servers {
-		if err := s.listen(&o); err != nil {
-			return err
-		}
-	}
-	if first.ln != nil {
-		fmt.Fprintln(out, "listening tcp", first.ln.LocalAddr())
-	}
-	if first.socket != nil {
-		fmt.Fprintln(out, "listening udp", first.socket.LocalAddr())
-	}
-	if first.local != nil {
-		fmt.Fprintln(out, "listening unix", first.local.LocalAddr())
-	}
-	if err := serve(servers, stop); err != nil {
+	s := newServer(lp, &o)
+	if err := s.listen(&o, layer); err != nil {
 		return err
 	}
-	report(out, servers)
+	if s.ln != nil {
+		fmt.Fprintln(out, "listening tcp", s.ln.LocalAddr())
+	}
+	if s.socket != nil {
+		fmt.Fprintln(out, "listening udp", s.socket.LocalAddr())
+	}
+	if s.local != nil {
+		fmt.Fprintln(out, "listening unix", s.local.LocalAddr())
+	}
+	if err := lp.Run(); err != nil {
+		return err
+	}
+	fmt.Fprintln(out, s)
 	return nil
 }
 
-// serve runs the first loop here and each of the others on a goroutine, until all have stopped. They share nothing,
-// so that nothing is locked.
-func serve(servers []*server, stop func()) (err error) {
-	ended := make(chan error)
-	for _, s := range servers[1:] {
-		go func() { ended <- s.lp.Run() }()
-	}
-	err = servers[0].lp.Run()
-	if err != nil {
-		stop()
-	}
-	for range servers[1:] {
-		err = errors.Join(err, <-ended)
-	}
-	return err
-}
-
-func report(out io.Writer, servers []*server) {
-	var all server
-	for i, s := range servers {
-		if len(servers) > 1 {
-			fmt.Fprintf(out, "loop %d: %v\n", i, s)
-		}
-		all.tcp.add(&s.tcp)
-		all.unix.add(&s.unix)
-		all.datagrams += s.datagrams
-		all.udpBytes += s.udpBytes
-	}
-	all.local = servers[0].local
-	fmt.Fprintln(out, &all)
-}
-
-// A server is one loop and what it serves.
+// A server is what one loop serves, and counts.
 type server struct {
 	lp        *loop.Loop
-	layer     poller.Layer // of TCP
-	ln        *tcp.Listener
-	local     *unix.Listener // of the first loop, because a path has one listener
+	ln        *tcp.Listener // nil in a group, as local is: those are of all its loops
+	local     *unix.Listener
 	socket    *udp.Conn
 	tcp, unix service
+	paths     bool // it serves a path as well
 	datagrams int
 	udpBytes  int64
 }
 
-func newServer(lp *loop.Loop, layer poller.Layer, frame int) *server {
-	s := &server{lp: lp, layer: layer}
+func newServer(lp *loop.Loop, o *options) *server {
+	s := &server{lp: lp, paths: o.unix != ""}
 	for _, e := range []*service{&s.tcp, &s.unix} {
-		e.frame, e.read = frame, e.echo
+		e.frame, e.read = o.frame, e.echo
 	}
 	return s
 }
@@ -139,37 +98,39 @@ func newServer(lp *loop.Loop, layer poller.Layer, frame int) *server {
 // String is the totals.
 func (s *server) String() string {
 	text := fmt.Sprintf("tcp: %d connections, %d bytes; udp: %d datagrams, %d bytes", s.tcp.conns, s.tcp.bytes, s.datagrams, s.udpBytes)
-	if s.local != nil {
+	if s.paths {
 		text += fmt.Sprintf("; unix: %d connections, %d bytes", s.unix.conns, s.unix.bytes)
 	}
 	return text
 }
 
-// listen opens the sockets of one of several loops. The first loop puts its addresses into o, so that the others share
-// the port that the system chose.
-func (s *server) listen(o *options) (err error) {
+// listen opens the sockets of the only loop.
+func (s *server) listen(o *options, layer poller.Layer) (err error) {
 	if o.tcp != "" {
-		if s.ln, err = tcp.Listen(s.lp, o.tcp, &tcp.Options{ReusePort: o.loops > 1, Layer: s.layer}); err != nil {
+		if s.ln, err = tcp.Listen(s.lp, o.tcp, &tcp.Options{Layer: layer}); err != nil {
 			return err
 		}
 		s.ln.OnAccept = s.tcp.accept
-		o.tcp = s.ln.LocalAddr().String()
 	}
 	if o.udp != "" {
-		if s.socket, err = udp.Listen(s.lp, o.udp, &udp.Options{ReusePort: o.loops > 1}); err != nil {
+		if err = s.listenUDP(o.udp, nil); err != nil {
 			return err
 		}
-		s.socket.OnRead = s.echoPacket
-		o.udp = s.socket.LocalAddr().String()
 	}
 	if o.unix != "" {
-		lc := unix.ListenConfig{Mode: os.FileMode(o.mode)}
-		if s.local, err = lc.Listen(s.lp, o.unix, nil); err != nil {
+		if s.local, err = o.paths().Listen(s.lp, o.unix, nil); err != nil {
 			return err
 		}
 		s.local.OnAccept = s.unix.accept
-		o.unix = ""
 	}
+	return nil
+}
+
+func (s *server) listenUDP(addr string, o *udp.Options) (err error) {
+	if s.socket, err = udp.Listen(s.lp, addr, o); err != nil {
+		return err
+	}
+	s.socket.OnRead = s.echoPacket
 	return nil
 }
 

@@ -188,7 +188,7 @@ func testProxied(t *testing.T, path string) {
 
 func testBadFlags(t *testing.T, path string) {
 	for _, args := range [][]string{
-		{}, {"-frame", "-1", "-listen", "127.0.0.1:0"}, {"-loops", "0", "-listen", "127.0.0.1:0"},
+		{}, {"-frame", "-1", "-listen", "127.0.0.1:0"}, {"-loops", "-1", "-listen", "127.0.0.1:0"},
 		{"-listen", "127.0.0.1:0", "now"}, {"-nonsense"}, {"-frame", "x"},
 		{"-udp", "127.0.0.1:0", "-proxy-protocol"}, {"-unix", "s", "-proxy-protocol"},
 		{"-listen", "127.0.0.1:0", "-mode", "0600"}, {"-unix", "s", "-mode", "1777"}, {"-unix", "s", "-mode", "9"},

@@ -14,6 +14,7 @@ import (
 	"example.com/pike/stream/layer"
 	"example.com/pike/stream/proxyproto"
 	"example.com/pike/stream/tlslayer"
+	"example.com/pike/unix"
 )
 
 type options struct {
@@ -46,10 +47,10 @@ func parse() (o options) {
 	fs := flag.CommandLine
 	fs.StringVar(&o.tcp, "listen", "", "echo TCP on `ADDR`")
 	fs.StringVar(&o.udp, "udp", "", "echo UDP on `ADDR`")
-	fs.StringVar(&o.unix, "unix", "", "echo on the unix-domain socket `PATH`, or @NAME on Linux; the first of several loops has it")
+	fs.StringVar(&o.unix, "unix", "", "echo on the unix-domain socket `PATH`, or @NAME on Linux")
 	fs.Var(&o.mode, "mode", "permissions of that file, `OCTAL`, 0660 say; the umask has the say without")
 	fs.IntVar(&o.frame, "frame", 0, "answer each `N` bytes of a connection by a write of its own; 0 answers what arrives")
-	fs.IntVar(&o.loops, "loops", 1, "serve on `N` loops, each on a thread of its own and with sockets of its own (SO_REUSEPORT)")
+	fs.IntVar(&o.loops, "loops", 1, "serve on `N` loops, each on a thread of its own; 0 is one for each processor")
 	o.secure.Register(fs)
 	fs.BoolVar(&o.ownRecords, "tls-own-records", false, "have pike's own code open and seal the records of TLS 1.3: see docs/security.md")
 	fs.BoolVar(&o.proxied, "proxy-protocol", false, "want a PROXY header first on each TCP connection, which must come from this machine")
@@ -70,8 +71,8 @@ func (o *options) check(more []string) error {
 		return errors.New("give -listen ADDR, -udp ADDR, -unix PATH, or several of them")
 	case o.mode != 0 && o.unix == "":
 		return errors.New("-mode is of a file: give -unix PATH")
-	case o.frame < 0 || o.loops < 1:
-		return errors.New("-frame is not negative, -loops is positive")
+	case o.frame < 0 || o.loops < 0:
+		return errors.New("-frame and -loops are not negative")
 	case o.tcp == "" && (o.proxied || o.secure.On()):
 		return errors.New("-proxy-protocol and TLS are for TCP: give -listen ADDR")
 	case o.ownRecords && !o.secure.On():
@@ -79,6 +80,9 @@ func (o *options) check(more []string) error {
 	}
 	return o.secure.Check()
 }
+
+// paths is how a path is listened on.
+func (o *options) paths() *unix.ListenConfig { return &unix.ListenConfig{Mode: os.FileMode(o.mode)} }
 
 // loopback is who may say for whom it connects.
 var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
