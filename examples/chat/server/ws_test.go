@@ -44,7 +44,7 @@ func TestPings(t *testing.T) {
 			b.send("") // any frame will do
 			b.pings = 0
 		}
-		h.pass(0)
+		h.until("the answers", func() bool { return !h.asked("ann") && (i > 0 || !h.asked("bob")) })
 	}
 	a.expect("* bob left #lobby")
 	b.expect("! nothing came from you for 30s: goodbye")
@@ -53,6 +53,9 @@ func TestPings(t *testing.T) {
 		t.Errorf("%d clients", h.srv.Clients())
 	}
 }
+
+// asked reports whether a browser has still to answer a ping. Minutes must not pass while what it has sent is under way.
+func (h *hall) asked(name string) bool { return h.srv.names[name].wire.(*socket).asked }
 
 // TestFullForBrowsers has no room for one more.
 func TestFullForBrowsers(t *testing.T) {
