@@ -110,9 +110,10 @@ const (
 
 // Cancel drops a job that no executor has begun: it will not run, and done gets
 // context.Canceled, not from inside Cancel. It reports false for a job that has
-// begun or ended: done gets its result, or has got it. It belongs to the loop's goroutine.
+// begun or ended: done gets its result, or has got it. So it does where the loop is closed. It belongs to
+// the loop's goroutine.
 func (j *Job) Cancel() bool {
-	if j.lp.checkCaller("loop.Job.Cancel") != nil {
+	if j.lp.checkCaller("loop.Job.Cancel") != nil || j.lp.closed {
 		return false
 	}
 	return j.drop(context.Canceled)
@@ -121,9 +122,10 @@ func (j *Job) Cancel() bool {
 // Abandon is Cancel for a job that may have begun. Such a job runs to its end, but the loop
 // does not wait for it, and what it returns is dropped: done gets context.Canceled, not from
 // inside Abandon. It is for jobs that do not watch their context, and reports false for
-// one whose end is known. It belongs to the loop's goroutine.
+// one whose end is known, and where the loop is closed, which has dropped the results of all.
+// It belongs to the loop's goroutine.
 func (j *Job) Abandon() bool {
-	if j.lp.checkCaller("loop.Job.Abandon") != nil {
+	if j.lp.checkCaller("loop.Job.Abandon") != nil || j.lp.closed {
 		return false
 	}
 	return j.drop(context.Canceled) || j.state.CompareAndSwap(jobBegun, jobDropped) && j.dropped(context.Canceled)

@@ -218,6 +218,25 @@ func TestWorkAbandoned(t *testing.T) {
 	queue.run()
 }
 
+// TestWorkOfAClosedLoop has dropped the results already, also of a job that runs on.
+func TestWorkOfAClosedLoop(t *testing.T) {
+	lp := newLoop(t, loop.Options{})
+	begun, release, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	j, err := loop.Work(t.Context(), lp, func(context.Context) (int, error) {
+		defer close(ended)
+		close(begun)
+		<-release
+		return 1, nil
+	}, func(int, error) { t.Error("done is called") })
+	no(t, err)
+	<-begun
+	no(t, lp.Close())
+	equal(t, "cancelled", j.Cancel(), false)
+	equal(t, "abandoned", j.Abandon(), false)
+	close(release)
+	<-ended
+}
+
 func TestWorkContextEndedBefore(t *testing.T) {
 	onExecutors(t, loop.Options{}, func(t *testing.T, lp *loop.Loop) {
 		ctx, cancel := context.WithCancelCause(t.Context())
